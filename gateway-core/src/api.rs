@@ -1,0 +1,3 @@
+//! The HTTP API that the CLI and the dashboard call.
+
+pub mod types;

@@ -1,0 +1,265 @@
+//! The values that cross the HTTP API, shared by the gateway and its clients. Versioned by the path `/api/v1`.
+//!
+//! Times are seconds since 1970 unless the name says `_millis`. Knows no HTTP.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, PrincipalName, Quorum, RuleId, SessionId};
+
+/// `GET /api/v1/gateway`, without authentication: how to log in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayInfo {
+    /// Version of the gateway.
+    pub version: String,
+    /// Whether this is a development gateway.
+    pub dev: bool,
+    /// Where and how to log in.
+    pub identity: IdentityInfo,
+}
+
+/// Which issuer to log in at, found by discovery from there on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityInfo {
+    /// The OIDC issuer URL.
+    pub issuer: String,
+    /// The public client id of the CLI.
+    pub client_id: String,
+    /// Scopes to ask for.
+    pub scopes: Vec<String>,
+    /// Which of the issuer's tokens the gateway takes.
+    pub token: TokenChoice,
+}
+
+/// Which token of an issuer the gateway validates; Google's access tokens are opaque.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenChoice {
+    /// The access token, a JWT.
+    Access,
+    /// The ID token.
+    Id,
+}
+
+/// `POST /api/v1/token`: exchange an issuer's token for the gateway's own.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct TokenRequest {
+    /// The issuer's token.
+    pub token: String,
+}
+
+/// The gateway's own short-lived token.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct TokenResponse {
+    /// The token, to be sent as a bearer.
+    pub token: String,
+    /// When it ends.
+    pub expires_at: i64,
+    /// Who it stands for.
+    pub principal: Principal,
+}
+
+/// `GET /api/v1/whoami`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Whoami {
+    /// Who I am to the gateway.
+    pub principal: Principal,
+    /// When my token ends.
+    pub expires_at: i64,
+}
+
+/// Whether the principal may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MayConnect {
+    /// At once.
+    Yes,
+    /// After an approval.
+    Approval,
+    /// Not at all.
+    No,
+}
+
+/// One row of `GET /api/v1/connections`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ConnectionItem {
+    /// Its name.
+    pub name: ConnectionName,
+    /// Its protocol.
+    pub kind: ConnectionKind,
+    /// The database behind it.
+    pub database: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether I may connect.
+    pub may_connect: MayConnect,
+    /// Tags that are masked for me here.
+    pub masked: Vec<String>,
+    /// Rules that hold operations here for approval.
+    pub held_by: Vec<RuleId>,
+}
+
+/// Where a request for approval stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalStatus {
+    /// Waiting for reviewers.
+    Pending,
+    /// Enough approved.
+    Approved,
+    /// One denied.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+    /// The client went away or cancelled.
+    Withdrawn,
+    /// A policy change made it void.
+    Superseded,
+}
+
+/// One review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewItem {
+    /// Who.
+    pub by: PrincipalName,
+    /// Approved or denied.
+    pub approved: bool,
+    /// Why, if said.
+    pub reason: Option<String>,
+    /// When.
+    pub at_millis: i64,
+}
+
+/// `GET /api/v1/approvals` rows and `GET /api/v1/approvals/{id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApprovalItem {
+    /// Its id.
+    pub id: ApprovalId,
+    /// Where it stands.
+    pub status: ApprovalStatus,
+    /// Who asks.
+    pub requester: Principal,
+    /// In which session.
+    pub session: SessionId,
+    /// On which connection.
+    pub connection: ConnectionName,
+    /// In which database.
+    pub database: String,
+    /// As which upstream role.
+    pub role: String,
+    /// The exact text; parts that the reviewer may not see are replaced by class and length.
+    pub text: String,
+    /// Bound parameters, masked likewise.
+    pub parameters: Vec<Option<String>>,
+    /// What it is: `delete`, `drop_table`, …
+    pub kind: String,
+    /// The worst effect.
+    pub effect: String,
+    /// Objects touched.
+    pub objects: Vec<String>,
+    /// 0 to 100.
+    pub risk: u8,
+    /// Why.
+    pub risk_reasons: Vec<String>,
+    /// The policies that hold it.
+    pub rules: Vec<RuleId>,
+    /// What the policy says.
+    pub message: Option<String>,
+    /// Who must approve.
+    pub quorums: Vec<Quorum>,
+    /// Reviews so far.
+    pub reviews: Vec<ReviewItem>,
+    /// When it was asked.
+    pub created_at_millis: i64,
+    /// When it lapses.
+    pub expires_at_millis: i64,
+}
+
+/// Body of `POST /api/v1/approvals/{id}/approve` and `/deny`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// Why; optional when approving.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// One row of `GET /api/v1/sessions`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SessionItem {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub principal: Principal,
+    /// On which connection.
+    pub connection: ConnectionName,
+    /// When it began.
+    pub started_at_millis: i64,
+    /// When it ended; `None` while live.
+    pub ended_at_millis: Option<i64>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+    /// Operations asked.
+    pub operations: u64,
+    /// Of these, refused.
+    pub refused: u64,
+    /// Of these, held.
+    pub held: u64,
+    /// Cells masked.
+    pub masked: u64,
+}
+
+/// One operation of `GET /api/v1/sessions/{id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OperationItem {
+    /// Its number in the session, from 1.
+    pub number: u64,
+    /// When it was asked.
+    pub at_millis: i64,
+    /// Its text, sealed parts shown as class and length.
+    pub text: String,
+    /// Bound parameters, likewise.
+    pub parameters: Vec<Option<String>>,
+    /// `permit`, `refuse` or `approval`.
+    pub decision: String,
+    /// The rules that decided.
+    pub rules: Vec<RuleId>,
+    /// The approval it ran under.
+    pub approval: Option<ApprovalId>,
+    /// `DELETE 3`, an SQLSTATE, `outcome unknown`, …
+    pub outcome: Option<String>,
+    /// Rows returned or touched.
+    pub rows: Option<u64>,
+    /// Masked cells per class.
+    pub masked: BTreeMap<String, u64>,
+    /// Microseconds from forwarding to the outcome.
+    pub duration_micros: Option<u64>,
+}
+
+/// `GET /api/v1/sessions/{id}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SessionDetail {
+    /// The row.
+    pub session: SessionItem,
+    /// What happened in it.
+    pub operations: Vec<OperationItem>,
+}
+
+/// An error body (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// One short sentence.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, for people.
+    #[serde(default)]
+    pub detail: Option<String>,
+    /// What to do next.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The rule that refused, where one did.
+    #[serde(default)]
+    pub rule: Option<RuleId>,
+}

@@ -1,0 +1,24 @@
+//! Everything in hoop that decides, records and masks.
+//!
+//! One operation flows: bytes → [`protocol`] message → `inspect` → [`model::Operation`] → [`policy`] decision →
+//! [`record`] (durable) → [`upstream`] → reply → [`mask`] → client. [`session`] is the only place that orders these
+//! steps, and the types [`model::flow`] carry the order: a step that is skipped does not compile.
+//! This crate knows nothing of terminals or of the laptop side.
+
+#![warn(missing_docs)]
+
+pub mod api;
+pub mod approval;
+pub mod config;
+pub mod credential;
+pub mod gateway;
+pub mod identity;
+pub mod mask;
+pub mod model;
+pub mod policy;
+pub mod protocol;
+pub mod record;
+pub mod session;
+pub mod sql;
+pub mod store;
+pub mod upstream;

@@ -1,0 +1,16 @@
+//! The words of the domain as types: who asks, for what, on which connection, and what was decided.
+//!
+//! Owns newtypes and plain values. Knows no IO, no clock, no wire format and no policy language.
+
+mod connection;
+mod decision;
+pub mod flow;
+mod ids;
+mod operation;
+mod principal;
+
+pub use connection::{ConnectionFacts, ConnectionKind};
+pub use decision::{ApprovalNeed, Quorum, Refusal, RefusalKind, RuleId, Verdict};
+pub use ids::{ApprovalId, ConnectionName, GroupName, OperationNumber, PrincipalName, SessionId};
+pub use operation::{Access, Effect, ObjectName, Operation, Verb};
+pub use principal::{Principal, PrincipalKind};

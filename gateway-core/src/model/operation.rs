@@ -1,0 +1,203 @@
+//! What is asked: one decidable unit inside a session, with the facts that policies and reviewers see.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// What an operation does at worst, from harmless to unknown. The order is the order of severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Changes nothing but this conversation.
+    Session,
+    /// Reads.
+    Read,
+    /// Changes rows.
+    Write,
+    /// Changes the schema.
+    Schema,
+    /// Changes who may do what.
+    Grant,
+    /// Runs code.
+    Exec,
+    /// Changes the server.
+    Admin,
+    /// Not understood; refused unless a policy says otherwise.
+    Unknown,
+}
+
+impl Effect {
+    /// Every effect.
+    pub const ALL: [Self; 8] =
+        [Self::Session, Self::Read, Self::Write, Self::Schema, Self::Grant, Self::Exec, Self::Admin, Self::Unknown];
+
+    /// The name of the effect, which is also the Cedar action group.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Schema => "schema",
+            Self::Grant => "grant",
+            Self::Exec => "exec",
+            Self::Admin => "admin",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+macro_rules! verbs {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal : $effect:ident,)+) => {
+        /// One protocol verb; each is a Cedar action in the group of its effect.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Verb { $($(#[$doc])* $variant,)+ }
+
+        impl Verb {
+            /// Every verb, in the order of the schema.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name of the Cedar action.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The effect, and so the action group, that the verb belongs to.
+            pub const fn effect(self) -> Effect {
+                match self { $(Self::$variant => Effect::$effect,)+ }
+            }
+        }
+    };
+}
+
+verbs! {
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT and the like.
+    Transaction = "transaction": Session,
+    /// SET or RESET of a setting that is known to be harmless.
+    Set = "set": Session,
+    /// SHOW.
+    Show = "show": Session,
+    /// LISTEN, UNLISTEN.
+    Listen = "listen": Session,
+    /// DEALLOCATE, CLOSE, DISCARD.
+    Discard = "discard": Session,
+    /// SELECT, VALUES, TABLE.
+    Select = "select": Read,
+    /// EXPLAIN without ANALYZE.
+    Explain = "explain": Read,
+    /// COPY … TO STDOUT.
+    CopyOut = "copy_out": Read,
+    /// DECLARE … CURSOR.
+    Declare = "declare": Read,
+    /// FETCH, MOVE.
+    Fetch = "fetch": Read,
+    /// INSERT.
+    Insert = "insert": Write,
+    /// UPDATE.
+    Update = "update": Write,
+    /// DELETE.
+    Delete = "delete": Write,
+    /// MERGE.
+    Merge = "merge": Write,
+    /// COPY … FROM STDIN.
+    CopyIn = "copy_in": Write,
+    /// TRUNCATE.
+    Truncate = "truncate": Write,
+    /// SELECT … FOR UPDATE, LOCK TABLE.
+    Lock = "lock": Write,
+    /// NOTIFY.
+    Notify = "notify": Write,
+    /// CREATE, also CREATE TABLE AS and SELECT INTO.
+    Create = "create": Schema,
+    /// ALTER.
+    Alter = "alter": Schema,
+    /// DROP.
+    Drop = "drop": Schema,
+    /// COMMENT, SECURITY LABEL.
+    Comment = "comment": Schema,
+    /// GRANT, REVOKE, ALTER DEFAULT PRIVILEGES, REASSIGN OWNED.
+    Grant = "grant_privilege": Grant,
+    /// CREATE, ALTER, DROP of a role.
+    Role = "role": Grant,
+    /// SET ROLE, SET SESSION AUTHORIZATION.
+    SetRole = "set_role": Grant,
+    /// DO.
+    Do = "do_block": Exec,
+    /// CALL.
+    Call = "call": Exec,
+    /// A function that is not known to be harmless.
+    CallFunction = "call_function": Exec,
+    /// COPY … PROGRAM.
+    CopyProgram = "copy_program": Exec,
+    /// LOAD.
+    Load = "load": Exec,
+    /// COPY to or from a file on the server.
+    CopyFile = "copy_file": Admin,
+    /// ALTER SYSTEM, ALTER DATABASE … SET.
+    AlterSystem = "alter_system": Admin,
+    /// VACUUM, ANALYZE, CLUSTER, REINDEX, CHECKPOINT, REFRESH.
+    Maintain = "maintain": Admin,
+    /// What is not understood.
+    Unknown = "unknown_operation": Unknown,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A qualified name of a relation, routine or other object, as the server would resolve it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectName {
+    /// The schema; `?` where resolution failed.
+    pub schema: String,
+    /// The name inside the schema.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// One verb on one object: a decision is asked for each. No object means the connection itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Access {
+    /// What is done.
+    pub verb: Verb,
+    /// To what.
+    pub object: Option<ObjectName>,
+}
+
+/// One decidable unit: a SQL statement, with every fact that policies, reviewers and the record use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// The exact text of the message that carries it (the whole Query, the Parse), shared, never normalised.
+    pub text: Arc<str>,
+    /// The word for what it is: `delete`, `drop_table`, `create_index`, …
+    pub kind: Arc<str>,
+    /// The worst effect over the whole tree.
+    pub effect: Effect,
+    /// Every (verb, object) it asks for; never empty.
+    pub accesses: BTreeSet<Access>,
+    /// Whether UPDATE and DELETE carry a predicate that is not trivially true; true for everything else.
+    pub has_where: bool,
+    /// 0 to 100, with [`Operation::risk_reasons`].
+    pub risk: u8,
+    /// Why the risk is what it is, for people.
+    pub risk_reasons: Vec<&'static str>,
+    /// How many statements the message carried.
+    pub statements: u32,
+    /// Rows that the planner expects to be touched, where it could be asked safely.
+    pub estimated_rows: Option<u64>,
+    /// The smallest rewrite that would be easier to permit, as a sentence for HINT.
+    pub advice: Option<String>,
+}

@@ -1,0 +1,5 @@
+//! Wire protocols. Each is a folder of the same six files: message, codec, handshake, inspect, reframe, refuse.
+//!
+//! Nothing here imports `policy`: the two meet in `session` through [`crate::model::Operation`].
+
+pub mod postgres;
