@@ -3,20 +3,30 @@
 //! `Inspected` → (`policy`) `Permitted` → (`record`) `Recorded` → (`upstream`) bytes. Each proof has one maker; an
 //! architecture test says that only a protocol's `inspect` calls [`Inspected::new`].
 
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::digest;
+
 use super::Operation;
 
+/// Feeds everything of a message that an approval must bind to into a digest, each part with its length.
+pub trait Digestible {
+    /// Calls `sink` once a part, in a fixed order.
+    fn parts(&self, sink: &mut dyn FnMut(&[u8]));
+}
+
 /// A message whose meaning is known: what `policy` decides and what an approval binds to.
-#[derive(Debug)]
 pub struct Inspected<M> {
     message: M,
-    operations: Vec<Operation>,
-    digest: [u8; 32],
+    operations: Arc<[Operation]>,
+    circumstance: Arc<[u8]>,
 }
 
 impl<M> Inspected<M> {
-    /// Joins a message to its operations. `digest` is SHA-256 over everything an approval binds to (law 5).
-    pub(crate) fn new(message: M, operations: Vec<Operation>, digest: [u8; 32]) -> Self {
-        Self { message, operations, digest }
+    /// Joins a message to its operations. `circumstance` is what an approval binds to besides the message: principal,
+    /// session, connection, database, role and search_path, in an unambiguous encoding.
+    pub(crate) fn new(message: M, operations: Arc<[Operation]>, circumstance: Arc<[u8]>) -> Self {
+        Self { message, operations, circumstance }
     }
 
     /// The message.
@@ -24,18 +34,47 @@ impl<M> Inspected<M> {
         &self.message
     }
 
-    /// What it asks for; never empty for a message that does anything.
+    /// What it asks for; never empty.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
     }
 
-    /// What an approval binds to.
-    pub fn digest(&self) -> &[u8; 32] {
-        &self.digest
+    /// Takes the parts; only the maker of the next proof needs it.
+    pub(crate) fn into_parts(self) -> (M, Arc<[Operation]>) {
+        (self.message, self.operations)
     }
+}
 
-    /// Takes the parts; only the makers of later proofs need it.
-    pub(crate) fn into_parts(self) -> (M, Vec<Operation>, [u8; 32]) {
-        (self.message, self.operations, self.digest)
+impl<M: Digestible> Inspected<M> {
+    /// SHA-256 over everything an approval binds to (law 5): circumstance, resolved objects, text and parameters.
+    /// Computed only when asked, since most messages need no approval.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut context = digest::Context::new(&digest::SHA256);
+        let mut part = |bytes: &[u8]| {
+            context.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(bytes);
+        };
+        part(&self.circumstance);
+        for operation in self.operations.iter() {
+            part(operation.kind.as_bytes());
+            for access in &operation.accesses {
+                part(access.verb.as_str().as_bytes());
+                if let Some(object) = &access.object {
+                    part(object.schema.as_bytes());
+                    part(object.name.as_bytes());
+                }
+            }
+        }
+        part(b"message");
+        self.message.parts(&mut part);
+        let mut out = [0; 32];
+        out.copy_from_slice(context.finish().as_ref());
+        out
+    }
+}
+
+impl<M> fmt::Debug for Inspected<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Inspected").field("operations", &self.operations.len()).finish_non_exhaustive()
     }
 }
