@@ -1,1 +1,5 @@
 //! (owner writes this header)
+
+mod grant;
+
+pub use grant::Grant;

@@ -1,6 +1,25 @@
-//! (owner writes this header)
+//! A site folder → validated values. Nothing half-checked leaves here: unknown keys, literal secrets and invalid
+//! policies are problems with file, line, column and fix, all of them at once.
+//!
+//! Reads files, resolves no secret, opens no socket. The gateway loads a [`Site`] at start; `hoop policy check` too.
 
 use std::path::PathBuf;
+
+mod agents;
+mod connection;
+mod gateway;
+mod masking;
+mod secret;
+mod site;
+
+pub use agents::AgentRule;
+pub use connection::{Connection, Credential, UpstreamAddress, UpstreamTls};
+pub use gateway::{
+    Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
+};
+pub use masking::{ColumnPattern, ColumnRule, ConnectionSelector, Masking};
+pub use secret::SecretReference;
+pub use site::Site;
 
 /// One thing wrong with a site, with its place and the fix, as it is shown to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

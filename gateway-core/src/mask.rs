@@ -1,1 +1,5 @@
 //! (owner writes this header)
+
+mod function;
+
+pub use function::{MaskFunction, UnknownMaskFunction};

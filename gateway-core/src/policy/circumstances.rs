@@ -1,0 +1,74 @@
+//! What surrounds a request besides who and what: where it came from, when, in which run; and the API's own actions.
+//!
+//! Plain values, handed in by `session` and `api`; time comes from their clock.
+
+use crate::model::{ConnectionFacts, GroupName, Principal};
+
+/// How the client reached the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Through `hoop connect` or `hoop exec`.
+    Tunnel,
+    /// By the protocol's own client, straight to a listener of the gateway.
+    Native,
+}
+
+impl Source {
+    /// The word that policies see as `context.source`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tunnel => "tunnel",
+            Self::Native => "native",
+        }
+    }
+}
+
+/// The circumstances of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Now, in seconds since 1970.
+    pub unix_seconds: i64,
+    /// How the client came in.
+    pub source: Source,
+    /// The run that the session belongs to.
+    pub run: Option<String>,
+}
+
+/// What a caller of the API wants to do; the same policies decide it (law 10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiAction {
+    /// Review a request as a member of this group.
+    Approve {
+        /// The group that the quorum names.
+        group: GroupName,
+    },
+    /// Look at what a session did.
+    ReplaySession,
+    /// See that a session exists.
+    ListSessions,
+    /// End a live session.
+    KillSession,
+    /// Change the gateway itself.
+    Administer,
+}
+
+/// What the API action is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiResource {
+    /// The gateway as a whole.
+    Gateway,
+    /// One session.
+    Session {
+        /// Whose.
+        owner: Principal,
+        /// On which connection.
+        connection: ConnectionFacts,
+    },
+    /// One request for approval.
+    Request {
+        /// Who asks.
+        requester: Principal,
+        /// On which connection.
+        connection: ConnectionFacts,
+    },
+}
