@@ -2,6 +2,8 @@
 //!
 //! Neither type can be cloned or defaulted: a permit is spent once, on the message it was given for.
 
+use std::sync::Arc;
+
 use crate::model::{ApprovalId, ApprovalNeed, Operation, Refusal, RuleId, flow::Inspected};
 
 /// A message that policy allowed, with the rules and the approval that did.
@@ -9,7 +11,7 @@ use crate::model::{ApprovalId, ApprovalNeed, Operation, Refusal, RuleId, flow::I
 #[must_use = "a permit that is not recorded lets nothing through"]
 pub struct Permitted<M> {
     message: M,
-    operations: Vec<Operation>,
+    operations: Arc<[Operation]>,
     rules: Vec<RuleId>,
     approval: Option<ApprovalId>,
 }
@@ -17,7 +19,7 @@ pub struct Permitted<M> {
 impl<M> Permitted<M> {
     /// Only `policy` calls this, after every operation of the message was allowed.
     pub(super) fn new(inspected: Inspected<M>, rules: Vec<RuleId>, approval: Option<ApprovalId>) -> Self {
-        let (message, operations, _digest) = inspected.into_parts();
+        let (message, operations) = inspected.into_parts();
         Self { message, operations, rules, approval }
     }
 
