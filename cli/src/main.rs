@@ -1,1 +1,80 @@
-fn main() {}
+//! The binary `hoop`: reads the arguments, runs one command, prints one failure, leaves with one exit status.
+//!
+//! Knows no protocol and no policy; each command is one module with one `run`. Nothing else calls in here.
+
+mod approvals;
+mod arguments;
+mod audit;
+mod completions;
+mod connect;
+mod context;
+mod demo;
+mod failure;
+mod gateway;
+mod login;
+mod logout;
+mod ls;
+mod man;
+mod output;
+mod panic;
+mod policy;
+mod replay;
+mod sessions;
+mod status;
+mod whoami;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use context::Context;
+use failure::{ExitStatus, Failure};
+
+fn main() -> ExitCode {
+    panic::install_hook();
+    let status = panic::guard(|| {
+        let arguments = match arguments::parse() {
+            Ok(arguments) => arguments,
+            Err(status) => return status,
+        };
+        let context = match Context::new(&arguments.globals) {
+            Ok(context) => context,
+            Err(failure) => return output::Output::plain().failure(&failure),
+        };
+        run(arguments, &context).unwrap_or_else(|failure| context.output.failure(&failure))
+    });
+    status.into()
+}
+
+fn run(arguments: Arguments, context: &Context) -> Result<ExitStatus, Failure> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_installed| Failure::internal("a second TLS provider was installed"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal("the asynchronous runtime did not start").caused_by(&error))?;
+    let outcome = runtime.block_on(dispatch(arguments.command, context));
+    // A thread that still waits for the keyboard must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Failure> {
+    match command {
+        Command::Login(arguments) => Box::pin(login::run(arguments, context)).await,
+        Command::Logout(arguments) => Box::pin(logout::run(arguments, context)).await,
+        Command::Whoami(arguments) => Box::pin(whoami::run(arguments, context)).await,
+        Command::Status(arguments) => Box::pin(status::run(arguments, context)).await,
+        Command::Ls(arguments) => Box::pin(ls::run(arguments, context)).await,
+        Command::Connect(arguments) => Box::pin(connect::run(arguments, context)).await,
+        Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,
+        Command::Sessions(arguments) => Box::pin(sessions::run(arguments, context)).await,
+        Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,
+        Command::Audit(arguments) => Box::pin(audit::run(arguments, context)).await,
+        Command::Policy(arguments) => Box::pin(policy::run(arguments, context)).await,
+        Command::Gateway(arguments) => Box::pin(gateway::run(arguments, context)).await,
+        Command::Demo(arguments) => Box::pin(demo::run(arguments, context)).await,
+        Command::Completions(arguments) => completions::run(&arguments, context),
+        Command::Man(arguments) => man::run(&arguments, context),
+    }
+}

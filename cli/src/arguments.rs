@@ -1,0 +1,199 @@
+//! Every command, flag and help text: the one definition that the parser, the help, the completions and the man pages
+//! are made of. Knows no command's work.
+
+mod approvals;
+mod connect;
+mod gateway;
+mod generate;
+mod identity;
+mod policy;
+mod sessions;
+
+pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, ListApprovals};
+pub(crate) use connect::{ConnectArguments, LsArguments};
+pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
+pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
+pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
+pub(crate) use policy::{PolicyArguments, PolicyCheck, PolicyCommand, PolicySchema};
+pub(crate) use sessions::{
+    AuditArguments, AuditCommand, AuditVerify, ListSessions, ReplayArguments, SessionsArguments, SessionsCommand,
+};
+
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::{FalseyValueParser, Styles, styling::AnsiColor},
+};
+
+use crate::failure::{ExitStatus, FailureKind};
+
+/// A terminal-first access gateway for people and AI agents.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hoop",
+    version,
+    about = "A terminal-first access gateway for people and AI agents",
+    long_about = "hoop opens local tunnels to databases behind a gateway that decides, records and masks every operation.\n\
+                  Log in once, connect by name, and use the native client as always.",
+    after_help = EXAMPLES,
+    styles = STYLES,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) globals: GlobalArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArguments {
+    /// The gateway to speak to; without it, the one of the last login
+    #[arg(long, global = true, env = "HOOP_GATEWAY", value_name = "URL")]
+    pub(crate) gateway: Option<String>,
+    /// How to print results: for people, as one JSON document, or as one JSON object a line
+    #[arg(long, global = true, env = "HOOP_OUTPUT", value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// When to use colour; NO_COLOR and TERM=dumb are honoured
+    #[arg(long, global = true, env = "HOOP_COLOR", value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// Never ask anything; fail and say what is missing
+    #[arg(long, global = true, env = "HOOP_NO_INPUT", value_parser = FalseyValueParser::new())]
+    pub(crate) no_input: bool,
+    /// Say more on standard error; twice and thrice say still more
+    #[arg(short, long, global = true, env = "HOOP_VERBOSE", action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// The form of results on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for people
+    Table,
+    /// One versioned JSON document
+    Json,
+    /// One versioned JSON object a line
+    Jsonl,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal that has it
+    Auto,
+    /// Always, also into a pipe
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands, in the order of the help.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Log in at a gateway, through your identity provider
+    Login(LoginArguments),
+    /// End the login and forget its tokens
+    Logout(LogoutArguments),
+    /// Say who you are to the gateway
+    Whoami(WhoamiArguments),
+    /// Show the gateway, the login and where its tokens are kept
+    Status(StatusArguments),
+    /// List the connections you may use
+    Ls(LsArguments),
+    /// Open a local tunnel to a connection
+    Connect(ConnectArguments),
+    /// Decide on operations that wait for approval
+    Approvals(ApprovalsArguments),
+    /// List and show live and past sessions
+    Sessions(SessionsArguments),
+    /// Play a recorded session in the terminal
+    Replay(ReplayArguments),
+    /// Verify recordings offline
+    Audit(AuditArguments),
+    /// Check policies offline
+    Policy(PolicyArguments),
+    /// Run the gateway
+    Gateway(GatewayArguments),
+    /// Show everything on this machine, against a real PostgreSQL
+    Demo(DemoArguments),
+    /// Print shell completions
+    Completions(CompletionsArguments),
+    /// Print or write the man pages
+    Man(ManArguments),
+}
+
+/// The command-line definition itself, for completions and man pages.
+pub(crate) fn definition() -> clap::Command {
+    Arguments::command()
+}
+
+/// Reads the process's arguments. Help and version are printed here; so are mistakes, with status 2.
+pub(crate) fn parse() -> Result<Arguments, ExitStatus> {
+    let parsed = definition().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // Nobody may be reading any more; then there is nobody to tell.
+        drop(error.print());
+        if error.use_stderr() { FailureKind::Usage.exit_status() } else { ExitStatus::SUCCESS }
+    })
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  hoop login --gateway https://gateway.example.com
+  hoop connect pg-prod                 tunnel on 127.0.0.1, prints a ready psql command
+  hoop connect pg-prod -- -c 'TABLE t' start psql through the tunnel
+  hoop approvals watch                 see what waits for you
+  hoop demo                            try everything on this machine
+
+Exit status:
+  0 done   1 failed   2 usage   3 refused by policy   4 not logged in   5 gateway or upstream unreachable
+  8 approval pending or timed out   70 a fault of hoop   130 interrupted; a started client's own status passes through";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
+                let name = argument.get_id().as_str();
+                if matches!(name, "help" | "version") {
+                    continue;
+                }
+                let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(variable.starts_with("HOOP_"), "{} {name}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&definition());
+    }
+
+    #[test]
+    fn every_command_and_flag_explains_itself() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&definition());
+    }
+}

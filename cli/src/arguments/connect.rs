@@ -1,0 +1,44 @@
+//! Arguments of `ls` and `connect`.
+
+use clap::{Args, builder::FalseyValueParser};
+use hoop_gateway_core::model::ConnectionName;
+
+/// List the connections you may use.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "List the connections you may use, what is masked for you there and what waits for approval.",
+    after_help = "Examples:\n  hoop ls\n  hoop ls --output jsonl"
+)]
+pub(crate) struct LsArguments {
+    /// Also list connections that you may not use
+    #[arg(long, env = "HOOP_LS_ALL", value_parser = FalseyValueParser::new())]
+    pub(crate) all: bool,
+}
+
+/// Open a local tunnel to a connection.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Open a local tunnel to a connection and keep it open until Ctrl-C.\n\n\
+                  Listens on 127.0.0.1, at the protocol's usual port or the next free one, and prints a ready command.\n\
+                  Only processes of your own operating-system user are let in.\n\
+                  With `--`, starts the native client through the tunnel and leaves with its exit status.",
+    after_help = "Examples:\n  hoop connect pg-prod\n  hoop connect pg-prod --port 6543\n  \
+                  hoop connect pg-prod -- -c 'select count(*) from orders'"
+)]
+pub(crate) struct ConnectArguments {
+    /// The connection, as `hoop ls` names it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: ConnectionName,
+    /// The local port; without it the protocol's usual one, else the next free one
+    #[arg(long, env = "HOOP_CONNECT_PORT", value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Listen on a Unix socket in a private folder instead of a port
+    #[arg(long, env = "HOOP_CONNECT_SOCKET", value_parser = FalseyValueParser::new(), conflicts_with = "port")]
+    pub(crate) socket: bool,
+    /// Also ask local clients for a random password, made for this tunnel
+    #[arg(long, env = "HOOP_CONNECT_PASSWORD", value_parser = FalseyValueParser::new())]
+    pub(crate) password: bool,
+    /// Start the native client with these arguments
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) client: Option<Vec<std::ffi::OsString>>,
+}

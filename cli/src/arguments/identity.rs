@@ -1,0 +1,41 @@
+//! Arguments of `login`, `logout`, `whoami` and `status`.
+
+use clap::{Args, builder::FalseyValueParser};
+
+/// Log in at a gateway, through your identity provider.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Log in at a gateway, through your identity provider.\n\n\
+                  Prints an address and a code; open the address in any browser, on any device, and confirm the code.\n\
+                  Tokens go to the operating system's keyring; where there is none, to a file that only you can read.",
+    after_help = "Examples:\n  hoop login --gateway https://gateway.example.com\n  \
+                  hoop login --no-browser            on a server, with the browser elsewhere\n  \
+                  HOOP_TOKEN_STORE=file hoop login   keep tokens in a 0600 file even where there is a keyring"
+)]
+pub(crate) struct LoginArguments {
+    /// Only print the address; do not try to open a browser
+    #[arg(long, env = "HOOP_LOGIN_NO_BROWSER", value_parser = FalseyValueParser::new())]
+    pub(crate) no_browser: bool,
+}
+
+/// End the login and forget its tokens.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "End the login: revokes the refresh token where the identity provider can, and deletes all tokens.",
+    after_help = "Examples:\n  hoop logout\n  hoop logout --gateway https://gateway.example.com"
+)]
+pub(crate) struct LogoutArguments {}
+
+/// Say who you are to the gateway.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hoop whoami\n  hoop whoami --output json")]
+pub(crate) struct WhoamiArguments {}
+
+/// Show the gateway, the login and where its tokens are kept.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Show whether the gateway answers, who is logged in, how long the token lasts and where it is kept.\n\n\
+                  Exits with 4 where there is no login and with 5 where the gateway does not answer.",
+    after_help = "Examples:\n  hoop status\n  hoop status --output json"
+)]
+pub(crate) struct StatusArguments {}

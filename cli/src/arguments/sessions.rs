@@ -1,0 +1,97 @@
+//! Arguments of `sessions`, `replay` and `audit`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, builder::FalseyValueParser};
+use hoop_gateway_core::model::{ConnectionName, PrincipalName, SessionId};
+
+/// List and show live and past sessions.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hoop sessions ls\n  hoop sessions ls --connection pg-prod --limit 50\n  \
+                        hoop sessions show ses_01hzy3…")]
+pub(crate) struct SessionsArguments {
+    #[command(subcommand)]
+    pub(crate) command: SessionsCommand,
+}
+
+/// What to do with sessions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsCommand {
+    /// List sessions, newest first: your own, and those that the policy lets you see
+    Ls(ListSessions),
+    /// Show one session: every operation, its decision and outcome
+    Show {
+        /// The session
+        #[arg(value_name = "SESSION")]
+        session: SessionId,
+    },
+}
+
+/// Which sessions to list.
+#[derive(Debug, Args)]
+pub(crate) struct ListSessions {
+    /// Only sessions that are still open
+    #[arg(long, env = "HOOP_SESSIONS_LIVE", value_parser = FalseyValueParser::new())]
+    pub(crate) live: bool,
+    /// Only sessions on this connection
+    #[arg(long, env = "HOOP_SESSIONS_CONNECTION", value_name = "NAME")]
+    pub(crate) connection: Option<ConnectionName>,
+    /// Only sessions of this principal
+    #[arg(long, env = "HOOP_SESSIONS_PRINCIPAL", value_name = "NAME")]
+    pub(crate) principal: Option<PrincipalName>,
+    /// At most so many
+    #[arg(long, env = "HOOP_SESSIONS_LIMIT", value_name = "COUNT", default_value_t = 100)]
+    pub(crate) limit: u32,
+}
+
+/// Play a recorded session in the terminal.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Play a recorded session in the terminal, with its original timing.\n\n\
+                  You may replay your own sessions; others need the policy's `replay`. Looking is recorded.",
+    after_help = "Examples:\n  hoop replay ses_01hzy3…\n  hoop replay ses_01hzy3… --speed 8\n  \
+                  hoop replay ses_01hzy3… --at 12\n  hoop replay ses_01hzy3… --search orders"
+)]
+pub(crate) struct ReplayArguments {
+    /// The session
+    #[arg(value_name = "SESSION")]
+    pub(crate) session: SessionId,
+    /// How many times faster than it was; 0 shows everything at once
+    #[arg(long, env = "HOOP_REPLAY_SPEED", value_name = "FACTOR", default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// Begin at this operation
+    #[arg(long, env = "HOOP_REPLAY_AT", value_name = "NUMBER")]
+    pub(crate) at: Option<u64>,
+    /// Show only operations whose text contains this, in either case
+    #[arg(long, env = "HOOP_REPLAY_SEARCH", value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+}
+
+/// Verify recordings offline.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hoop audit verify /var/lib/hoop/recordings --key recorder.pub")]
+pub(crate) struct AuditArguments {
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+/// What to do with recordings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check every chain, every signature and every length against a public key kept elsewhere
+    Verify(AuditVerify),
+}
+
+/// What to verify, and against which key.
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerify {
+    /// The folder with the recordings
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The recorder's public key, from a place that the gateway's host cannot change
+    #[arg(long, env = "HOOP_AUDIT_KEY", value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Only this session
+    #[arg(long, env = "HOOP_AUDIT_SESSION", value_name = "SESSION")]
+    pub(crate) session: Option<SessionId>,
+}

@@ -1,0 +1,45 @@
+//! What every command is given: where to print, where its files are, which gateway is meant.
+//!
+//! Reads the environment once, here; commands read none. Made by `main`.
+
+mod directories;
+mod gateway_url;
+
+pub(crate) use directories::Directories;
+pub(crate) use gateway_url::GatewayUrl;
+
+use crate::{arguments::GlobalArguments, failure::Failure, output::Output};
+
+/// The surroundings of one command.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The only way to print.
+    pub(crate) output: Output,
+    /// Where configuration and state live.
+    pub(crate) directories: Directories,
+    /// Never ask; fail with what is missing instead.
+    pub(crate) no_input: bool,
+    gateway: Option<GatewayUrl>,
+}
+
+impl Context {
+    /// Reads the global arguments and the environment.
+    pub(crate) fn new(globals: &GlobalArguments) -> Result<Self, Failure> {
+        let output = Output::new(globals);
+        output.install_tracing(globals.verbose);
+        let directories = Directories::find()?;
+        let gateway = globals.gateway.as_deref().map(GatewayUrl::parse).transpose()?;
+        Ok(Self { output, directories, no_input: globals.no_input, gateway })
+    }
+
+    /// The gateway that `--gateway` or `HOOP_GATEWAY` names, else the one of the last login.
+    pub(crate) fn gateway(&self) -> Result<GatewayUrl, Failure> {
+        if let Some(gateway) = &self.gateway {
+            return Ok(gateway.clone());
+        }
+        self.directories.remembered_gateway()?.ok_or_else(|| {
+            Failure::usage("no gateway is named, and no login is remembered")
+                .next("say `hoop login --gateway https://gateway.example.com`, or set HOOP_GATEWAY")
+        })
+    }
+}

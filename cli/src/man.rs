@@ -1,0 +1,45 @@
+//! `hoop man`: the man pages, made from the one definition of the arguments.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    arguments::{self, ManArguments},
+    context::Context,
+    failure::{ExitStatus, Failure},
+};
+
+/// Prints hoop(1), or writes one page per command.
+pub(crate) fn run(arguments: &ManArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    let pages = pages()?;
+    let Some(folder) = &arguments.out else {
+        context.output.bytes(pages.get("hoop.1").map_or(b"", Vec::as_slice))?;
+        return Ok(ExitStatus::SUCCESS);
+    };
+    let failed = |error: &std::io::Error| {
+        Failure::failed(format!("the man pages could not be written to {}", folder.display())).caused_by(error)
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    for (name, page) in &pages {
+        std::fs::write(folder.join(name), page).map_err(|error| failed(&error))?;
+    }
+    context.output.say(&format!("{} man pages are in {}", pages.len(), folder.display()));
+    Ok(ExitStatus::SUCCESS)
+}
+
+/// Every page under its file name.
+pub(crate) fn pages() -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let mut definition = arguments::definition().disable_help_subcommand(true);
+    definition.build();
+    let mut pages = BTreeMap::new();
+    render(&definition, &mut pages)
+        .map_err(|error| Failure::internal("a man page could not be rendered").caused_by(&error))?;
+    Ok(pages)
+}
+
+fn render(command: &clap::Command, pages: &mut BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    pages.insert(format!("{name}.1"), page);
+    command.get_subcommands().try_for_each(|command| render(command, pages))
+}

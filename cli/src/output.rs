@@ -1,0 +1,229 @@
+//! The only place that prints: data to standard output, talk to standard error.
+//!
+//! Tables for people, versioned JSON for programs. Text that came from elsewhere passes through [`printable`].
+
+mod printable;
+
+pub(crate) use printable::printable;
+
+use std::io::{IsTerminal as _, Write as _};
+
+use anstream::{AutoStream, ColorChoice};
+use comfy_table::{ContentArrangement, Table, presets};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use crate::{
+    arguments::{Colour, Format, GlobalArguments},
+    failure::{ExitStatus, Failure, FailureKind},
+};
+
+/// How to print: which form, which colours, how wide.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    format: Format,
+    data_colour: ColorChoice,
+    talk_colour: ColorChoice,
+}
+
+/// What a program reads: a version, and the value under its name.
+#[derive(Serialize)]
+struct Envelope<'value, T: ?Sized> {
+    version: u32,
+    #[serde(flatten)]
+    named: std::collections::BTreeMap<&'static str, &'value T>,
+}
+
+/// A line of a list: a version beside the item's own fields.
+#[derive(Serialize)]
+struct Line<'value, T> {
+    version: u32,
+    #[serde(flatten)]
+    item: &'value T,
+}
+
+/// The version of everything that `--output json` and `jsonl` print.
+pub(crate) const OUTPUT_VERSION: u32 = 1;
+
+impl Output {
+    /// Reads the wishes of the arguments and what the terminal can do.
+    pub(crate) fn new(globals: &GlobalArguments) -> Self {
+        let choose = |terminal: bool| match globals.color {
+            Colour::Always => ColorChoice::Always,
+            Colour::Never => ColorChoice::Never,
+            Colour::Auto if terminal && !colour_is_unwanted() => ColorChoice::Always,
+            Colour::Auto => ColorChoice::Never,
+        };
+        Self {
+            format: globals.output,
+            data_colour: choose(std::io::stdout().is_terminal()),
+            talk_colour: choose(std::io::stderr().is_terminal()),
+        }
+    }
+
+    /// Without colour, before the arguments are known.
+    pub(crate) const fn plain() -> Self {
+        Self { format: Format::Table, data_colour: ColorChoice::Never, talk_colour: ColorChoice::Never }
+    }
+
+    /// The form that `--output` asked for.
+    pub(crate) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether a person reads the data.
+    pub(crate) fn data_is_terminal(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// Whether a person reads the talk: then live lines and prompts make sense.
+    pub(crate) fn talk_is_terminal(&self) -> bool {
+        std::io::stderr().is_terminal() && !terminal_is_dumb()
+    }
+
+    /// Whether data may be coloured.
+    pub(crate) fn data_has_colour(&self) -> bool {
+        self.data_colour == ColorChoice::Always
+    }
+
+    /// Columns of the terminal; 100 where there is none.
+    pub(crate) fn width(&self) -> u16 {
+        let measured = crossterm::terminal::size().ok().map(|(columns, _rows)| columns);
+        measured.filter(|columns| self.data_is_terminal() && *columns >= 40).unwrap_or(100)
+    }
+
+    /// A list: a table for people, `{"version":1,"NAME":[…]}` as JSON, one object a line as JSONL.
+    pub(crate) fn list<T: Serialize>(
+        &self,
+        name: &'static str,
+        items: &[T],
+        table: impl FnOnce(&[T]) -> Table,
+    ) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.table(table(items)),
+            Format::Json => self.json(name, items),
+            Format::Jsonl => items.iter().try_for_each(|item| self.json_line(item)),
+        }
+    }
+
+    /// One value: text for people, `{"version":1,"NAME":{…}}` as JSON, the object itself on one line as JSONL.
+    pub(crate) fn value<T: Serialize>(
+        &self,
+        name: &'static str,
+        value: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        match self.format {
+            Format::Table => self.text(&text(value)),
+            Format::Json => self.json(name, value),
+            Format::Jsonl => self.json_line(value),
+        }
+    }
+
+    /// One line of JSONL: the item's fields beside the version.
+    pub(crate) fn json_line<T: Serialize>(&self, item: &T) -> Result<(), Failure> {
+        let text =
+            serde_json::to_string(&Line { version: OUTPUT_VERSION, item }).map_err(|error| unserialisable(&error))?;
+        self.text(&text)
+    }
+
+    /// An empty table in the house's style: columns by two spaces, no lines, headings in capitals.
+    pub(crate) fn new_table(&self, headings: &[&str]) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.width());
+        table.set_header(headings.iter().map(|heading| heading.to_uppercase()));
+        table
+    }
+
+    /// Data, as lines; a newline is added where it is missing.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        let mut stream = AutoStream::new(std::io::stdout().lock(), self.data_colour);
+        stream.write_all(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            stream.write_all(b"\n")?;
+        }
+        Ok(stream.flush()?)
+    }
+
+    /// Data as it is: no newline added, nothing removed.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stream = std::io::stdout().lock();
+        stream.write_all(bytes)?;
+        Ok(stream.flush()?)
+    }
+
+    /// Talk: one line for a person, to standard error. Nobody listening is no failure.
+    pub(crate) fn say(&self, text: &str) {
+        let mut stream = AutoStream::new(std::io::stderr().lock(), self.talk_colour);
+        drop(writeln!(stream, "{text}"));
+    }
+
+    /// Talk that wants attention.
+    pub(crate) fn warn(&self, text: &str) {
+        self.say(&format!("{} {text}", "warning:".yellow().bold()));
+    }
+
+    /// Prints a failure and gives the status to leave with.
+    pub(crate) fn failure(&self, failure: &Failure) -> ExitStatus {
+        if !matches!(failure.kind(), FailureKind::BrokenPipe) {
+            self.say(&render(failure));
+        }
+        failure.kind().exit_status()
+    }
+
+    /// Sends log lines of `-v`, `-vv` to standard error; `HOOP_LOG` says it more finely.
+    pub(crate) fn install_tracing(&self, verbosity: u8) {
+        let asked = std::env::var("HOOP_LOG").ok().filter(|filter| !filter.is_empty());
+        let default = match verbosity {
+            0 => "error",
+            1 => "warn,hoop=info,hoop_tunnel=info,hoop_gateway_core=info",
+            2 => "info,hoop=debug,hoop_tunnel=debug,hoop_gateway_core=debug",
+            _ => "debug,hoop=trace,hoop_tunnel=trace,hoop_gateway_core=trace",
+        };
+        let filter = tracing_subscriber::EnvFilter::new(asked.as_deref().unwrap_or(default));
+        let installed = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(self.talk_colour == ColorChoice::Always)
+            .with_writer(std::io::stderr)
+            .try_init();
+        drop(installed);
+    }
+
+    fn json<T: Serialize + ?Sized>(&self, name: &'static str, value: &T) -> Result<(), Failure> {
+        let envelope = Envelope { version: OUTPUT_VERSION, named: [(name, value)].into() };
+        let text = serde_json::to_string_pretty(&envelope).map_err(|error| unserialisable(&error))?;
+        self.text(&text)
+    }
+
+    fn table(&self, table: Table) -> Result<(), Failure> {
+        let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
+        self.text(&lines.join("\n"))
+    }
+}
+
+fn render(failure: &Failure) -> String {
+    let mut text = format!("{} {}", "error:".red().bold(), printable(failure.what()));
+    for why in failure.why() {
+        text.push_str(&format!("\n  {} {}", "why:".dimmed(), indent(&printable(why))));
+    }
+    if let Some(next) = failure.next_step() {
+        text.push_str(&format!("\n  {} {}", "next:".cyan(), indent(&printable(next))));
+    }
+    text
+}
+
+fn indent(text: &str) -> String {
+    text.trim_end().replace('\n', "\n    ")
+}
+
+fn unserialisable(error: &serde_json::Error) -> Failure {
+    Failure::internal("the result does not serialise").caused_by(error)
+}
+
+fn colour_is_unwanted() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || terminal_is_dumb()
+}
+
+fn terminal_is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
