@@ -1,5 +1,14 @@
-//! (owner writes this header)
+//! Requests for approval: what is held, who reviewed it, and the one-use grant that lets it go on.
+//!
+//! `request` and `state` are pure (time is passed in); `desk` is the thin async shell that keeps tickets, timers and
+//! storage in step. Knows no protocol and no policy language. Called by `session` (submit) and `api` (review).
 
+mod desk;
 mod grant;
+mod request;
+mod state;
 
+pub use desk::{Desk, DeskError, Limits, Listed, Storage, StorageError, SubmitError, Ticket};
 pub use grant::Grant;
+pub use request::{Binding, Request};
+pub use state::{Case, MAX_REASON_BYTES, Review, ReviewError, State, Vote};

@@ -1,1 +1,10 @@
-//! (owner writes this header)
+//! Who is asking: validates an issuer's tokens, and issues the gateway's own short-lived ones.
+//!
+//! `oidc` verifies against discovered keys, `tokens` signs and checks the gateway's bearers, `development` is the
+//! provider that exists only with `--dev`. Knows no policy and no protocol. Called by `api`, the tunnel's acceptor.
+
+mod tokens;
+mod verifier;
+
+pub use tokens::{GatewayTokens, Issued, KeyUse, TOKEN_LIFE_SECONDS, TokenKeyError};
+pub use verifier::{IdentityError, Verified, Verifier};

@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod approval;
+pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod gateway;

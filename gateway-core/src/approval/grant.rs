@@ -1,4 +1,6 @@
 //! The proof that enough reviewers approved exactly one message; spent by `policy::PolicySet::decide_approved`.
+//!
+//! Made only by an approved ticket, once. Holds no text and no value.
 
 use crate::model::{ApprovalId, PrincipalName, RuleId};
 
@@ -10,4 +12,41 @@ pub struct Grant {
     pub(crate) rules: Vec<RuleId>,
     pub(crate) digest: [u8; 32],
     pub(crate) by: Vec<PrincipalName>,
+    /// Keeps other modules from making one.
+    _seal: Seal,
+}
+
+#[derive(Debug)]
+struct Seal;
+
+impl Grant {
+    pub(super) fn new(id: ApprovalId, rules: Vec<RuleId>, digest: [u8; 32], by: Vec<PrincipalName>) -> Self {
+        Self { id, rules, digest, by, _seal: Seal }
+    }
+
+    /// The approved request.
+    pub fn id(&self) -> &ApprovalId {
+        &self.id
+    }
+
+    /// The holding policies that the approval lifts.
+    pub fn rules(&self) -> &[RuleId] {
+        &self.rules
+    }
+
+    /// What the approval binds to; good for a message of this digest only.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Who approved.
+    pub fn by(&self) -> &[PrincipalName] {
+        &self.by
+    }
+
+    /// A grant out of thin air, for the tests of `policy`.
+    #[cfg(test)]
+    pub(crate) fn forged(id: ApprovalId, rules: Vec<RuleId>, digest: [u8; 32], by: Vec<PrincipalName>) -> Self {
+        Self::new(id, rules, digest, by)
+    }
 }

@@ -1,0 +1,98 @@
+//! What is asked, bound to exactly what a reviewer is shown (law 5).
+//!
+//! Pure values: time, id and digest are passed in. Made by `session`, read by reviewers through the API.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, SessionId};
+
+/// One held message, as reviewers see it. `text` and `parameters` come already masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id.
+    pub id: ApprovalId,
+    /// Who asks.
+    pub requester: Principal,
+    /// In which session.
+    pub session: SessionId,
+    /// On which connection.
+    pub connection: ConnectionFacts,
+    /// In which database.
+    pub database: String,
+    /// As which upstream role.
+    pub role: String,
+    /// The search path that names were resolved with.
+    pub search_path: Vec<String>,
+    /// The objects it touches, resolved.
+    pub objects: BTreeSet<ObjectName>,
+    /// The text; parts that reviewers may not see are replaced by class and length.
+    pub text: String,
+    /// Bound parameters, masked likewise.
+    pub parameters: Vec<Option<String>>,
+    /// What it is: `delete`, `drop_table`, …
+    pub kind: String,
+    /// The worst effect.
+    pub effect: Effect,
+    /// 0 to 100.
+    pub risk: u8,
+    /// Why.
+    pub risk_reasons: Vec<String>,
+    /// `model::flow::Inspected::digest` of the unmasked original: the grant is good for this digest only.
+    pub digest: [u8; 32],
+    /// Who must approve, and which policies say so.
+    pub need: ApprovalNeed,
+    /// When it was asked, milliseconds since 1970.
+    pub created_at_millis: i64,
+    /// When it lapses, milliseconds since 1970.
+    pub expires_at_millis: i64,
+}
+
+/// What an approval binds to besides the message and its resolved objects.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding<'facts> {
+    /// Who asks.
+    pub requester: &'facts Principal,
+    /// In which session.
+    pub session: &'facts SessionId,
+    /// On which connection.
+    pub connection: &'facts ConnectionFacts,
+    /// In which database.
+    pub database: &'facts str,
+    /// As which upstream role.
+    pub role: &'facts str,
+    /// The search path.
+    pub search_path: &'facts [String],
+}
+
+impl Binding<'_> {
+    /// Every part with its length, so that no two different bindings share a byte string. This is the
+    /// `circumstance` of `model::flow::Inspected`, and so part of its digest.
+    pub fn circumstance(&self) -> Arc<[u8]> {
+        let requester = self.requester;
+        let kind = match requester.kind {
+            PrincipalKind::User => "user",
+            PrincipalKind::Agent => "agent",
+        };
+        let owner = requester.owner.as_ref().map_or("", |owner| owner.as_str());
+        let connection = self.connection;
+        let fixed = [
+            "hoop approval binding 1",
+            kind,
+            requester.name.as_str(),
+            owner,
+            self.session.as_str(),
+            connection.name.as_str(),
+            connection.kind.as_str(),
+            self.database,
+            self.role,
+        ];
+        let mut bytes = Vec::with_capacity(256);
+        for part in fixed.into_iter().chain(self.search_path.iter().map(String::as_str)) {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        Arc::from(bytes)
+    }
+}

@@ -1,0 +1,207 @@
+//! The gateway's own short-lived bearer tokens: what a laptop presents after its issuer's token was validated once.
+//!
+//! Ed25519-signed JWTs of a type, issuer and audience that no other token of ours has. The key is a 0600 file, a
+//! different one with `--dev`. Knows no HTTP. Called by the token exchange and by whoever takes a bearer.
+
+use std::{
+    fmt, fs, io,
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{IdentityError, Verified};
+use crate::{clock::WallClock, model::Principal};
+
+/// The longest life of a token.
+pub const TOKEN_LIFE_SECONDS: i64 = 600;
+
+const AUDIENCE: &str = "hoop-gateway";
+const TYPE: &str = "hoop-gateway+jwt";
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+const MAX_KEY_FILE_BYTES: u64 = 4 * 1024;
+
+/// Why the signing key cannot be used. The gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenKeyError {
+    /// The file cannot be read or written.
+    #[error("the token key `{}` cannot be used", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    /// Others can read it.
+    #[error("the token key `{}` is readable by others; run `chmod 600` on it, or delete it to make a new one", .0.display())]
+    Exposed(PathBuf),
+    /// It is not an Ed25519 key.
+    #[error("the token key `{}` is damaged; delete it to make a new one", .0.display())]
+    Damaged(PathBuf),
+    /// No key could be made.
+    #[error("no token key could be made")]
+    Unmade,
+}
+
+/// Which gateway a key belongs to: a key made with `--dev` is never valid without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyUse {
+    /// A real gateway.
+    Production,
+    /// A gateway started with `--dev`.
+    Development,
+}
+
+/// A freshly issued token.
+#[derive(Debug)]
+pub struct Issued {
+    /// The bearer.
+    pub token: SecretString,
+    /// When it ends, seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// Issues and verifies the gateway's own tokens; cheap to clone.
+#[derive(Clone)]
+pub struct GatewayTokens(Arc<Inner>);
+
+struct Inner {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    issuer: String,
+    validation: Validation,
+    clock: WallClock,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    iat: i64,
+    exp: i64,
+    principal: Principal,
+}
+
+impl fmt::Debug for GatewayTokens {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("GatewayTokens").field("issuer", &self.0.issuer).finish_non_exhaustive()
+    }
+}
+
+impl GatewayTokens {
+    /// Opens the key in `directory`, making it on first use. Refuses a key that others can read.
+    pub fn open(directory: &Path, key_use: KeyUse, issuer: &str, clock: WallClock) -> Result<Self, TokenKeyError> {
+        let name = match key_use {
+            KeyUse::Production => "gateway-token.pk8",
+            KeyUse::Development => "gateway-token-dev.pk8",
+        };
+        let path = directory.join(name);
+        let key = match fs::symlink_metadata(&path) {
+            Ok(metadata) => read_key(&path, &metadata)?,
+            Err(failure) if failure.kind() == io::ErrorKind::NotFound => make_key(directory, &path)?,
+            Err(failure) => return Err(TokenKeyError::File(path, failure)),
+        };
+        let pair = Ed25519KeyPair::from_pkcs8(&key).map_err(|_damaged| TokenKeyError::Damaged(path))?;
+        Ok(Self::with_key(&key, &pair, issuer, clock))
+    }
+
+    /// Tokens of a key that lives in memory only.
+    pub fn ephemeral(issuer: &str, clock: WallClock) -> Result<Self, TokenKeyError> {
+        let key = generate()?;
+        let pair = Ed25519KeyPair::from_pkcs8(&key).map_err(|_unmade| TokenKeyError::Unmade)?;
+        Ok(Self::with_key(&key, &pair, issuer, clock))
+    }
+
+    fn with_key(key: &[u8], pair: &Ed25519KeyPair, issuer: &str, clock: WallClock) -> Self {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // Times are checked here, against the clock that was passed in.
+        validation.validate_exp = false;
+        Self(Arc::new(Inner {
+            signing: EncodingKey::from_ed_der(key),
+            verifying: DecodingKey::from_ed_der(pair.public_key().as_ref()),
+            issuer: issuer.to_owned(),
+            validation,
+            clock,
+        }))
+    }
+
+    /// Issues a token for a verified principal: ten minutes, never longer than what proved it.
+    pub fn issue(&self, verified: &Verified) -> Result<Issued, IdentityError> {
+        let now = self.0.clock.unix_seconds();
+        let expires_at = verified.expires_at.min(now + TOKEN_LIFE_SECONDS);
+        if expires_at <= now {
+            return Err(IdentityError::Expired);
+        }
+        let principal = verified.principal.clone();
+        let claims = Claims {
+            iss: self.0.issuer.clone(),
+            aud: AUDIENCE.to_owned(),
+            sub: principal.name.to_string(),
+            iat: now,
+            exp: expires_at,
+            principal,
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        let token = jsonwebtoken::encode(&header, &claims, &self.0.signing)
+            .map_err(|_unsigned| IdentityError::Invalid("it could not be signed"))?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(IdentityError::Invalid("groups and claims are too large for a token"));
+        }
+        Ok(Issued { token: SecretString::from(token), expires_at })
+    }
+
+    /// Verifies a bearer. Refuses everything that this gateway did not sign for itself and for now.
+    pub fn verify(&self, token: &str) -> Result<Verified, IdentityError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(IdentityError::Invalid("it is too long"));
+        }
+        let data = jsonwebtoken::decode::<Claims>(token, &self.0.verifying, &self.0.validation)
+            .map_err(|_refused| IdentityError::Invalid("this gateway did not issue it"))?;
+        if data.header.typ.as_deref() != Some(TYPE) {
+            return Err(IdentityError::Invalid("it is of another type"));
+        }
+        let now = self.0.clock.unix_seconds();
+        // Our own clock signed it, so there is no leeway.
+        if data.claims.exp <= now {
+            return Err(IdentityError::Expired);
+        }
+        Ok(Verified { principal: data.claims.principal, expires_at: data.claims.exp })
+    }
+}
+
+fn read_key(path: &Path, metadata: &fs::Metadata) -> Result<Zeroizing<Vec<u8>>, TokenKeyError> {
+    if !metadata.is_file() || metadata.len() > MAX_KEY_FILE_BYTES {
+        return Err(TokenKeyError::Damaged(path.to_owned()));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(TokenKeyError::Exposed(path.to_owned()));
+    }
+    fs::read(path).map(Zeroizing::new).map_err(|failure| TokenKeyError::File(path.to_owned(), failure))
+}
+
+fn make_key(directory: &Path, path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenKeyError> {
+    let key = generate()?;
+    write_key(directory, path, &key).map_err(|failure| TokenKeyError::File(path.to_owned(), failure))?;
+    Ok(key)
+}
+
+fn write_key(directory: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(key)?;
+    file.sync_all()
+}
+
+fn generate() -> Result<Zeroizing<Vec<u8>>, TokenKeyError> {
+    let pair = Ed25519KeyPair::generate().map_err(|_unmade| TokenKeyError::Unmade)?;
+    let document = pair.to_pkcs8().map_err(|_unmade| TokenKeyError::Unmade)?;
+    Ok(Zeroizing::new(document.as_ref().to_vec()))
+}
