@@ -6,7 +6,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, SessionId};
+use crate::model::{
+    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, SessionId,
+};
 
 /// One held message, as reviewers see it. `text` and `parameters` come already masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

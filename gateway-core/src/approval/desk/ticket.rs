@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     approval::{Grant, Request, State},
     clock::WallClock,
-    model::{ApprovalId, PrincipalName, RuleId},
+    model::{ApprovalId, RuleId},
 };
 
 /// A place in the queue. Dropping it withdraws the request, if it is still pending.
