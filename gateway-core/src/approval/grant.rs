@@ -2,15 +2,21 @@
 //!
 //! Made only by an approved ticket, once. Holds no text and no value.
 
-use crate::model::{ApprovalId, PrincipalName, RuleId};
+use crate::model::{ApprovalId, PrincipalName, Quorum, RuleId};
 
 /// An approval that was met. Not cloneable: it serves one decision.
 #[derive(Debug)]
 #[must_use = "an approval that is not spent lets nothing through"]
 pub struct Grant {
+    /// The request that was approved.
     pub(crate) id: ApprovalId,
+    /// The rules that held it.
     pub(crate) rules: Vec<RuleId>,
+    /// The quorums that were met. A rule that asks for more by now holds again.
+    pub(crate) quorums: Vec<Quorum>,
+    /// What was shown to the reviewers.
     pub(crate) digest: [u8; 32],
+    /// Who approved.
     pub(crate) by: Vec<PrincipalName>,
     /// Keeps other modules from making one.
     _seal: Seal,
