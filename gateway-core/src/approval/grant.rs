@@ -26,8 +26,14 @@ pub struct Grant {
 struct Seal;
 
 impl Grant {
-    pub(super) fn new(id: ApprovalId, rules: Vec<RuleId>, digest: [u8; 32], by: Vec<PrincipalName>) -> Self {
-        Self { id, rules, digest, by, _seal: Seal }
+    pub(super) fn new(
+        id: ApprovalId,
+        rules: Vec<RuleId>,
+        quorums: Vec<Quorum>,
+        digest: [u8; 32],
+        by: Vec<PrincipalName>,
+    ) -> Self {
+        Self { id, rules, quorums, digest, by, _seal: Seal }
     }
 
     /// The approved request.
@@ -52,7 +58,13 @@ impl Grant {
 
     /// A grant out of thin air, for the tests of `policy`.
     #[cfg(test)]
-    pub(crate) fn forged(id: ApprovalId, rules: Vec<RuleId>, digest: [u8; 32], by: Vec<PrincipalName>) -> Self {
-        Self::new(id, rules, digest, by)
+    pub(crate) fn forged(
+        id: ApprovalId,
+        rules: Vec<RuleId>,
+        quorums: Vec<Quorum>,
+        digest: [u8; 32],
+        by: Vec<PrincipalName>,
+    ) -> Self {
+        Self::new(id, rules, quorums, digest, by)
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     approval::{Grant, Request, State},
     clock::WallClock,
-    model::{ApprovalId, RuleId},
+    model::{ApprovalId, Quorum, RuleId},
 };
 
 /// A place in the queue. Dropping it withdraws the request, if it is still pending.
@@ -15,6 +15,7 @@ use crate::{
 pub struct Ticket {
     id: ApprovalId,
     rules: Vec<RuleId>,
+    quorums: Vec<Quorum>,
     digest: [u8; 32],
     expires_at_millis: i64,
     states: watch::Receiver<State>,
@@ -32,6 +33,7 @@ impl Ticket {
         Self {
             id: request.id.clone(),
             rules: request.need.rules.clone(),
+            quorums: request.need.quorums.clone(),
             digest: request.digest,
             expires_at_millis: request.expires_at_millis,
             states,
@@ -87,7 +89,7 @@ impl Ticket {
         if self.clock.unix_millis() >= self.expires_at_millis {
             return None;
         }
-        Some(Grant::new(self.id.clone(), self.rules.clone(), self.digest, by))
+        Some(Grant::new(self.id.clone(), self.rules.clone(), self.quorums.clone(), self.digest, by))
     }
 }
 
