@@ -1,0 +1,247 @@
+//! What can be recorded: one value per audit fact, borrowing from the session that reports it.
+//!
+//! Knows words, not bytes: `fields` turns an event into named values and `frame` those into bytes. `session` reports
+//! what happens on a connection; `api`, `identity` and `gateway` report what happens around it.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use crate::{
+    model::{
+        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, Refusal, RuleId, SessionId,
+    },
+    policy::Source,
+};
+
+use super::SealedText;
+
+/// What is known of a session when it starts; the first record of its chain.
+#[derive(Debug, Clone)]
+pub struct SessionFacts {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub principal: Principal,
+    /// The connection it is for.
+    pub connection: ConnectionName,
+    /// The database asked for.
+    pub database: String,
+    /// The upstream role it runs as.
+    pub role: String,
+    /// How it came in.
+    pub source: Source,
+    /// The client's address as the gateway saw it.
+    pub client_address: Option<SocketAddr>,
+    /// What the client calls itself.
+    pub application_name: Option<String>,
+    /// The run that groups it, for `hoop exec`.
+    pub run: Option<String>,
+}
+
+/// Which step a message asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It runs.
+    Execute,
+    /// It is only prepared (a Parse).
+    Prepare,
+}
+
+/// A message that is about to be forwarded: what the record says besides what its permit says.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Its number in the session, from [`super::SessionRecorder::number`].
+    pub number: OperationNumber,
+    /// Whether it runs or is only prepared.
+    pub step: Step,
+    /// The exact text, sealed where law 4 says so.
+    pub text: &'a SealedText<'a>,
+    /// Bound parameters as text, sealed likewise; `None` is NULL.
+    pub parameters: &'a [Option<SealedText<'a>>],
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status<'a> {
+    /// The upstream completed it.
+    Completed {
+        /// The command tag: `DELETE 3`.
+        tag: &'a str,
+    },
+    /// The upstream answered with an error.
+    Failed {
+        /// The SQLSTATE.
+        sqlstate: &'a str,
+    },
+    /// The upstream never ran it, because an earlier one of the batch failed.
+    Skipped,
+    /// Nobody knows: the connection or the gateway ended first.
+    Unknown,
+}
+
+/// The end of one operation.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    /// Of which operation.
+    pub number: OperationNumber,
+    /// How it ended.
+    pub status: Status<'a>,
+    /// Rows returned or touched.
+    pub rows: u64,
+    /// Bytes returned to the client.
+    pub bytes: u64,
+    /// Masked cells per class; never values.
+    pub masked: &'a BTreeMap<String, u64>,
+    /// From forwarding to the end.
+    pub duration_micros: u64,
+}
+
+/// One fact in a session.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An operation was held for approval.
+    Held {
+        /// Its number.
+        number: OperationNumber,
+        /// Which operations the message carries.
+        operations: &'a [Operation],
+        /// Its text.
+        text: &'a SealedText<'a>,
+        /// The request that reviewers see.
+        approval: &'a ApprovalId,
+        /// The policies that hold it.
+        rules: &'a [RuleId],
+        /// When the request lapses, milliseconds since 1970.
+        expires_at_millis: u64,
+    },
+    /// A held operation's request came to an end.
+    ApprovalDecided {
+        /// Of which operation.
+        number: OperationNumber,
+        /// Which request.
+        approval: &'a ApprovalId,
+        /// `approved`, `denied`, `expired`, `withdrawn` or `superseded`.
+        state: &'a str,
+        /// Who reviewed.
+        by: &'a [PrincipalName],
+        /// Why, if said.
+        reason: Option<&'a str>,
+    },
+    /// An operation was refused; the upstream never saw it.
+    Refused {
+        /// Its number.
+        number: OperationNumber,
+        /// What it asked for, where it could be understood.
+        operations: &'a [Operation],
+        /// Its text.
+        text: &'a SealedText<'a>,
+        /// Why.
+        refusal: &'a Refusal,
+    },
+    /// An operation ended.
+    Outcome(Outcome<'a>),
+    /// A piece of the masked result, as [`super::ResultText`] writes it.
+    Result {
+        /// Of which operation.
+        number: OperationNumber,
+        /// Which piece, from 0.
+        part: u32,
+        /// Header and rows, one JSON array each line.
+        text: &'a str,
+        /// Whether the cap cut the result off here.
+        truncated: bool,
+    },
+}
+
+/// Why the gateway itself sent something upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnPurpose {
+    /// Start-up and authentication with the gateway's credential.
+    Authenticate,
+    /// Reading the catalogue, to resolve names and tags.
+    Catalogue,
+    /// Re-reading a setting that decisions depend on.
+    Setting,
+    /// Making the upstream's transaction state what a real error would have left.
+    ForcedError,
+    /// Cancelling a running operation.
+    Cancel,
+    /// Ending the conversation.
+    Terminate,
+}
+
+impl OwnPurpose {
+    /// The word in the record.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authenticate => "authenticate",
+            Self::Catalogue => "catalogue",
+            Self::Setting => "setting",
+            Self::ForcedError => "forced_error",
+            Self::Cancel => "cancel",
+            Self::Terminate => "terminate",
+        }
+    }
+}
+
+/// One fact about the gateway itself; they form a chain of their own.
+#[derive(Debug, Clone)]
+pub enum GatewayEvent {
+    /// The gateway started.
+    Started {
+        /// Its version.
+        version: String,
+    },
+    /// The gateway stopped in order.
+    Stopped {
+        /// Its version.
+        version: String,
+    },
+    /// What opening the log repaired.
+    Recovered {
+        /// Bytes of a half-written record cut off.
+        cut_bytes: u64,
+        /// Operations whose outcome nobody knows.
+        unknown_outcomes: u64,
+        /// Sessions that had no end.
+        ended_sessions: u64,
+    },
+    /// Someone logged in.
+    LoggedIn {
+        /// Who.
+        who: Principal,
+        /// From where.
+        from: Option<SocketAddr>,
+    },
+    /// Someone looked at a recording.
+    Looked {
+        /// Who.
+        who: Principal,
+        /// At which session.
+        session: SessionId,
+    },
+    /// Someone reviewed a request.
+    Reviewed {
+        /// Who.
+        who: Principal,
+        /// Which request.
+        approval: ApprovalId,
+        /// Approved, or denied.
+        approved: bool,
+        /// Why, if said.
+        reason: Option<String>,
+    },
+    /// The site was applied or reloaded.
+    PolicyChanged {
+        /// Digest of the policies now in force.
+        version: String,
+    },
+    /// Someone was refused at the gateway itself: a connection, an API call.
+    Denied {
+        /// Who.
+        who: Principal,
+        /// What was asked for.
+        action: String,
+        /// Why not.
+        reason: String,
+    },
+}
