@@ -1,25 +1,33 @@
-//! The masking functions that a policy may name in `@mask("…")`.
+//! How a value is hidden. Policies name a function with `@mask("last4")`.
 
 use std::{fmt, str::FromStr};
 
-/// How a value is hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use serde::{Deserialize, Serialize};
+
+/// A way to hide a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MaskFunction {
-    /// Replaced whole.
+    /// A fixed word, whatever the value was.
     Redact,
-    /// Keeps the shape: an e-mail's first letter and domain, a number's groups.
+    /// The shape stays, most characters go: `j****@*****.com`.
     Partial,
-    /// Keeps the last four characters.
+    /// Only the last four characters stay, where at least as many are hidden.
     Last4,
     /// NULL.
     Null,
 }
 
+/// The name of no masking function.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a masking function, use one of redact, partial, last4, null")]
+pub struct UnknownMaskFunction(String);
+
 impl MaskFunction {
     /// Every function.
     pub const ALL: [Self; 4] = [Self::Redact, Self::Partial, Self::Last4, Self::Null];
 
-    /// The word used in policies.
+    /// The name used in policies and records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Redact => "redact",
@@ -36,17 +44,25 @@ impl fmt::Display for MaskFunction {
     }
 }
 
-/// The word names no masking function.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no masking function; use redact, partial, last4 or null")]
-pub struct UnknownMaskFunction(String);
-
 impl FromStr for MaskFunction {
     type Err = UnknownMaskFunction;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|function| function.as_str() == text)
-            .ok_or_else(|| UnknownMaskFunction(text.chars().take(64).collect()))
+
+    fn from_str(name: &str) -> Result<Self, UnknownMaskFunction> {
+        let found = Self::ALL.into_iter().find(|function| function.as_str() == name);
+        found.ok_or_else(|| UnknownMaskFunction(name.chars().take(64).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_text_and_unknown_ones_are_refused() {
+        for function in MaskFunction::ALL {
+            assert_eq!(function.to_string().parse(), Ok(function));
+        }
+        assert!("last5".parse::<MaskFunction>().is_err());
+        assert!("Redact".parse::<MaskFunction>().is_err());
     }
 }
