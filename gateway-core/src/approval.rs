@@ -7,6 +7,8 @@ mod desk;
 mod grant;
 mod request;
 mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use desk::{Desk, DeskError, Limits, Listed, Storage, StorageError, SubmitError, Ticket};
 pub use grant::Grant;

@@ -1,0 +1,60 @@
+//! The steps that bring a store up to this version, each applied once and checked by its checksum ever after.
+//!
+//! Steps are only ever added. Called when the store opens.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// Step n of the schema is element n - 1; never edit one that was released.
+const STEPS: &[&str] = &["
+    CREATE TABLE approval (
+        id TEXT PRIMARY KEY,
+        state TEXT NOT NULL,
+        created_at_millis INTEGER NOT NULL,
+        content TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX approval_by_state ON approval (state, created_at_millis);
+    CREATE INDEX approval_by_time ON approval (created_at_millis);
+    CREATE TABLE session (
+        id TEXT PRIMARY KEY,
+        principal_kind TEXT NOT NULL,
+        principal_name TEXT NOT NULL,
+        started_at_millis INTEGER NOT NULL,
+        ended_at_millis INTEGER,
+        content TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX session_by_time ON session (started_at_millis);
+    CREATE INDEX session_by_principal ON session (principal_kind, principal_name, started_at_millis);
+"];
+
+/// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.
+pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL) STRICT",
+        [],
+    )?;
+    let applied = {
+        let mut statement = transaction.prepare("SELECT number, checksum FROM migration ORDER BY number")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?)))?;
+        rows.collect::<Result<Vec<_>, _>>()?
+    };
+    for (position, (number, sum)) in (1..).zip(&applied) {
+        let step = usize::try_from(*number).ok().and_then(|number| STEPS.get(number.checked_sub(1)?));
+        if *number != position || step.is_none_or(|step| checksum(step) != *sum) {
+            return Err(StoreError::ForeignMigration(*number));
+        }
+    }
+    for (number, step) in (1_u32..).zip(STEPS).skip(applied.len()) {
+        transaction.execute_batch(step)?;
+        transaction.execute("INSERT INTO migration VALUES (?1, ?2)", (number, checksum(step)))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn checksum(step: &str) -> String {
+    digest(&SHA256, step.as_bytes()).as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}

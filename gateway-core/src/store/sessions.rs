@@ -1,0 +1,247 @@
+//! The index of sessions, for `hoop sessions ls`: who, where, when and how many, but nothing of what was said.
+//!
+//! What happened in a session is in its recording. Written by `session`, read by `api`.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError};
+use crate::model::{ConnectionFacts, Principal, PrincipalKind, SessionId};
+
+/// What a session counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionCounts {
+    /// Operations asked.
+    pub operations: u64,
+    /// Of these, refused.
+    pub refused: u64,
+    /// Of these, held.
+    pub held: u64,
+    /// Cells masked.
+    pub masked: u64,
+}
+
+/// One session as the index knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEntry {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub principal: Principal,
+    /// On which connection, as it was then.
+    pub connection: ConnectionFacts,
+    /// When it began, milliseconds since 1970.
+    pub started_at_millis: i64,
+    /// When it ended; `None` while live.
+    pub ended_at_millis: Option<i64>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+    /// What it counted so far.
+    pub counts: SessionCounts,
+}
+
+/// Which sessions to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionFilter {
+    /// Everybody's.
+    All,
+    /// Those of one principal.
+    Of(Principal),
+}
+
+/// The index; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SessionIndex(Store);
+
+impl SessionIndex {
+    /// Opens the index and ends what an earlier gateway left live.
+    pub async fn open(store: Store, now_millis: i64) -> Result<Self, StoreError> {
+        store.run_aside(move |connection| end_abandoned(connection, now_millis)).await?;
+        Ok(Self(store))
+    }
+
+    /// Enters a session that begins.
+    pub async fn started(&self, entry: SessionEntry) -> Result<(), StoreError> {
+        self.0.run_aside(move |connection| write(connection, &entry)).await
+    }
+
+    /// Updates the counts of a live session; an unknown one is left alone.
+    pub async fn updated(&self, id: &SessionId, counts: SessionCounts) -> Result<(), StoreError> {
+        self.change(id, move |entry| entry.counts = counts).await
+    }
+
+    /// Ends a session with its final counts; an unknown or ended one is left alone.
+    pub async fn ended(
+        &self,
+        id: &SessionId,
+        at_millis: i64,
+        reason: String,
+        counts: SessionCounts,
+    ) -> Result<(), StoreError> {
+        self.change(id, move |entry| {
+            entry.counts = counts;
+            entry.ended_at_millis = Some(at_millis);
+            entry.end_reason = Some(reason);
+        })
+        .await
+    }
+
+    /// Lists sessions, newest first, at most `limit`.
+    pub async fn list(&self, filter: SessionFilter, limit: usize) -> Result<Vec<SessionEntry>, StoreError> {
+        self.0.run_aside(move |connection| list(connection, &filter, limit)).await
+    }
+
+    /// Finds one session.
+    pub async fn find(&self, id: &SessionId) -> Result<Option<SessionEntry>, StoreError> {
+        let id = id.clone();
+        self.0.run_aside(move |connection| find(connection, &id)).await
+    }
+
+    async fn change(
+        &self,
+        id: &SessionId,
+        change: impl FnOnce(&mut SessionEntry) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.0
+            .run_aside(move |connection| {
+                if let Some(mut entry) = find(connection, &id)?.filter(|entry| entry.ended_at_millis.is_none()) {
+                    change(&mut entry);
+                    write(connection, &entry)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn kind(principal: &Principal) -> &'static str {
+    match principal.kind {
+        PrincipalKind::User => "user",
+        PrincipalKind::Agent => "agent",
+    }
+}
+
+fn write(connection: &Connection, entry: &SessionEntry) -> Result<(), StoreError> {
+    let content = serde_json::to_string(entry).map_err(StoreError::Row)?;
+    connection.execute(
+        "INSERT INTO session (id, principal_kind, principal_name, started_at_millis, ended_at_millis, content)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (id) DO UPDATE SET ended_at_millis = excluded.ended_at_millis, content = excluded.content",
+        params![
+            entry.id.as_str(),
+            kind(&entry.principal),
+            entry.principal.name.as_str(),
+            entry.started_at_millis,
+            entry.ended_at_millis,
+            content
+        ],
+    )?;
+    Ok(())
+}
+
+fn find(connection: &Connection, id: &SessionId) -> Result<Option<SessionEntry>, StoreError> {
+    let content: Option<String> = connection
+        .query_row("SELECT content FROM session WHERE id = ?1", [id.as_str()], |row| row.get(0))
+        .optional()?;
+    content.map(|content| serde_json::from_str(&content).map_err(StoreError::Row)).transpose()
+}
+
+fn list(connection: &Connection, filter: &SessionFilter, limit: usize) -> Result<Vec<SessionEntry>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let contents: Vec<String> = match filter {
+        SessionFilter::All => connection
+            .prepare_cached("SELECT content FROM session ORDER BY started_at_millis DESC LIMIT ?1")?
+            .query_map([limit], |row| row.get(0))?
+            .collect::<Result<_, _>>()?,
+        SessionFilter::Of(principal) => connection
+            .prepare_cached(
+                "SELECT content FROM session WHERE principal_kind = ?1 AND principal_name = ?2
+                 ORDER BY started_at_millis DESC LIMIT ?3",
+            )?
+            .query_map(params![kind(principal), principal.name.as_str(), limit], |row| row.get(0))?
+            .collect::<Result<_, _>>()?,
+    };
+    contents.iter().map(|content| serde_json::from_str(content).map_err(StoreError::Row)).collect()
+}
+
+fn end_abandoned(connection: &mut Connection, now_millis: i64) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    let live: Vec<String> = transaction
+        .prepare("SELECT content FROM session WHERE ended_at_millis IS NULL")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for content in live {
+        let mut entry: SessionEntry = serde_json::from_str(&content).map_err(StoreError::Row)?;
+        entry.ended_at_millis = Some(now_millis);
+        entry.end_reason = Some("the gateway ended".to_owned());
+        write(&transaction, &entry)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::model::{ConnectionKind, ConnectionName, PrincipalName};
+
+    fn entry(number: u64, name: &str) -> SessionEntry {
+        SessionEntry {
+            id: SessionId::new(number, [0; 10]),
+            principal: Principal {
+                kind: PrincipalKind::User,
+                name: PrincipalName::new(name).unwrap(),
+                groups: BTreeSet::new(),
+                claims: BTreeMap::new(),
+                owner: None,
+            },
+            connection: ConnectionFacts {
+                name: ConnectionName::new("pg-prod").unwrap(),
+                kind: ConnectionKind::Postgres,
+                labels: BTreeMap::new(),
+                database: "shop".into(),
+            },
+            started_at_millis: i64::try_from(number).unwrap(),
+            ended_at_millis: None,
+            end_reason: None,
+            counts: SessionCounts::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn lists_newest_first_and_only_ones_own_when_asked() {
+        let index = SessionIndex::open(Store::in_memory().unwrap(), 0).await.unwrap();
+        for one in [entry(1, "alice"), entry(2, "bob"), entry(3, "alice")] {
+            index.started(one).await.unwrap();
+        }
+        let all = index.list(SessionFilter::All, 2).await.unwrap();
+        assert_eq!(all, [entry(3, "alice"), entry(2, "bob")]);
+        let own = index.list(SessionFilter::Of(entry(1, "alice").principal), 9).await.unwrap();
+        assert_eq!(own, [entry(3, "alice"), entry(1, "alice")]);
+    }
+
+    #[tokio::test]
+    async fn an_ended_session_keeps_its_end_and_counts() {
+        let index = SessionIndex::open(Store::in_memory().unwrap(), 0).await.unwrap();
+        let one = entry(1, "alice");
+        index.started(one.clone()).await.unwrap();
+        let counts = SessionCounts { operations: 5, refused: 1, held: 1, masked: 7 };
+        index.ended(&one.id, 50, "client left".into(), counts).await.unwrap();
+        index.updated(&one.id, SessionCounts::default()).await.unwrap();
+        let found = index.find(&one.id).await.unwrap().unwrap();
+        assert_eq!((found.counts, found.ended_at_millis), (counts, Some(50)));
+    }
+
+    #[tokio::test]
+    async fn sessions_that_a_dead_gateway_left_live_are_ended() {
+        let store = Store::in_memory().unwrap();
+        let before = SessionIndex::open(store.clone(), 0).await.unwrap();
+        before.started(entry(1, "alice")).await.unwrap();
+        let after = SessionIndex::open(store, 77).await.unwrap();
+        let found = after.find(&entry(1, "alice").id).await.unwrap().unwrap();
+        assert_eq!(found.ended_at_millis, Some(77));
+    }
+}
