@@ -1,1 +1,12 @@
-fn main() {}
+//! The stories: the real binary, a real PostgreSQL, the real psql. One file per story under `stories/`.
+//!
+//! Each story has its own database, gateway and people; one PostgreSQL serves them all. Nothing sleeps: everything
+//! waits for a line, an exit or a deadline.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a story that cannot go on fails by panicking")]
+
+mod stories {
+    mod harness;
+
+    mod foundations;
+}

@@ -1,0 +1,28 @@
+//! What the stories stand on: child processes with deadlines, a private PostgreSQL, a gateway, people and tunnels.
+//!
+//! Knows the product only from outside: its command line, its output, its HTTP pages.
+
+mod cluster;
+mod gateway;
+mod http;
+mod person;
+mod process;
+mod psql;
+mod site;
+mod tunnel;
+
+pub(crate) use cluster::{Cluster, Database};
+pub(crate) use gateway::Gateway;
+pub(crate) use person::Person;
+pub(crate) use process::{Outcome, Program, Stream};
+pub(crate) use psql::{Psql, psql};
+pub(crate) use site::Site;
+pub(crate) use tunnel::Tunnel;
+
+use std::time::Duration;
+
+/// How long a story waits for one thing before it fails. Generous, because two cores may be busy with other stories.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The binary under test.
+pub(crate) const HOOP: &str = env!("CARGO_BIN_EXE_hoop");

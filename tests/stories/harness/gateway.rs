@@ -1,0 +1,103 @@
+//! The real gateway, started as an operator starts it, with `--dev`, and known only by what it says.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use super::{HOOP, Outcome, Program, Site};
+
+/// A running gateway.
+pub(crate) struct Gateway {
+    /// Where it is reached: `https://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    /// What the development provider's page wants; only the starting terminal was told.
+    pub(crate) secret: String,
+    site: Site,
+    program: Option<Program>,
+    home: TempDir,
+}
+
+impl Gateway {
+    /// Starts it on this site.
+    pub(crate) fn start(site: Site) -> Self {
+        Self::start_with(site, &[])
+    }
+
+    /// Starts it with further arguments.
+    pub(crate) fn start_with(site: Site, arguments: &[&str]) -> Self {
+        let home = tempfile::Builder::new().prefix("hoop-home-").tempdir().expect("a folder");
+        let mut gateway = Self { url: String::new(), secret: String::new(), site, program: None, home };
+        gateway.launch(arguments);
+        gateway
+    }
+
+    /// Starts it again on the same site and data, after `kill` or `stop`.
+    pub(crate) fn launch(&mut self, arguments: &[&str]) {
+        let ready = self.site.path().join("ready");
+        drop(fs::remove_file(&ready));
+        let mut command = self.command();
+        command.args(["gateway", "run", "--dev", "--ready-file"]).arg(&ready).args(arguments).arg(self.site.path());
+        let mut program = Program::start(&mut command);
+        self.secret =
+            program.expect("its development secret", |_, line| Some(line.split_once("secret:")?.1.trim().to_owned()));
+        self.url = program.expect("where it listens", |_, line| {
+            let start = line.find("https://127.0.0.1:")?;
+            Some(line.get(start..)?.split([' ', ',', '/']).collect::<Vec<_>>().get(..3)?.join("/"))
+        });
+        self.program = Some(program);
+    }
+
+    /// A `hoop` command with the gateway's own hermetic home.
+    pub(crate) fn command(&self) -> Command {
+        hermetic(self.home.path().to_path_buf(), &self.home.path().join("state"))
+    }
+
+    /// Where the gateway's user keeps state: the development authority is there, for the same user's CLI.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.path().join("state")
+    }
+
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// The gateway's process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.program.as_ref().expect("running").pid()
+    }
+
+    /// Ends it at once, as a power cut of the process would.
+    pub(crate) fn kill(&mut self) -> Outcome {
+        self.end(Signal::SIGKILL)
+    }
+
+    /// Asks it to end.
+    pub(crate) fn stop(&mut self) -> Outcome {
+        self.end(Signal::SIGTERM)
+    }
+
+    fn end(&mut self, signal: Signal) -> Outcome {
+        let program = self.program.take().expect("running");
+        program.signal(signal);
+        program.finish()
+    }
+}
+
+/// A `hoop` command that sees nothing of the machine's user: its own home, no settings, no keyring, no colour.
+pub(crate) fn hermetic(home: PathBuf, state: &std::path::Path) -> Command {
+    let mut command = Command::new(HOOP);
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("LC_ALL", "C.UTF-8")
+        .env("TERM", "dumb")
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_STATE_HOME", state)
+        .env("XDG_DATA_HOME", home.join("share"))
+        .env("XDG_RUNTIME_DIR", home.join("run"))
+        .env("HOOP_TOKEN_STORE", "file")
+        .env("HOOP_NO_INPUT", "1")
+        .env("HOME", home);
+    command
+}

@@ -1,0 +1,145 @@
+//! As much of a browser as the login pages need: pages, forms with hidden fields, cookies, the development authority.
+
+use std::{fs, path::Path, time::Duration};
+
+use reqwest::{Certificate, Client, header, redirect::Policy};
+use url::Url;
+
+/// A page that was fetched.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    cookies: Vec<String>,
+    location: Option<String>,
+    url: Url,
+}
+
+/// A browser of one person, with the cookies it was given.
+pub(crate) struct Browser {
+    client: Client,
+    runtime: tokio::runtime::Runtime,
+    cookies: Vec<String>,
+}
+
+impl Browser {
+    /// One that trusts every certificate in the state folder of the gateway's user.
+    pub(crate) fn trusting(state: &Path) -> Self {
+        let mut builder = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(30)).no_proxy();
+        let mut folders = vec![state.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+                let text = fs::read_to_string(entry.path()).unwrap_or_default();
+                if entry.path().is_dir() {
+                    folders.push(entry.path());
+                } else if text.contains("BEGIN CERTIFICATE") {
+                    let authority = Certificate::from_pem(text.as_bytes()).expect("a certificate");
+                    builder = builder.add_root_certificate(authority);
+                }
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { client: builder.build().expect("a client"), runtime, cookies: Vec::new() }
+    }
+
+    /// Confirms a device login as this person: opens the page, fills every form with what it asks for, sends it.
+    pub(crate) fn approve(&mut self, address: &str, person: &str, secret: &str) {
+        let mut page = self.open(address);
+        for _ in 0..6 {
+            assert!(page.status < 400, "{page:?}");
+            let Some(form) = Form::first(&page.body) else { return };
+            let fields = form.filled(person, secret);
+            page = self.send(&page.url.join(&form.action).expect("an address"), &fields);
+        }
+        panic!("the login never ended: {page:?}");
+    }
+
+    /// Gets a page, following redirections.
+    pub(crate) fn open(&mut self, address: &str) -> Page {
+        let url = Url::parse(address).expect("an address");
+        let request = self.client.get(url.clone());
+        let page = self.exchange(url, request);
+        self.follow(page)
+    }
+
+    /// Posts a form as a browser does, with the Origin of the page.
+    pub(crate) fn send(&mut self, url: &Url, fields: &[(String, String)]) -> Page {
+        let request =
+            self.client.post(url.clone()).header(header::ORIGIN, url.origin().ascii_serialization()).form(fields);
+        let page = self.exchange(url.clone(), request);
+        self.follow(page)
+    }
+
+    fn follow(&mut self, mut page: Page) -> Page {
+        for _ in 0..8 {
+            let Some(location) = &page.location else { return page };
+            let url = page.url.join(location).expect("an address");
+            let request = self.client.get(url.clone());
+            page = self.exchange(url, request);
+        }
+        panic!("too many redirections: {page:?}");
+    }
+
+    fn exchange(&mut self, url: Url, request: reqwest::RequestBuilder) -> Page {
+        let request = request.header(header::COOKIE, self.cookies.join("; "));
+        let page = self.runtime.block_on(async {
+            let response = request.send().await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+            let text = |value: &header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+            let cookies = response.headers().get_all(header::SET_COOKIE).iter().map(text).collect();
+            let location = response.headers().get(header::LOCATION).map(text);
+            Page {
+                status: response.status().as_u16(),
+                cookies,
+                location,
+                url,
+                body: response.text().await.expect("a body"),
+            }
+        });
+        for cookie in page.cookies.iter().filter_map(|cookie| cookie.split(';').next()) {
+            let name = cookie.split('=').next().unwrap_or_default();
+            self.cookies.retain(|kept| kept.split('=').next() != Some(name));
+            self.cookies.push(cookie.to_owned());
+        }
+        page
+    }
+}
+
+/// A form of a page.
+struct Form {
+    action: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    fn first(body: &str) -> Option<Self> {
+        let (_, rest) = body.split_once("<form")?;
+        let (head, rest) = rest.split_once('>')?;
+        let inside = rest.split("</form>").next()?;
+        let tags =
+            inside.split('<').filter(|tag| ["input", "button", "select"].iter().any(|kind| tag.starts_with(kind)));
+        let fields =
+            tags.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())));
+        let mut fields: Vec<(String, String)> = fields.collect();
+        fields.dedup_by(|later, first| later.0 == first.0);
+        Some(Self { action: attribute(head, "action").unwrap_or_default(), fields })
+    }
+
+    /// The fields with what a person would type.
+    fn filled(&self, person: &str, secret: &str) -> Vec<(String, String)> {
+        let fill = |(name, value): &(String, String)| {
+            let typed = match name.as_str() {
+                "user" | "login" | "username" | "person" | "name" => person,
+                "secret" => secret,
+                "password" => "any",
+                _ => value,
+            };
+            (name.clone(), typed.to_owned())
+        };
+        self.fields.iter().map(fill).collect()
+    }
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    Some(rest.split('"').next()?.replace("&amp;", "&").replace("&#x2F;", "/").replace("&quot;", "\""))
+}

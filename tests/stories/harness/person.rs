@@ -1,0 +1,76 @@
+//! A person at a shell of their own: logs in through the provider's real pages, then runs `hoop`.
+
+use std::{fs, process::Command};
+
+use tempfile::TempDir;
+
+use super::{Gateway, Outcome, Program, Stream, gateway::hermetic, http::Browser};
+
+/// Somebody with a home of their own.
+pub(crate) struct Person {
+    pub(crate) name: String,
+    gateway: String,
+    home: TempDir,
+}
+
+impl Person {
+    /// Logs in with the development provider.
+    pub(crate) fn login(gateway: &Gateway, name: &str) -> Self {
+        let person = Self::new(gateway, name);
+        let mut login = person.start(&["login", "--no-browser"]);
+        let page = login.expect("the address to open", |stream, line| {
+            let start = line.find("https://").filter(|_| stream == Stream::Errors)?;
+            Some(line.get(start..)?.split_whitespace().next()?.to_owned())
+        });
+        Browser::trusting(&gateway.state()).approve(&page, name, &gateway.secret);
+        login.finish().success();
+        person
+    }
+
+    /// Somebody who has not logged in yet.
+    pub(crate) fn new(gateway: &Gateway, name: &str) -> Self {
+        let home = tempfile::Builder::new().prefix("hoop-person-").tempdir().expect("a folder");
+        let state = home.path().join("state");
+        copy_authorities(&gateway.state(), &state);
+        Self { name: name.to_owned(), gateway: gateway.url.clone(), home }
+    }
+
+    /// A `hoop` command of this person.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = hermetic(self.home.path().to_path_buf(), &self.home.path().join("state"));
+        command.env("HOOP_GATEWAY", &self.gateway).args(arguments);
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        Program::run(&mut self.command(arguments), "")
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Program {
+        Program::start(&mut self.command(arguments))
+    }
+
+    /// Runs it with `--output json` and reads what it printed.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let all: Vec<&str> = arguments.iter().copied().chain(["--output", "json"]).collect();
+        let output = self.run(&all).success();
+        serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"))
+    }
+
+    /// The folder of this person's home.
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+}
+
+/// The people of a story are one operating-system user; each gets what that user's CLI trusts.
+fn copy_authorities(from: &std::path::Path, to: &std::path::Path) {
+    for entry in fs::read_dir(from.join("hoop")).into_iter().flatten().filter_map(Result::ok) {
+        if entry.path().is_file() {
+            fs::create_dir_all(to.join("hoop")).expect("made");
+            fs::copy(entry.path(), to.join("hoop").join(entry.file_name())).expect("copied");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A site folder for one story: the sample policies, one connection `pg-prod` to the story's database.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::{
+    Database,
+    cluster::{APP_PASSWORD, APP_ROLE},
+};
+
+/// What the engineers may do in most stories.
+pub(crate) const POLICIES: &str = include_str!("../../fixtures/site/policies/shop.cedar");
+const MASKING: &str = include_str!("../../fixtures/site/masking.toml");
+
+/// A site on disk.
+pub(crate) struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    /// The sample site for this database.
+    pub(crate) fn new(database: &Database) -> Self {
+        let site = Self { folder: tempfile::Builder::new().prefix("hoop-site-").tempdir().expect("a folder") };
+        let secret = site.path().join("pg-prod.password");
+        fs::write(&secret, APP_PASSWORD).expect("written");
+        site.write(
+            "gateway.toml",
+            &format!(
+                "listen = \"127.0.0.1:0\"\npublic_url = \"https://127.0.0.1\"\ndata_dir = \"{}\"\n",
+                site.data().display()
+            ),
+        );
+        site.write(
+            "connections.toml",
+            &format!(
+                "[[connection]]\nname = \"pg-prod\"\nkind = \"postgres\"\nupstream = \"{}\"\ndatabase = \"{}\"\n\
+                 tls = \"disable\"\nlabels = {{ env = \"prod\" }}\n\n[connection.credential]\ntype = \"password\"\n\
+                 username = \"{APP_ROLE}\"\nsecret = \"file:{}\"\n",
+                database.address(),
+                database.name,
+                secret.display()
+            ),
+        );
+        site.write("masking.toml", MASKING);
+        site.write("policies/shop.cedar", POLICIES);
+        site
+    }
+
+    /// Replaces a file of the site.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.path().join(file);
+        fs::create_dir_all(path.parent().expect("in the site")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+
+    /// Adds a policy file.
+    pub(crate) fn policy(self, name: &str, text: &str) -> Self {
+        self.write(&format!("policies/{name}.cedar"), text);
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The gateway's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+}
