@@ -11,7 +11,7 @@ pub(crate) use gateway_url::GatewayUrl;
 use crate::{arguments::GlobalArguments, failure::Failure, output::Output};
 
 /// The surroundings of one command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// The only way to print.
     pub(crate) output: Output,

@@ -2,6 +2,7 @@
 //!
 //! Knows no protocol and no policy; each command is one module with one `run`. Nothing else calls in here.
 
+mod api_client;
 mod approvals;
 mod arguments;
 mod audit;
@@ -11,6 +12,7 @@ mod context;
 mod demo;
 mod failure;
 mod gateway;
+mod http_client;
 mod login;
 mod logout;
 mod ls;
@@ -18,9 +20,12 @@ mod man;
 mod output;
 mod panic;
 mod policy;
+mod private_file;
 mod replay;
 mod sessions;
 mod status;
+mod token_store;
+mod trust;
 mod whoami;
 
 use std::process::ExitCode;

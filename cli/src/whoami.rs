@@ -1,12 +1,37 @@
-//! `hoop whoami`.
+//! `hoop whoami`: who the gateway says I am.
+
+use hoop_gateway_core::{
+    api::types::Whoami,
+    model::{Principal, PrincipalKind},
+};
 
 use crate::{
+    api_client::Api,
     arguments::WhoamiArguments,
     context::Context,
     failure::{ExitStatus, Failure},
+    output::printable,
 };
 
-/// Placeholder until its owner lands.
-pub(crate) async fn run(arguments: WhoamiArguments, _context: &Context) -> Result<ExitStatus, Failure> {
-    Err(Failure::unsupported(format!("not built yet: {arguments:?}")))
+/// Asks the gateway and prints its answer.
+pub(crate) async fn run(_arguments: WhoamiArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    let whoami: Whoami = Api::new(context).await?.get("/api/v1/whoami").await?;
+    context.output.value("whoami", &whoami, |whoami| describe(&whoami.principal))?;
+    Ok(ExitStatus::SUCCESS)
+}
+
+/// `alice (engineers, dba)`, or `crew, an agent of alice (agents)`.
+pub(crate) fn describe(principal: &Principal) -> String {
+    let mut text = principal.name.to_string();
+    if principal.kind == PrincipalKind::Agent {
+        text.push_str(", an agent");
+        if let Some(owner) = &principal.owner {
+            text.push_str(&format!(" of {owner}"));
+        }
+    }
+    if !principal.groups.is_empty() {
+        let groups: Vec<&str> = principal.groups.iter().map(hoop_gateway_core::model::GroupName::as_str).collect();
+        text.push_str(&format!(" ({})", groups.join(", ")));
+    }
+    printable(&text)
 }

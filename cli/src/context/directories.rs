@@ -1,18 +1,20 @@
-//! Where hoop keeps its files on this machine, for this user, and how they are written.
+//! Where hoop keeps its files on this machine, for this user.
 //!
 //! Configuration is what a person edits; state is what hoop remembers. Both can be moved for tests.
 
 use std::{
     fs,
-    io::{ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::GatewayUrl;
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    private_file::{create_private_folder, remove_file, replace_private_file},
+};
 
 /// The two directories.
 #[derive(Debug, Clone)]
@@ -92,44 +94,6 @@ const REMEMBERED: &str = "gateway.json";
 
 fn from_environment(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
-}
-
-/// Makes a folder, and those above it, that only its owner may enter.
-pub(crate) fn create_private_folder(folder: &Path) -> Result<(), Failure> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| Failure::failed(format!("{} could not be created", folder.display())).caused_by(&error))
-}
-
-/// Writes a file that only its owner may read, complete or not at all: beside it first, synced, then renamed.
-pub(crate) fn replace_private_file(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        remove_stale(&beside)?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|error| {
-        drop(fs::remove_file(&beside));
-        Failure::failed(format!("{} could not be written", path.display())).caused_by(&error)
-    })
-}
-
-/// Removes a file; its absence is fine.
-pub(crate) fn remove_file(path: &Path) -> Result<(), Failure> {
-    remove_stale(path)
-        .map_err(|error| Failure::failed(format!("{} could not be removed", path.display())).caused_by(&error))
-}
-
-fn remove_stale(path: &Path) -> std::io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

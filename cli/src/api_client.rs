@@ -1,0 +1,208 @@
+//! Speaks the gateway's HTTP API: bearer, bounds, and problems turned into failures with the right exit status.
+//!
+//! [`Api`] is what commands use: it is logged in, and renews its token once when the gateway does not take it any more.
+
+use hoop_gateway_core::api::types::{GatewayInfo, Problem, TokenRequest, TokenResponse};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    context::{Context, GatewayUrl},
+    failure::{Failure, FailureKind},
+    http_client,
+    login::Login,
+    trust,
+};
+
+/// A client without a login: what anybody may ask a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiClient {
+    http: reqwest::Client,
+    gateway: GatewayUrl,
+}
+
+/// A client with a login.
+#[derive(Debug)]
+pub(crate) struct Api {
+    client: ApiClient,
+    login: Login,
+}
+
+/// A request that can be sent again: after a renewal the same one goes out.
+struct Call<'call, B> {
+    method: Method,
+    path: &'call str,
+    query: &'call [(&'call str, &'call str)],
+    body: Option<&'call B>,
+}
+
+impl ApiClient {
+    /// A client for the gateway that the context means.
+    pub(crate) fn new(context: &Context) -> Result<Self, Failure> {
+        Self::for_gateway(context, &context.gateway()?)
+    }
+
+    /// A client for `gateway`.
+    pub(crate) fn for_gateway(context: &Context, gateway: &GatewayUrl) -> Result<Self, Failure> {
+        let http = http_client::new(trust::client_config(&context.directories, gateway)?, gateway.host())?;
+        Ok(Self { http, gateway: gateway.clone() })
+    }
+
+    /// The gateway spoken to.
+    pub(crate) const fn gateway(&self) -> &GatewayUrl {
+        &self.gateway
+    }
+
+    /// `GET /api/v1/gateway`: how to log in there.
+    pub(crate) async fn gateway_info(&self) -> Result<GatewayInfo, Failure> {
+        self.send(self.http.get(self.gateway.endpoint("/api/v1/gateway"))).await
+    }
+
+    /// `POST /api/v1/token`: the gateway's own token for the issuer's.
+    pub(crate) async fn exchange(&self, issuer_token: &SecretString) -> Result<TokenResponse, Failure> {
+        let body = TokenRequest { token: issuer_token.expose_secret().to_owned() };
+        self.send(self.http.post(self.gateway.endpoint("/api/v1/token")).json(&body)).await
+    }
+
+    async fn call<B: Serialize, T: DeserializeOwned>(
+        &self,
+        call: &Call<'_, B>,
+        token: &SecretString,
+    ) -> Result<T, Failure> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), self.gateway.endpoint(call.path))
+            .query(call.query)
+            .bearer_auth(token.expose_secret());
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        self.send(request).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let who = format!("the gateway {}", self.gateway);
+        let response = request.send().await.map_err(|error| http_client::unreachable(&who, error))?;
+        let status = response.status();
+        let body = http_client::body(response, MAX_ANSWER_BYTES)
+            .await
+            .map_err(|error| Failure::unreachable(format!("{who} did not finish its answer")).caused_by(&error))?;
+        if !status.is_success() {
+            return Err(problem(status, &body, &who));
+        }
+        // An empty answer reads as null, for calls that return nothing.
+        let body = if body.is_empty() { b"null".as_slice() } else { &body };
+        serde_json::from_slice(body).map_err(|error| {
+            Failure::failed(format!("{who} gave an answer that this hoop does not understand"))
+                .because(format!("{:?} at column {}", error.classify(), error.column()))
+                .next("compare `hoop --version` with the gateway's, in `hoop status`")
+        })
+    }
+}
+
+impl Api {
+    /// A client with the stored login; fails with status 4 where there is none.
+    pub(crate) async fn new(context: &Context) -> Result<Self, Failure> {
+        let client = ApiClient::new(context)?;
+        let login = Login::load(context, client.gateway()).await?;
+        Ok(Self { client, login })
+    }
+
+    /// `GET path`; `path` is ours and starts with a slash.
+    pub(crate) async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Failure> {
+        self.get_with(path, &[]).await
+    }
+
+    /// `GET path?query`.
+    pub(crate) async fn get_with<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        self.call(&Call::<()> { method: Method::GET, path, query, body: None }).await
+    }
+
+    /// `POST path` with a JSON body.
+    pub(crate) async fn post<B: Serialize, T: DeserializeOwned>(&mut self, path: &str, body: &B) -> Result<T, Failure> {
+        self.call(&Call { method: Method::POST, path, query: &[], body: Some(body) }).await
+    }
+
+    async fn call<B: Serialize, T: DeserializeOwned>(&mut self, call: &Call<'_, B>) -> Result<T, Failure> {
+        let token = self.login.token().await?;
+        match self.client.call(call, &token).await {
+            Err(failure) if failure.kind() == FailureKind::NotLoggedIn => {
+                let token = self.login.renewed_token(&token).await?;
+                self.client.call(call, &token).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// Sessions with many operations are the longest answers.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+fn problem(status: StatusCode, body: &[u8], who: &str) -> Failure {
+    let problem = serde_json::from_slice::<Problem>(body).ok();
+    let kind = match status {
+        StatusCode::UNAUTHORIZED => FailureKind::NotLoggedIn,
+        StatusCode::FORBIDDEN => FailureKind::Refused,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            FailureKind::Unreachable
+        }
+        _ => FailureKind::Failed,
+    };
+    let Some(problem) = problem else {
+        let failure = Failure::new(kind, format!("{who} answered with status {}", status.as_u16()));
+        return if kind == FailureKind::NotLoggedIn { failure.next(LOG_IN) } else { failure };
+    };
+    let mut failure = Failure::new(kind, lower_first(&problem.title));
+    if let Some(detail) = problem.detail {
+        failure = failure.because(detail);
+    }
+    if let Some(rule) = problem.rule {
+        failure = failure.because(format!("rule {rule}"));
+    }
+    match problem.hint {
+        Some(hint) => failure.next(hint),
+        None if kind == FailureKind::NotLoggedIn => failure.next(LOG_IN),
+        None => failure,
+    }
+}
+
+const LOG_IN: &str = "run `hoop login`";
+
+/// Our failures begin in lower case; a title such as `API …` keeps its capitals.
+fn lower_first(title: &str) -> String {
+    let mut characters = title.chars();
+    match (characters.next(), characters.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second.is_whitespace() => {
+            first.to_lowercase().chain([second]).chain(characters).collect()
+        }
+        _ => title.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_becomes_a_failure_with_rule_and_next_step() {
+        let body =
+            br#"{"title":"Not yours to review","status":403,"detail":"you asked for it yourself","rule":"four-eyes"}"#;
+        let failure = problem(StatusCode::FORBIDDEN, body, "the gateway");
+        assert_eq!(failure.kind(), FailureKind::Refused);
+        assert_eq!(failure.what(), "not yours to review");
+        assert_eq!(failure.why(), ["you asked for it yourself", "rule four-eyes"]);
+    }
+
+    #[test]
+    fn an_answer_without_a_problem_is_still_understood() {
+        let failure = problem(StatusCode::UNAUTHORIZED, b"<html>", "the gateway");
+        assert_eq!((failure.kind(), failure.next_step()), (FailureKind::NotLoggedIn, Some(LOG_IN)));
+        let failure = problem(StatusCode::BAD_GATEWAY, b"", "the gateway");
+        assert_eq!(failure.kind(), FailureKind::Unreachable);
+    }
+}

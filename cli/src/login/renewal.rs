@@ -1,0 +1,94 @@
+//! A stored login that stays good: hands out the gateway's token and renews it with the refresh token shortly before it
+//! ends. Rotation-safe: only one process uses a refresh token, and a new one is kept before anything else is tried.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use time::OffsetDateTime;
+
+use super::{IssuerTokens, issuer::Issuer};
+use crate::{
+    api_client::ApiClient,
+    context::{Context, GatewayUrl},
+    failure::Failure,
+    token_store::{StoredLogin, TokenStore},
+};
+
+/// A login at one gateway, for as long as a command runs.
+#[derive(Debug)]
+pub(crate) struct Login {
+    context: Context,
+    gateway: GatewayUrl,
+    store: TokenStore,
+    stored: StoredLogin,
+}
+
+impl Login {
+    /// The login kept for `gateway`; fails with status 4 where there is none.
+    pub(crate) async fn load(context: &Context, gateway: &GatewayUrl) -> Result<Self, Failure> {
+        let store = TokenStore::new(context, gateway)?;
+        let Some(stored) = store.load().await? else { return Err(nobody(gateway)) };
+        Ok(Self { context: context.clone(), gateway: gateway.clone(), store, stored })
+    }
+
+    /// What is kept, as last read.
+    pub(crate) const fn stored(&self) -> &StoredLogin {
+        &self.stored
+    }
+
+    /// A token of the gateway that lasts at least another minute. Cancel-safe: what was renewed is kept first.
+    pub(crate) async fn token(&mut self) -> Result<SecretString, Failure> {
+        if !self.stored.lasts(now(), MARGIN_SECONDS) {
+            let ended = self.stored.token.clone();
+            Box::pin(self.renew(&ended)).await?;
+        }
+        Ok(self.stored.token.clone())
+    }
+
+    /// A token other than `rejected`, which the gateway did not take although it should last.
+    pub(crate) async fn renewed_token(&mut self, rejected: &SecretString) -> Result<SecretString, Failure> {
+        Box::pin(self.renew(rejected)).await?;
+        Ok(self.stored.token.clone())
+    }
+
+    async fn renew(&mut self, ended: &SecretString) -> Result<(), Failure> {
+        let _lock = self.store.lock().await?;
+        // Another process may have renewed, or logged out, while we waited.
+        self.stored = self.store.load().await?.ok_or_else(|| nobody(&self.gateway))?;
+        let other = self.stored.token.expose_secret() != ended.expose_secret();
+        if other && self.stored.lasts(now(), MARGIN_SECONDS) {
+            return Ok(());
+        }
+        let Some(refresh_token) = self.stored.refresh_token.clone() else {
+            return Err(Failure::not_logged_in("the login has ended")
+                .because("the identity provider gave no refresh token, so it cannot be renewed"));
+        };
+        let issuer = Issuer::discover(&self.context, &self.stored.issuer, &self.stored.client_id).await?;
+        let tokens = issuer.refresh(&refresh_token).await?;
+        self.exchange(tokens).await
+    }
+
+    async fn exchange(&mut self, tokens: IssuerTokens) -> Result<(), Failure> {
+        if let Some(rotated) = &tokens.refresh_token {
+            // The old one is spent: the new one is kept before anything can fail.
+            self.stored.refresh_token = Some(rotated.clone());
+            self.store.replace(&self.stored).await?;
+        }
+        let issuer_token = tokens.token(self.stored.token_choice)?;
+        let answer = ApiClient::for_gateway(&self.context, &self.gateway)?.exchange(&issuer_token).await?;
+        self.stored.token = answer.token.into();
+        self.stored.expires_at = answer.expires_at;
+        self.stored.principal = answer.principal;
+        self.store.replace(&self.stored).await
+    }
+}
+
+/// Renew a token this long before it ends.
+const MARGIN_SECONDS: i64 = 60;
+
+fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
+fn nobody(gateway: &GatewayUrl) -> Failure {
+    Failure::not_logged_in(format!("you are not logged in at {gateway}"))
+        .next(format!("run `hoop login --gateway {gateway}`"))
+}

@@ -1,0 +1,71 @@
+//! Tokens in the operating system's keyring: Secret Service on Linux, the Keychain on macOS.
+//!
+//! A keyring may ask the person to unlock it; it gets a minute on a thread of its own.
+
+use std::time::Duration;
+
+use keyring::{Entry, Error};
+
+use crate::failure::Failure;
+
+/// Reads the entry of `gateway`; `None` where there is none.
+pub(super) async fn read(gateway: String) -> Result<Option<String>, Failure> {
+    patiently("read from", move || match entry(&gateway)?.get_password() {
+        Ok(text) => Ok(Some(text)),
+        Err(Error::NoEntry) => Ok(None),
+        Err(error) => Err(Trouble::from(&error)),
+    })
+    .await
+}
+
+/// Writes the entry of `gateway`.
+pub(super) async fn write(gateway: String, text: String) -> Result<(), Failure> {
+    patiently("written to", move || entry(&gateway)?.set_password(&text).map_err(|error| Trouble::from(&error))).await
+}
+
+/// Deletes the entry of `gateway`; its absence is fine.
+pub(super) async fn delete(gateway: String) -> Result<(), Failure> {
+    patiently("deleted from", move || match entry(&gateway)?.delete_credential() {
+        Ok(()) | Err(Error::NoEntry) => Ok(()),
+        Err(error) => Err(Trouble::from(&error)),
+    })
+    .await
+}
+
+/// Why the keyring did not work, in words that hold no secret.
+struct Trouble(String);
+
+impl From<&Error> for Trouble {
+    fn from(error: &Error) -> Self {
+        Self(match error {
+            Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => cause.to_string(),
+            // These carry the secret itself.
+            Error::BadEncoding(_) | Error::BadDataFormat(..) => "the entry holds something that is not ours".to_owned(),
+            other => other.to_string(),
+        })
+    }
+}
+
+const SERVICE: &str = "hoop";
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn entry(gateway: &str) -> Result<Entry, Trouble> {
+    Entry::store_status().as_ref().map_err(Trouble::from)?;
+    Entry::new(SERVICE, gateway).map_err(|error| Trouble::from(&error))
+}
+
+async fn patiently<T: Send + 'static>(
+    done: &str,
+    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Failure> {
+    let failed = |why: String| {
+        Failure::failed(format!("the tokens could not be {done} the keyring"))
+            .because(why)
+            .next("unlock the keyring, or log in with HOOP_TOKEN_STORE=file to keep tokens in a private file")
+    };
+    match tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(outcome)) => outcome.map_err(|Trouble(why)| failed(why)),
+        Ok(Err(fault)) => Err(failed(fault.to_string())),
+        Err(_elapsed) => Err(failed("it did not answer within a minute".to_owned())),
+    }
+}
