@@ -22,4 +22,3 @@ pub use syntax::{MAX_TEXT_BYTES, SyntaxError};
 pub fn inspect(text: &str) -> Result<Vec<Statement>, SyntaxError> {
     syntax::parse(text)?.into_iter().map(|(span, node)| classify::statement(text, span, node)).collect()
 }
-

@@ -22,7 +22,7 @@ pub(crate) use tunnel::Tunnel;
 use std::time::Duration;
 
 /// How long a story waits for one thing before it fails. Generous, because two cores may be busy with other stories.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The binary under test.
 pub(crate) const HOOP: &str = env!("CARGO_BIN_EXE_hoop");

@@ -21,7 +21,10 @@ pub trait Acceptor: Send + Sync + 'static {
     type Principal: Clone + PartialEq + Send + Sync + 'static;
 
     /// Verifies a bearer token. Called for every stream and every token presented to the link; an error answers the request and nothing is opened.
-    fn authenticate(&self, token: &SecretString) -> impl Future<Output = Result<Authenticated<Self::Principal>, Rejection>> + Send;
+    fn authenticate(
+        &self,
+        token: &SecretString,
+    ) -> impl Future<Output = Result<Authenticated<Self::Principal>, Rejection>> + Send;
 
     /// Runs one stream to its end. Dropping `incoming` unanswered resets the stream.
     fn open(&self, incoming: Incoming<Self::Principal>) -> impl Future<Output = ()> + Send;

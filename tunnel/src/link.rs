@@ -13,8 +13,8 @@ pub(crate) use heartbeat::heartbeat;
 pub(crate) use settings::{client_builder, server_builder};
 pub(crate) use stream::StreamGuard;
 pub(crate) use words::{
-    CLIENT_ADDRESS_HEADER, LOCAL_PASSWORD_HEADER, MAX_CONNECTION_NAME_BYTES, PROBLEM_HEADER, TOKEN_PATH, bearer, problem_text,
-    problem_value, token_of,
+    CLIENT_ADDRESS_HEADER, LOCAL_PASSWORD_HEADER, MAX_CONNECTION_NAME_BYTES, PROBLEM_HEADER, TOKEN_PATH, bearer,
+    problem_text, problem_value, token_of,
 };
 
 pub use settings::{CONNECTION_WINDOW_BYTES, FRAME_BYTES, STREAM_WINDOW_BYTES, STREAMS_PER_LINK};

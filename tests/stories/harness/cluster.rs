@@ -210,7 +210,8 @@ fn server_user() -> Option<User> {
         return None;
     }
     let known = ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten());
-    Some(known.expect("neither a user postgres nor nobody"))
+    assert!(known.is_some(), "root cannot run PostgreSQL, and there is neither a user postgres nor nobody");
+    known
 }
 
 fn as_user(mut command: Command, user: Option<&User>) -> Command {
@@ -228,6 +229,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Ends the server and removes its folder when this process ends: then the pipe closes.
+#[expect(clippy::zombie_processes, reason = "it outlives this process on purpose")]
 fn guard(server: u32, folder: &Path) -> ChildStdin {
     let script = "cat >/dev/null; kill -QUIT $1; while kill -0 $1 2>/dev/null; do sleep 0.1; done; rm -rf -- \"$2\"";
     let mut watchdog = Command::new("sh")

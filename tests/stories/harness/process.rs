@@ -143,7 +143,8 @@ impl Program {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.status.is_none() {
-            drop(kill(self.pid, signal));
+            // It may have ended a moment ago.
+            kill(self.pid, signal).ok();
         }
     }
 

@@ -78,7 +78,9 @@ impl<P: Clone + PartialEq> Identity<P> {
         let until = Instant::now() + authenticated.valid_for.min(LONGEST);
         self.current.send_if_modified(|current| {
             let expires_at = match current {
-                LinkIdentity::Valid { principal, expires_at } if *principal == authenticated.principal => until.max(*expires_at),
+                LinkIdentity::Valid { principal, expires_at } if *principal == authenticated.principal => {
+                    until.max(*expires_at)
+                }
                 LinkIdentity::Valid { .. } | LinkIdentity::Expired => until,
             };
             let next = LinkIdentity::Valid { principal: authenticated.principal.clone(), expires_at };

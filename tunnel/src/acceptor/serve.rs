@@ -20,7 +20,8 @@ use tokio_util::task::TaskTracker;
 use super::identity::Identity;
 use super::{Acceptor, Authenticated, Incoming, RejectStatus, Rejection, Responder};
 use crate::link::{
-    CLIENT_ADDRESS_HEADER, LOCAL_PASSWORD_HEADER, MAX_CONNECTION_NAME_BYTES, TOKEN_PATH, heartbeat, server_builder, token_of,
+    CLIENT_ADDRESS_HEADER, LOCAL_PASSWORD_HEADER, MAX_CONNECTION_NAME_BYTES, TOKEN_PATH, heartbeat, server_builder,
+    token_of,
 };
 
 /// Why a link ended otherwise than by both sides agreeing.
@@ -47,7 +48,8 @@ where
     A: Acceptor,
 {
     let handshake = server_builder().handshake::<_, Bytes>(io);
-    let mut connection = timeout(HANDSHAKE, handshake).await.map_err(|_| ServeError::Slow)?.map_err(ServeError::Handshake)?;
+    let mut connection =
+        timeout(HANDSHAKE, handshake).await.map_err(|_| ServeError::Slow)?.map_err(ServeError::Handshake)?;
     let link = Arc::new(Link { acceptor, identity: Identity::unknown(), abused: Notify::new() });
     let requests = TaskTracker::new();
     let mut wardens = JoinSet::new();

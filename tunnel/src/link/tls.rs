@@ -11,7 +11,10 @@ use rustls::{ClientConfig, RootCertStore};
 use super::ALPN;
 
 /// TLS for a link, trusting what `verifier` accepts (a platform verifier, say). TLS 1.2 is never offered.
-pub fn client_tls(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {
+pub fn client_tls(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, rustls::Error> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
@@ -21,7 +24,10 @@ pub fn client_tls(provider: Arc<CryptoProvider>, verifier: Arc<dyn ServerCertVer
 }
 
 /// TLS for a link, trusting the certificates in `roots` only.
-pub fn client_tls_with_roots(provider: Arc<CryptoProvider>, roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+pub fn client_tls_with_roots(
+    provider: Arc<CryptoProvider>,
+    roots: RootCertStore,
+) -> Result<ClientConfig, rustls::Error> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)
