@@ -9,6 +9,7 @@ mod agents;
 mod connection;
 mod gateway;
 mod masking;
+pub(crate) mod place;
 mod secret;
 mod site;
 

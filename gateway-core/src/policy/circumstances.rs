@@ -52,6 +52,19 @@ pub enum ApiAction {
     Administer,
 }
 
+impl ApiAction {
+    /// The Cedar action.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Approve { .. } => "approve",
+            Self::ReplaySession => "replay",
+            Self::ListSessions => "list_sessions",
+            Self::KillSession => "kill_session",
+            Self::Administer => "administer",
+        }
+    }
+}
+
 /// What the API action is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiResource {

@@ -2,12 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{ApiAction, ApiResource, Circumstances, Decision, PolicySource, PolicyVersion, TagNames};
+use super::{
+    ApiAction, ApiResource, Circumstances, Decision, Permitted, PolicySource, PolicyVersion, TagNames,
+    cache::{Asked, Cache},
+    load::{self, Loaded},
+    schema,
+    weigh::{Granted, strictest, words},
+};
 use crate::{
     approval::Grant,
     config::Problem,
     mask::MaskFunction,
-    model::{ConnectionFacts, Operation, Principal, Refusal, RefusalKind, RuleId, Verdict, flow::Inspected},
+    model::{
+        ConnectionFacts, Operation, Principal, Refusal, RefusalKind, RuleId, Verdict,
+        flow::{Digestible, Inspected},
+    },
 };
 
 /// Whether values of a tag may be shown to someone.
@@ -24,92 +33,144 @@ pub enum Reveal {
     },
 }
 
-/// A validated set of policies. Cheap to clone, never changed: a reload makes another one.
+/// A validated set of policies. Cheap to clone, never changed: a reload makes another one, with an empty cache.
 #[derive(Debug, Clone)]
-pub struct PolicySet(Arc<Loaded>);
+pub struct PolicySet(Arc<Shared>);
 
 #[derive(Debug)]
-struct Loaded {
-    version: PolicyVersion,
+struct Shared {
+    loaded: Loaded,
+    /// `None` where a policy reads the time.
+    cache: Option<Cache>,
 }
 
 impl PolicySet {
     /// Parses and validates; on failure every problem with its place, not only the first.
     pub fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Self, Vec<Problem>> {
-        let _ = (sources, tags);
-        Ok(Self(Arc::new(Loaded { version: PolicyVersion(String::new()) })))
+        let loaded = load::load(sources, tags)?;
+        let cache = (!loaded.reads_time).then(Cache::new);
+        Ok(Self(Arc::new(Shared { loaded, cache })))
     }
 
     /// The digest that names this set.
     pub fn version(&self) -> &PolicyVersion {
-        &self.0.version
+        &self.0.loaded.version
+    }
+
+    /// The Cedar schema that policies are validated against, in human syntax.
+    pub const fn schema() -> &'static str {
+        schema::TEXT
     }
 
     /// May this principal open a session on this connection?
-    pub fn connect(&self, _who: &Principal, _to: &ConnectionFacts, _circumstances: &Circumstances) -> Verdict {
-        not_built()
+    pub fn connect(&self, who: &Principal, to: &ConnectionFacts, circumstances: &Circumstances) -> Verdict {
+        self.0.loaded.connect(who, to, circumstances)
     }
 
-    /// May this operation pass? Cached; the strictest answer over all its accesses.
-    pub fn weigh(&self, _who: &Principal, _to: &ConnectionFacts, _asked: &Operation, _at: &Circumstances) -> Verdict {
-        not_built()
+    /// May this operation pass? The strictest answer over all its accesses; cached unless a policy reads the time.
+    pub fn weigh(
+        &self,
+        who: &Principal,
+        to: &ConnectionFacts,
+        operation: &Operation,
+        circumstances: &Circumstances,
+    ) -> Verdict {
+        let reach = || self.weigh_granted(who, to, operation, circumstances, &Granted { rules: &[], quorums: None });
+        let verdict = match &self.0.cache {
+            Some(cache) => cache.get_or(Asked { who, to, operation, circumstances }, reach),
+            None => reach(),
+        };
+        advised(verdict, operation)
     }
 
-    /// Like [`Self::weigh`], with the liftable rules in `granted` taken as met.
+    /// Like [`Self::weigh`], with the liftable rules in `granted` taken as met. Never cached.
     pub fn weigh_approved(
         &self,
-        _who: &Principal,
-        _to: &ConnectionFacts,
-        _operation: &Operation,
-        _circumstances: &Circumstances,
-        _granted: &[RuleId],
+        who: &Principal,
+        to: &ConnectionFacts,
+        operation: &Operation,
+        circumstances: &Circumstances,
+        granted: &[RuleId],
     ) -> Verdict {
-        not_built()
+        let granted = Granted { rules: granted, quorums: None };
+        advised(self.weigh_granted(who, to, operation, circumstances, &granted), operation)
     }
 
     /// Decides a message: the strictest verdict over its operations; a message without any is refused.
     pub fn decide<M>(
         &self,
-        _who: &Principal,
-        _to: &ConnectionFacts,
+        who: &Principal,
+        to: &ConnectionFacts,
         inspected: Inspected<M>,
-        _circumstances: &Circumstances,
+        circumstances: &Circumstances,
     ) -> Decision<M> {
-        Decision::Refuse { refusal: refusal(), inspected }
+        let weigh = |operation| self.weigh(who, to, operation, circumstances);
+        match strictest(inspected.operations().iter().map(weigh)) {
+            Verdict::Permit { rules } => Decision::Permit(Permitted::new(inspected, rules, None)),
+            Verdict::Refuse(refusal) => Decision::Refuse { refusal, inspected },
+            Verdict::NeedsApproval(need) => Decision::NeedsApproval { need, inspected },
+        }
     }
 
-    /// Decides again under an approval, on the policies of now. Spends the grant; a grant for another digest refuses.
-    pub fn decide_approved<M>(
+    /// Decides again under an approval, on the policies of now. Spends the grant. Refuses where the grant is for
+    /// another message; needs approval again where other reviewers are needed by now.
+    pub fn decide_approved<M: Digestible>(
         &self,
-        _who: &Principal,
-        _to: &ConnectionFacts,
+        who: &Principal,
+        to: &ConnectionFacts,
         inspected: Inspected<M>,
-        _circumstances: &Circumstances,
-        _grant: Grant,
+        circumstances: &Circumstances,
+        grant: Grant,
     ) -> Decision<M> {
-        Decision::Refuse { refusal: refusal(), inspected }
+        let Grant { id, rules, quorums, digest, .. } = grant;
+        if inspected.digest() != digest {
+            return Decision::Refuse { refusal: approved_another(), inspected };
+        }
+        let granted = Granted { rules: &rules, quorums: Some(&quorums) };
+        let weigh = |asked| advised(self.weigh_granted(who, to, asked, circumstances, &granted), asked);
+        match strictest(inspected.operations().iter().map(weigh)) {
+            Verdict::Permit { rules } => Decision::Permit(Permitted::new(inspected, rules, Some(id))),
+            Verdict::Refuse(refusal) => Decision::Refuse { refusal, inspected },
+            Verdict::NeedsApproval(need) => Decision::NeedsApproval { need, inspected },
+        }
     }
 
     /// May values of this tag be shown? Whatever goes wrong, they are masked.
-    pub fn reveal(&self, _who: &Principal, _to: &ConnectionFacts, _tag: &str) -> Reveal {
-        Reveal::Masked { function: MaskFunction::Redact, rule: RuleId(Arc::from("default")) }
+    pub fn reveal(&self, who: &Principal, to: &ConnectionFacts, tag: &str) -> Reveal {
+        self.0.loaded.reveal(who, to, tag)
     }
 
-    /// May the API do this for this principal?
-    pub fn may(&self, _who: &Principal, _action: &ApiAction, _on: &ApiResource) -> Verdict {
-        not_built()
+    /// May the API do this for this principal? The same policies as for the data path (law 10).
+    pub fn may(&self, who: &Principal, action: &ApiAction, on: &ApiResource) -> Verdict {
+        self.0.loaded.may(who, action, on)
     }
 
-    /// The Cedar schema that policies are validated against, in human syntax.
-    pub const fn schema() -> &'static str {
-        ""
+    fn weigh_granted(
+        &self,
+        who: &Principal,
+        to: &ConnectionFacts,
+        operation: &Operation,
+        circumstances: &Circumstances,
+        granted: &Granted<'_>,
+    ) -> Verdict {
+        let answer = self.0.loaded.answer(who, to, operation, circumstances);
+        self.0.loaded.verdict(answer, granted, || words(to, operation))
     }
 }
 
-fn not_built() -> Verdict {
-    Verdict::Refuse(refusal())
+/// A refusal carries the smallest rewrite that would be easier to permit, where inspection knows one.
+fn advised(verdict: Verdict, operation: &Operation) -> Verdict {
+    match (verdict, &operation.advice) {
+        (Verdict::Refuse(refusal), Some(advice)) => Verdict::Refuse(Refusal { hint: Some(advice.clone()), ..refusal }),
+        (verdict, _) => verdict,
+    }
 }
 
-fn refusal() -> Refusal {
-    Refusal { kind: RefusalKind::Unsupported, rule: None, message: "policies are not built yet".into(), hint: None }
+fn approved_another() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Policy,
+        rule: None,
+        message: "the approval was given for another statement".into(),
+        hint: Some("run the statement again to ask anew".into()),
+    }
 }

@@ -1,0 +1,262 @@
+//! What Cedar sees: a principal, a connection, objects and circumstances turned into entities and context.
+//!
+//! Identities are unambiguous: parts that could be mistaken for a separator are quoted, so that no table name that a
+//! client invents is another table's identity.
+
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
+use cedar_policy::{Context, Entities, Entity, EntityTypeName, EntityUid, RestrictedExpression};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    Circumstances,
+    schema::{self, Vocabulary, uid},
+};
+use crate::model::{Access, ConnectionFacts, ObjectName, Operation, Principal, PrincipalKind, Verb};
+
+/// A request could not be put to Cedar. Whoever sees it refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("the request does not fit the schema: {0}")]
+pub(super) struct WorldError(Arc<str>);
+
+impl WorldError {
+    pub(super) fn new(error: impl ToString) -> Self {
+        Self(Arc::from(error.to_string()))
+    }
+}
+
+/// Builds the entities of one request.
+pub(super) struct World<'vocabulary> {
+    vocabulary: &'vocabulary Vocabulary,
+    entities: Vec<Entity>,
+}
+
+impl<'vocabulary> World<'vocabulary> {
+    pub(super) fn new(vocabulary: &'vocabulary Vocabulary) -> Self {
+        Self { vocabulary, entities: Vec::with_capacity(8) }
+    }
+
+    /// Adds the principal, in its groups, with its claims as tags.
+    pub(super) fn principal(&mut self, who: &Principal) -> Result<EntityUid, WorldError> {
+        let identity = principal_uid(self.vocabulary, who);
+        let mut attributes = vec![("name".to_owned(), string(who.name.as_str()))];
+        if let (PrincipalKind::Agent, Some(owner)) = (who.kind, &who.owner) {
+            let owner = uid(&self.vocabulary.user, owner.as_str());
+            attributes.push(("owner".to_owned(), RestrictedExpression::new_entity_uid(owner)));
+        }
+        let groups = who.groups.iter().map(|group| uid(&self.vocabulary.group, group.as_str()));
+        let claims = who.claims.iter().map(|(name, value)| (name.clone(), string(value)));
+        self.add(identity, attributes, groups.collect::<Vec<_>>(), claims)
+    }
+
+    /// Adds the connection, in its labels, with the labels as tags too.
+    pub(super) fn connection(&mut self, to: &ConnectionFacts) -> Result<EntityUid, WorldError> {
+        let identity = connection_uid(self.vocabulary, to);
+        let attributes = [
+            ("name".to_owned(), string(to.name.as_str())),
+            ("kind".to_owned(), string(to.kind.as_str())),
+            ("database".to_owned(), string(&to.database)),
+        ];
+        let label = |(key, value): (&String, &String)| uid(&self.vocabulary.label, &format!("{key}={value}"));
+        let parents: Vec<_> = to.labels.iter().map(label).collect();
+        let labels = to.labels.iter().map(|(key, value)| (key.clone(), string(value)));
+        self.add(identity, attributes, parents, labels)
+    }
+
+    /// Adds the database, and the schemas and objects of an operation. The connection must be there.
+    pub(super) fn objects(&mut self, to: &ConnectionFacts, accesses: &BTreeSet<Access>) -> Result<(), WorldError> {
+        let connection = connection_uid(self.vocabulary, to);
+        let database = uid(&self.vocabulary.database, &database_id(to));
+        let named = |name: &str| vec![("name".to_owned(), string(name))];
+        let mut seen = BTreeSet::new();
+        for access in accesses {
+            let Some(object) = &access.object else { continue };
+            if seen.is_empty() {
+                self.add(database.clone(), named(&to.database), [connection.clone()], [])?;
+            }
+            let schema = uid(&self.vocabulary.namespace, &schema_id(to, object));
+            if seen.insert(schema.clone()) {
+                self.add(schema.clone(), named(&object.schema), [database.clone()], [])?;
+            }
+            let identity = object_uid(self.vocabulary, to, access.verb, object);
+            if seen.insert(identity.clone()) {
+                let attributes = [
+                    ("connection".to_owned(), RestrictedExpression::new_entity_uid(connection.clone())),
+                    ("database".to_owned(), string(&to.database)),
+                    ("schema".to_owned(), string(&object.schema)),
+                    ("name".to_owned(), string(&object.name)),
+                ];
+                self.add(identity, attributes, [schema], [])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a tag or data class, with the classes above it.
+    pub(super) fn tag(&mut self, tag: &str) -> Result<EntityUid, WorldError> {
+        let class = |name: &str| uid(&self.vocabulary.data_class, name);
+        let Some((name, parent)) = schema::DATA_CLASSES.iter().find(|(name, _)| *name == tag) else {
+            let identity = uid(&self.vocabulary.tag, tag);
+            return self.add(identity, [], [], []);
+        };
+        let (identity, parents) = (class(name), parent.map(class));
+        self.add(identity, [], parents, [])
+    }
+
+    /// Adds the gateway itself.
+    pub(super) fn gateway(&mut self) -> Result<EntityUid, WorldError> {
+        self.add(uid(&self.vocabulary.gateway, "gateway"), [], [], [])
+    }
+
+    /// Adds a session or a request, which is in its connection. `attribute` holds whose it is.
+    pub(super) fn of_connection(
+        &mut self,
+        kind: &EntityTypeName,
+        attribute: &str,
+        whose: &Principal,
+        connection: EntityUid,
+    ) -> Result<EntityUid, WorldError> {
+        let attributes = [
+            (attribute.to_owned(), string(whose.name.as_str())),
+            ("connection".to_owned(), RestrictedExpression::new_entity_uid(connection.clone())),
+        ];
+        self.add(uid(kind, "this"), attributes, [connection], [])
+    }
+
+    /// Everything added, checked against the schema.
+    pub(super) fn entities(self) -> Result<Entities, WorldError> {
+        Entities::from_entities(self.entities, Some(&self.vocabulary.schema)).map_err(WorldError::new)
+    }
+
+    fn add(
+        &mut self,
+        identity: EntityUid,
+        attributes: impl IntoIterator<Item = (String, RestrictedExpression)>,
+        parents: impl IntoIterator<Item = EntityUid>,
+        tags: impl IntoIterator<Item = (String, RestrictedExpression)>,
+    ) -> Result<EntityUid, WorldError> {
+        let entity = Entity::new_with_tags(identity.clone(), attributes, parents, tags).map_err(WorldError::new)?;
+        self.entities.push(entity);
+        Ok(identity)
+    }
+}
+
+/// The context of an operation.
+pub(super) fn operation_context(
+    who: &Principal,
+    operation: &Operation,
+    circumstances: &Circumstances,
+) -> Result<Context, WorldError> {
+    let objects: BTreeSet<String> =
+        operation.accesses.iter().filter_map(|access| access.object.as_ref()).map(qualified).collect();
+    let mut pairs = arrival(who, circumstances)?;
+    pairs.extend([
+        ("kind".to_owned(), string(&operation.kind)),
+        ("effect".to_owned(), string(operation.effect.as_str())),
+        ("objects".to_owned(), RestrictedExpression::new_set(objects.iter().map(|name| string(name)))),
+        ("has_where".to_owned(), RestrictedExpression::new_bool(operation.has_where)),
+        ("risk".to_owned(), RestrictedExpression::new_long(i64::from(operation.risk))),
+        ("statements".to_owned(), RestrictedExpression::new_long(i64::from(operation.statements))),
+    ]);
+    if let Some(rows) = operation.estimated_rows {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        pairs.push(("estimated_rows".to_owned(), RestrictedExpression::new_long(rows)));
+    }
+    context(pairs)
+}
+
+/// The context of a connect.
+pub(super) fn arrival_context(who: &Principal, circumstances: &Circumstances) -> Result<Context, WorldError> {
+    context(arrival(who, circumstances)?)
+}
+
+/// A context of these pairs.
+pub(super) fn context(pairs: Vec<(String, RestrictedExpression)>) -> Result<Context, WorldError> {
+    Context::from_pairs(pairs).map_err(WorldError::new)
+}
+
+/// Whether the principal is an agent, as every context says it.
+pub(super) fn agent(who: &Principal) -> (String, RestrictedExpression) {
+    ("agent".to_owned(), RestrictedExpression::new_bool(who.kind == PrincipalKind::Agent))
+}
+
+fn arrival(who: &Principal, circumstances: &Circumstances) -> Result<Vec<(String, RestrictedExpression)>, WorldError> {
+    let time = OffsetDateTime::from_unix_timestamp(circumstances.unix_seconds)
+        .map_err(WorldError::new)?
+        .format(&Rfc3339)
+        .map_err(WorldError::new)?;
+    let mut pairs = vec![
+        agent(who),
+        ("source".to_owned(), string(circumstances.source.as_str())),
+        ("time".to_owned(), RestrictedExpression::new_datetime(time)),
+    ];
+    if let Some(run) = &circumstances.run {
+        pairs.push(("run".to_owned(), string(run)));
+    }
+    Ok(pairs)
+}
+
+pub(super) fn string(text: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(text.to_owned())
+}
+
+pub(super) fn principal_uid(vocabulary: &Vocabulary, who: &Principal) -> EntityUid {
+    let kind = match who.kind {
+        PrincipalKind::User => &vocabulary.user,
+        PrincipalKind::Agent => &vocabulary.agent,
+    };
+    uid(kind, who.name.as_str())
+}
+
+pub(super) fn connection_uid(vocabulary: &Vocabulary, to: &ConnectionFacts) -> EntityUid {
+    uid(&vocabulary.connection, to.name.as_str())
+}
+
+/// What an access asks about: its object, or the connection where it has none.
+pub(super) fn access_uid(vocabulary: &Vocabulary, to: &ConnectionFacts, access: &Access) -> EntityUid {
+    match &access.object {
+        Some(object) => object_uid(vocabulary, to, access.verb, object),
+        None => connection_uid(vocabulary, to),
+    }
+}
+
+fn object_uid(vocabulary: &Vocabulary, to: &ConnectionFacts, verb: Verb, object: &ObjectName) -> EntityUid {
+    let kind = if matches!(verb, Verb::Call | Verb::CallFunction) { &vocabulary.routine } else { &vocabulary.table };
+    uid(kind, &format!("{}/{}", database_id(to), qualified(object)))
+}
+
+fn database_id(to: &ConnectionFacts) -> String {
+    format!("{}/{}", quoted(to.name.as_str()), quoted(&to.database))
+}
+
+fn schema_id(to: &ConnectionFacts, object: &ObjectName) -> String {
+    format!("{}/{}", database_id(to), quoted(&object.schema))
+}
+
+/// `public.orders`, with parts quoted where they could be read otherwise.
+pub(super) fn qualified(object: &ObjectName) -> String {
+    format!("{}.{}", quoted(&object.schema), quoted(&object.name))
+}
+
+fn quoted(part: &str) -> Cow<'_, str> {
+    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$' | '-');
+    if !part.is_empty() && part.chars().all(plain) {
+        Cow::Borrowed(part)
+    } else {
+        Cow::Owned(format!("\"{}\"", part.replace('"', "\"\"")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_in_a_name_does_not_make_it_another_object() {
+        let name = |schema: &str, name: &str| qualified(&ObjectName { schema: schema.into(), name: name.into() });
+        assert_eq!(name("public", "orders"), "public.orders");
+        assert_ne!(name("a.b", "c"), name("a", "b.c"));
+        assert_ne!(name("a\".\"b", "c"), name("a", "b\".\"c"));
+        assert_eq!(name("a\"b", ""), "\"a\"\"b\".\"\"");
+    }
+}
