@@ -1,12 +1,118 @@
-//! `hoop approvals`.
+//! `hoop approvals`: see what waits for a decision, decide it, follow it.
+//!
+//! Every text of a request comes from somebody else and passes through `printable` before it meets the terminal.
+
+mod show;
+mod watch;
+
+use comfy_table::Table;
+use hoop_gateway_core::{
+    api::types::{ApprovalItem, ApprovalStatus, ReviewRequest},
+    model::ApprovalId,
+};
+use time::OffsetDateTime;
 
 use crate::{
-    arguments::ApprovalsArguments,
+    api_client::Api,
+    arguments::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals},
     context::Context,
     failure::{ExitStatus, Failure},
+    output::printable_line,
 };
 
-/// Placeholder until its owner lands.
-pub(crate) async fn run(arguments: ApprovalsArguments, _context: &Context) -> Result<ExitStatus, Failure> {
-    Err(Failure::unsupported(format!("not built yet: {arguments:?}")))
+/// Runs one of the subcommands.
+pub(crate) async fn run(arguments: ApprovalsArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    match arguments.command {
+        ApprovalsCommand::Ls(which) => list(&which, context).await,
+        ApprovalsCommand::Show { id } => show_one(&id, context).await,
+        ApprovalsCommand::Approve(decision) => approve(decision, context).await,
+        ApprovalsCommand::Deny(decision) => deny(decision, context).await,
+        ApprovalsCommand::Watch => watch::run(context).await,
+    }
+}
+
+async fn list(which: &ListApprovals, context: &Context) -> Result<ExitStatus, Failure> {
+    let mut requests: Vec<ApprovalItem> = Api::new(context).await?.get("/api/v1/approvals").await?;
+    if !which.all {
+        requests.retain(|request| request.status == ApprovalStatus::Pending);
+    }
+    context.output.list("approvals", &requests, |requests| table(context, requests))?;
+    if requests.is_empty() {
+        context.output.say("Nothing waits for approval.");
+    }
+    Ok(ExitStatus::SUCCESS)
+}
+
+async fn show_one(id: &ApprovalId, context: &Context) -> Result<ExitStatus, Failure> {
+    let request: ApprovalItem = Api::new(context).await?.get(&format!("/api/v1/approvals/{id}")).await?;
+    context.output.value("approval", &request, |request| show::describe(request, now_millis()))?;
+    Ok(ExitStatus::SUCCESS)
+}
+
+async fn approve(decision: DecideArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    review(&decision.id, "approve", decision.reason, context).await
+}
+
+async fn deny(decision: DenyArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    review(&decision.id, "deny", Some(decision.reason), context).await
+}
+
+async fn review(id: &ApprovalId, verb: &str, reason: Option<String>, context: &Context) -> Result<ExitStatus, Failure> {
+    let body = ReviewRequest { reason };
+    let path = format!("/api/v1/approvals/{id}/{verb}");
+    let request: ApprovalItem = Api::new(context).await?.post(&path, &body).await?;
+    context.output.value("approval", &request, outcome)?;
+    Ok(ExitStatus::SUCCESS)
+}
+
+fn outcome(request: &ApprovalItem) -> String {
+    match request.status {
+        ApprovalStatus::Pending => {
+            format!("{} has your approval and waits for more: {}", request.id, show::progress(request))
+        }
+        status => format!("{} is {}", request.id, status_word(status)),
+    }
+}
+
+fn table(context: &Context, requests: &[ApprovalItem]) -> Table {
+    let mut table =
+        context.output.new_table(&["id", "status", "requester", "connection", "kind", "risk", "expires", "statement"]);
+    for request in requests {
+        table.add_row([
+            request.id.to_string(),
+            status_word(request.status).to_owned(),
+            printable_line(request.requester.name.as_str()),
+            printable_line(request.connection.as_str()),
+            printable_line(&request.kind),
+            request.risk.to_string(),
+            show::time_left(request, now_millis()),
+            one_line(&request.text, 60),
+        ]);
+    }
+    table
+}
+
+const fn status_word(status: ApprovalStatus) -> &'static str {
+    match status {
+        ApprovalStatus::Pending => "pending",
+        ApprovalStatus::Approved => "approved",
+        ApprovalStatus::Denied => "denied",
+        ApprovalStatus::Expired => "expired",
+        ApprovalStatus::Withdrawn => "withdrawn",
+        ApprovalStatus::Superseded => "superseded",
+    }
+}
+
+/// A statement as one short line; the cut is visible.
+fn one_line(text: &str, longest: usize) -> String {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let flat = printable_line(&flat);
+    if flat.chars().count() <= longest {
+        return flat;
+    }
+    flat.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn now_millis() -> i64 {
+    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }

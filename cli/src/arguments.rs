@@ -9,7 +9,7 @@ mod identity;
 mod policy;
 mod sessions;
 
-pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, ListApprovals};
+pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
 pub(crate) use connect::{ConnectArguments, LsArguments};
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};

@@ -9,6 +9,7 @@ mod discovery;
 mod issuer;
 mod renewal;
 
+pub(crate) use countdown::spoken;
 pub(crate) use issuer::Issuer;
 pub(crate) use renewal::Login;
 

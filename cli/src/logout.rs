@@ -1,12 +1,61 @@
-//! `hoop logout`.
+//! `hoop logout`: revokes the refresh token where the provider can, and forgets every token of the gateway.
+
+use serde::Serialize;
 
 use crate::{
     arguments::LogoutArguments,
     context::Context,
     failure::{ExitStatus, Failure},
+    login::Issuer,
+    token_store::{StoredLogin, TokenStore},
 };
 
-/// Placeholder until its owner lands.
-pub(crate) async fn run(arguments: LogoutArguments, _context: &Context) -> Result<ExitStatus, Failure> {
-    Err(Failure::unsupported(format!("not built yet: {arguments:?}")))
+/// What a logout prints.
+#[derive(Serialize)]
+struct LoggedOut {
+    gateway: String,
+    was_logged_in: bool,
+    revoked: bool,
+}
+
+/// Forgets first what can be forgotten: a provider that is down keeps nobody logged in here.
+pub(crate) async fn run(_arguments: LogoutArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    let gateway = context.gateway()?;
+    let store = TokenStore::new(context, &gateway)?;
+    let lock = store.lock().await?;
+    // Damaged or foreign tokens are reported, and forgotten all the same.
+    let stored = store.load().await.unwrap_or_else(|failure| {
+        context.output.warn(failure.what());
+        None
+    });
+    let was_logged_in = store.kind()?.is_some();
+    store.forget().await?;
+    drop(lock);
+    if context.directories.remembered_gateway()?.as_ref() == Some(&gateway) {
+        context.directories.forget_gateway()?;
+    }
+    let revoked = match &stored {
+        Some(stored) => revoke(context, stored).await,
+        None => false,
+    };
+    let done = LoggedOut { gateway: gateway.to_string(), was_logged_in, revoked };
+    context.output.value("logout", &done, |done| match (done.was_logged_in, done.revoked) {
+        (false, _) => format!("You were not logged in at {}", done.gateway),
+        (true, true) => format!("Logged out of {}; the identity provider revoked the login", done.gateway),
+        (true, false) => format!("Logged out of {}", done.gateway),
+    })?;
+    Ok(ExitStatus::SUCCESS)
+}
+
+async fn revoke(context: &Context, stored: &StoredLogin) -> bool {
+    let Some(refresh_token) = &stored.refresh_token else { return false };
+    let attempt =
+        async { Issuer::discover(context, &stored.issuer, &stored.client_id).await?.revoke(refresh_token).await };
+    attempt.await.unwrap_or_else(|failure| {
+        context.output.warn(&format!(
+            "the tokens are gone from this machine, but the identity provider may still know the login: {}",
+            failure.what()
+        ));
+        false
+    })
 }

@@ -1,12 +1,57 @@
-//! `hoop ls`.
+//! `hoop ls`: the connections I may use, what is masked for me there, and what waits for approval.
+
+use comfy_table::Table;
+use hoop_gateway_core::api::types::{ConnectionItem, MayConnect};
 
 use crate::{
+    api_client::Api,
     arguments::LsArguments,
     context::Context,
     failure::{ExitStatus, Failure},
+    output::printable_line,
 };
 
-/// Placeholder until its owner lands.
-pub(crate) async fn run(arguments: LsArguments, _context: &Context) -> Result<ExitStatus, Failure> {
-    Err(Failure::unsupported(format!("not built yet: {arguments:?}")))
+/// Asks the gateway and prints a row for each connection.
+pub(crate) async fn run(arguments: LsArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    let mut connections: Vec<ConnectionItem> = Api::new(context).await?.get("/api/v1/connections").await?;
+    if !arguments.all {
+        connections.retain(|connection| connection.may_connect != MayConnect::No);
+    }
+    context.output.list("connections", &connections, |connections| table(context, connections))?;
+    if connections.is_empty() {
+        context.output.say("There is no connection that you may use.");
+    }
+    Ok(ExitStatus::SUCCESS)
+}
+
+fn table(context: &Context, connections: &[ConnectionItem]) -> Table {
+    let mut table = context.output.new_table(&["name", "kind", "database", "labels", "connect", "masked", "held by"]);
+    for connection in connections {
+        let labels = connection.labels.iter().map(|(name, value)| format!("{name}={value}"));
+        let held_by = connection.held_by.iter().map(ToString::to_string);
+        table.add_row([
+            printable_line(connection.name.as_str()),
+            connection.kind.as_str().to_owned(),
+            printable_line(&connection.database),
+            listed(labels),
+            may_connect(connection.may_connect).to_owned(),
+            listed(connection.masked.iter().cloned()),
+            listed(held_by),
+        ]);
+    }
+    table
+}
+
+const fn may_connect(may: MayConnect) -> &'static str {
+    match may {
+        MayConnect::Yes => "yes",
+        MayConnect::Approval => "after approval",
+        MayConnect::No => "no",
+    }
+}
+
+/// Words in one cell; a dash where there is none, so that columns stay apart for people who cut them.
+fn listed(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "-".to_owned() } else { printable_line(&words.join(", ")) }
 }

@@ -10,7 +10,7 @@ use crate::{
     arguments::WhoamiArguments,
     context::Context,
     failure::{ExitStatus, Failure},
-    output::printable,
+    output::printable_line,
 };
 
 /// Asks the gateway and prints its answer.
@@ -33,5 +33,5 @@ pub(crate) fn describe(principal: &Principal) -> String {
         let groups: Vec<&str> = principal.groups.iter().map(hoop_gateway_core::model::GroupName::as_str).collect();
         text.push_str(&format!(" ({})", groups.join(", ")));
     }
-    printable(&text)
+    printable_line(&text)
 }

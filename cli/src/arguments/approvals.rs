@@ -27,7 +27,7 @@ pub(crate) enum ApprovalsCommand {
     /// Approve a request
     Approve(DecideArguments),
     /// Deny a request; says why
-    Deny(DecideArguments),
+    Deny(DenyArguments),
     /// Follow requests as they come and are decided, until Ctrl-C
     Watch,
 }
@@ -40,7 +40,7 @@ pub(crate) struct ListApprovals {
     pub(crate) all: bool,
 }
 
-/// One decision.
+/// An approval.
 #[derive(Debug, Args)]
 pub(crate) struct DecideArguments {
     /// The request
@@ -49,4 +49,15 @@ pub(crate) struct DecideArguments {
     /// Why; recorded, and shown to who asked
     #[arg(long, env = "HOOP_APPROVALS_REASON", value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+}
+
+/// A denial: who asked deserves a reason.
+#[derive(Debug, Args)]
+pub(crate) struct DenyArguments {
+    /// The request
+    #[arg(value_name = "ID")]
+    pub(crate) id: ApprovalId,
+    /// Why; recorded, and shown to who asked
+    #[arg(long, env = "HOOP_APPROVALS_REASON", value_name = "TEXT")]
+    pub(crate) reason: String,
 }

@@ -14,6 +14,11 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// The same on one line: a newline or tab is made visible, so that a field cannot pose as the next one.
+pub(crate) fn printable_line(text: &str) -> String {
+    printable(text).replace('\n', "\u{240a}").replace('\t', "\u{2409}")
+}
+
 const HIDDEN: char = '\u{fffd}';
 
 #[cfg(test)]
@@ -28,6 +33,11 @@ mod tests {
     #[test]
     fn no_text_changes_its_direction_or_hides() {
         assert_eq!(printable("DELETE \u{202e}x\u{2066}\u{200b}"), "DELETE \u{fffd}x\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_field_stays_on_its_line() {
+        assert_eq!(printable_line("dba\nstatus\tapproved"), "dba␊status␉approved");
     }
 
     #[test]

@@ -1,0 +1,168 @@
+//! One request in full, as a reviewer must see it before deciding. Pure: the time is passed in.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use hoop_gateway_core::api::types::{ApprovalItem, ApprovalStatus, ReviewItem};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::status_word;
+use crate::{
+    login::spoken,
+    output::{printable, printable_line},
+    whoami,
+};
+
+/// The whole request: the statement is never shortened.
+pub(super) fn describe(request: &ApprovalItem, now_millis: i64) -> String {
+    let mut lines = vec![
+        format!("request     {} ({})", request.id, status_word(request.status)),
+        format!("requester   {}", whoami::describe(&request.requester)),
+        format!("asked       {}", moment(request.created_at_millis)),
+        format!("expires     {}", time_left(request, now_millis)),
+        format!("connection  {}", printable_line(request.connection.as_str())),
+        format!("database    {} as role {}", printable_line(&request.database), printable_line(&request.role)),
+        format!("session     {}", request.session),
+        format!("operation   {} ({})", printable_line(&request.kind), printable_line(&request.effect)),
+        format!("objects     {}", joined(&request.objects)),
+        format!("risk        {} of 100{}", request.risk, reasons(&request.risk_reasons)),
+        format!("held by     {}", joined(&request.rules)),
+        format!("needs       {}", progress(request)),
+    ];
+    if let Some(message) = &request.message {
+        lines.push(format!("policy says {}", printable_line(message)));
+    }
+    lines.extend(request.reviews.iter().map(review));
+    lines.push("\nstatement".to_owned());
+    lines.extend(printable(&request.text).lines().map(|line| format!("    {line}")));
+    if !request.parameters.is_empty() {
+        lines.push("\nparameters".to_owned());
+        let numbered = request.parameters.iter().enumerate();
+        lines.extend(numbered.map(|(index, value)| {
+            let shown =
+                value.as_deref().map_or_else(|| "NULL".to_owned(), |value| format!("'{}'", printable_line(value)));
+            format!("    ${} = {shown}", index + 1)
+        }));
+    }
+    if request.status == ApprovalStatus::Pending {
+        lines.push(format!("\nhoop approvals approve {0}\nhoop approvals deny {0} --reason '…'", request.id));
+    }
+    lines.join("\n")
+}
+
+/// `1 of 2 of dba`: distinct approvals so far against what is needed.
+pub(super) fn progress(request: &ApprovalItem) -> String {
+    let approved: BTreeSet<_> =
+        request.reviews.iter().filter(|review| review.approved).map(|review| &review.by).collect();
+    let needs: Vec<String> =
+        request.quorums.iter().map(|quorum| format!("{} of group {}", quorum.count, quorum.group)).collect();
+    let so_far = match approved.len() {
+        0 => "nobody approved yet".to_owned(),
+        1 => "1 approved".to_owned(),
+        count => format!("{count} approved"),
+    };
+    printable_line(&format!("{}; {so_far}", needs.join(" and ")))
+}
+
+/// `4:59`, or a dash for what is decided.
+pub(super) fn time_left(request: &ApprovalItem, now_millis: i64) -> String {
+    if request.status != ApprovalStatus::Pending {
+        return "-".to_owned();
+    }
+    let left = request.expires_at_millis.saturating_sub(now_millis);
+    u64::try_from(left)
+        .map_or_else(|_past| "now".to_owned(), |left| format!("in {}", spoken(Duration::from_millis(left))))
+}
+
+fn review(review: &ReviewItem) -> String {
+    let verb = if review.approved { "approved" } else { "denied" };
+    let reason = review.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!(
+        "{verb:<11} by {}, {}{}",
+        printable_line(review.by.as_str()),
+        moment(review.at_millis),
+        printable_line(&reason)
+    )
+}
+
+fn reasons(reasons: &[String]) -> String {
+    if reasons.is_empty() { String::new() } else { format!(": {}", printable_line(&reasons.join("; "))) }
+}
+
+fn joined<T: ToString>(words: &[T]) -> String {
+    if words.is_empty() {
+        return "-".to_owned();
+    }
+    printable_line(&words.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+}
+
+fn moment(millis: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(millis.div_euclid(1000)).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| millis.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use hoop_gateway_core::api::types::ApprovalItem;
+
+    use super::*;
+
+    fn request(text: &str) -> ApprovalItem {
+        let mut request: ApprovalItem = serde_json::from_value(serde_json::json!({
+            "id": "apr_0000000001qs000000", "status": "pending", "session": "ses_000000000100000000",
+            "requester": {"kind": "agent", "name": "crew", "groups": ["agents"], "claims": {}, "owner": "alice"},
+            "connection": "pg-prod", "database": "shop", "role": "app", "text": "", "parameters": ["7", null],
+            "kind": "delete", "effect": "write", "objects": ["public.orders"], "risk": 60,
+            "risk_reasons": ["deletes rows"], "rules": ["hold-deletes"], "message": "a dba looks at deletes",
+            "quorums": [{"count": 2, "group": "dba"}],
+            "reviews": [{"by": "bob", "approved": true, "reason": "fine", "at_millis": 1_000}],
+            "created_at_millis": 0, "expires_at_millis": 300_000
+        }))
+        .expect("a request");
+        text.clone_into(&mut request.text);
+        request
+    }
+
+    #[test]
+    fn shows_the_whole_statement_and_everything_it_is_bound_to() {
+        let long = format!("DELETE FROM orders\nWHERE note = '{}'", "x".repeat(5_000));
+        insta::assert_snapshot!(describe(&request(&long), 1_000).replace(&"x".repeat(5_000), "<5000 x>"), @r"
+    request     apr_0000000001qs000000 (pending)
+    requester   crew, an agent of alice (agents)
+    asked       1970-01-01T00:00:00Z
+    expires     in 4:59
+    connection  pg-prod
+    database    shop as role app
+    session     ses_000000000100000000
+    operation   delete (write)
+    objects     public.orders
+    risk        60 of 100: deletes rows
+    held by     hold-deletes
+    needs       2 of group dba; 1 approved
+    policy says a dba looks at deletes
+    approved    by bob, 1970-01-01T00:00:01Z: fine
+
+    statement
+        DELETE FROM orders
+        WHERE note = '<5000 x>'
+
+    parameters
+        $1 = '7'
+        $2 = NULL
+
+    hoop approvals approve apr_0000000001qs000000
+    hoop approvals deny apr_0000000001qs000000 --reason '…'
+    ");
+    }
+
+    #[test]
+    fn no_escape_of_a_statement_reaches_the_reviewers_terminal() {
+        let shown = describe(&request("DELETE FROM a --\u{1b}[1A\u{1b}[2K\rSELECT 1\u{202e}"), 0);
+        assert!(!shown.contains(['\u{1b}', '\r', '\u{202e}']), "{shown}");
+    }
+
+    #[test]
+    fn a_lapsed_request_says_so() {
+        assert_eq!(time_left(&request(""), 300_001), "now");
+        assert_eq!(time_left(&request(""), 240_000), "in 1:00");
+    }
+}
