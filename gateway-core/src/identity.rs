@@ -1,10 +1,16 @@
 //! Who is asking: validates an issuer's tokens, and issues the gateway's own short-lived ones.
 //!
 //! `oidc` verifies against discovered keys, `tokens` signs and checks the gateway's bearers, `development` is the
-//! provider that exists only with `--dev`. Knows no policy and no protocol. Called by `api`, the tunnel's acceptor.
+//! provider that exists only with `--dev`. Knows no policy and no protocol. Called by `api` and the tunnel's acceptor.
 
+mod development;
+mod oidc;
+mod origin;
 mod tokens;
-mod verifier;
+mod verified;
 
+pub use development::{DevelopmentMode, DevelopmentProvider};
+pub use oidc::Verifier;
+pub use origin::PublicOrigin;
 pub use tokens::{GatewayTokens, Issued, KeyUse, TOKEN_LIFE_SECONDS, TokenKeyError};
-pub use verifier::{IdentityError, Verified, Verifier};
+pub use verified::{IdentityError, Verified};

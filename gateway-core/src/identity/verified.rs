@@ -1,6 +1,6 @@
-//! Turns an issuer's token into a verified principal, whichever issuer is configured.
+//! What validation of a token yields, and why it fails.
 //!
-//! Owns the choice between a discovered issuer and the development provider. Called by the token exchange only.
+//! Shared by every way of proving an identity. Holds no token.
 
 use crate::model::Principal;
 
@@ -22,18 +22,10 @@ pub enum IdentityError {
     /// Expired or not yet valid.
     #[error("the token has expired or is not valid yet; log in again")]
     Expired,
-    /// The issuer's keys cannot be had.
-    #[error("the identity provider cannot be reached: {0}")]
+    /// The issuer's keys cannot be had, so nothing can be proved.
+    #[error("the identity provider cannot be used: {0}")]
     Unreachable(String),
-}
-
-/// Validates issuer tokens; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Verifier(());
-
-impl Verifier {
-    /// Validates a token and names its principal. Refuses whatever it cannot prove.
-    pub async fn verify(&self, _token: &str) -> Result<Verified, IdentityError> {
-        Err(IdentityError::Unreachable("no identity provider is configured".to_owned()))
-    }
+    /// The settings do not make a verifier.
+    #[error("the identity settings cannot be used: {0}")]
+    Settings(String),
 }

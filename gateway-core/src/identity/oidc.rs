@@ -1,0 +1,149 @@
+//! Validates the tokens of one OIDC issuer: signature first, then every claim, then who that is here.
+//!
+//! Which algorithm is accepted comes from the settings and the key, never from the token alone. Called by the token
+//! exchange of the API.
+
+mod claims;
+mod keys;
+
+use std::{fmt, sync::Arc};
+
+use jsonwebtoken::{Algorithm, Validation};
+use serde_json::{Map, Value};
+
+use self::{
+    claims::Presented,
+    keys::{Key, Keys, RemoteKeys},
+};
+use super::{IdentityError, Verified};
+use crate::{
+    api::types::IdentityInfo,
+    clock::WallClock,
+    config::{AgentRule, OidcConfig, SigningAlgorithm},
+};
+
+const MAX_TOKEN_BYTES: usize = 32 * 1024;
+
+/// Validates issuer tokens; cheap to clone.
+#[derive(Clone)]
+pub struct Verifier(Arc<Inner>);
+
+struct Inner {
+    config: OidcConfig,
+    agents: Vec<AgentRule>,
+    keys: Source,
+    clock: WallClock,
+}
+
+enum Source {
+    Remote(RemoteKeys),
+    /// Of the provider in this very process, which is never asked over the network.
+    InProcess(Keys),
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Verifier").field("issuer", &self.0.config.issuer).finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    /// Prepares a verifier for a discovered issuer; nothing is fetched yet. `authorities` is the content of
+    /// `ca_file`. Refuses settings that could never verify anything safely.
+    pub fn discovered(
+        config: OidcConfig,
+        agents: Vec<AgentRule>,
+        authorities: Option<&[u8]>,
+        clock: WallClock,
+    ) -> Result<Self, IdentityError> {
+        let allowed = allowed(&config)?;
+        let keys = RemoteKeys::new(&config.issuer, allowed, authorities, clock.clone())?;
+        Ok(Self(Arc::new(Inner { config, agents, keys: Source::Remote(keys), clock })))
+    }
+
+    /// A verifier with keys handed over in this process.
+    pub(super) fn in_process(
+        config: OidcConfig,
+        agents: Vec<AgentRule>,
+        key_set: &[u8],
+        clock: WallClock,
+    ) -> Result<Self, IdentityError> {
+        let keys = Keys::parse(key_set, &allowed(&config)?)?;
+        Ok(Self(Arc::new(Inner { config, agents, keys: Source::InProcess(keys), clock })))
+    }
+
+    /// Where and how to log in, for clients.
+    pub fn info(&self) -> IdentityInfo {
+        let config = &self.0.config;
+        IdentityInfo {
+            issuer: config.issuer.clone(),
+            client_id: config.client_id.clone(),
+            scopes: config.scopes.clone(),
+            token: config.token,
+        }
+    }
+
+    /// Whether tokens can be verified now.
+    pub async fn works(&self) -> bool {
+        match &self.0.keys {
+            Source::Remote(keys) => keys.works().await,
+            Source::InProcess(_) => true,
+        }
+    }
+
+    /// Validates a token and names its principal. Refuses whatever it cannot prove.
+    pub async fn verify(&self, token: &str) -> Result<Verified, IdentityError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(IdentityError::Invalid("it is too long"));
+        }
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|_malformed| IdentityError::Invalid("it is not a signed JWT, or of an algorithm not accepted"))?;
+        if header.crit.is_some() {
+            return Err(IdentityError::Invalid("it demands extensions that are not understood"));
+        }
+        let key = self.key_for(&header).await?;
+        // INVARIANT: the key was found by this algorithm, which is both in the settings and of the key's type.
+        let mut validation = Validation::new(header.alg);
+        // Claims are checked in `claims`, strictly and against the clock that was passed in.
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        let token = jsonwebtoken::decode::<Map<String, Value>>(token, &key.decoding, &validation)
+            .map_err(|_refused| IdentityError::Invalid("its signature does not verify"))?;
+        let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
+        claims::prove(&presented, &self.0.config, &self.0.agents, self.0.clock.unix_seconds())
+    }
+
+    async fn key_for(&self, header: &jsonwebtoken::Header) -> Result<Key, IdentityError> {
+        if !allowed(&self.0.config)?.contains(&header.alg) {
+            return Err(IdentityError::Invalid("its algorithm is not accepted"));
+        }
+        match &self.0.keys {
+            Source::Remote(keys) => keys.find(header).await,
+            Source::InProcess(keys) => {
+                keys.find(header).cloned().ok_or(IdentityError::Invalid("the issuer has no such key"))
+            }
+        }
+    }
+}
+
+fn allowed(config: &OidcConfig) -> Result<Vec<Algorithm>, IdentityError> {
+    let algorithms: Vec<_> = config
+        .algorithms
+        .iter()
+        .map(|algorithm| match algorithm {
+            SigningAlgorithm::Rs256 => Algorithm::RS256,
+            SigningAlgorithm::Ps256 => Algorithm::PS256,
+            SigningAlgorithm::Es256 => Algorithm::ES256,
+            SigningAlgorithm::Es384 => Algorithm::ES384,
+            SigningAlgorithm::EdDsa => Algorithm::EdDSA,
+        })
+        .collect();
+    if algorithms.is_empty() {
+        return Err(IdentityError::Settings("algorithms names none".to_owned()));
+    }
+    Ok(algorithms)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! The issuer's public keys: found by discovery, cached with limits, refreshed when a token names an unknown one.
+//!
+//! During an outage cached keys serve for a bounded time, then nothing verifies. Knows no claims.
+
+use std::{sync::Arc, time::Duration};
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Header,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::{clock::WallClock, identity::IdentityError};
+
+/// Keys older than this are refreshed before use.
+const FRESH_MILLIS: i64 = 10 * 60 * 1_000;
+/// Keys older than this are not used, whatever the reason that there are no newer ones.
+const USABLE_MILLIS: i64 = 60 * 60 * 1_000;
+/// The issuer is asked at most this often, so that junk tokens cannot make us flood it.
+const ASK_AGAIN_MILLIS: i64 = 10 * 1_000;
+
+const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+const MAX_KEYS: usize = 64;
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One usable key with the algorithms that it may verify.
+#[derive(Clone)]
+pub(super) struct Key {
+    id: Option<String>,
+    algorithms: Vec<Algorithm>,
+    pub(super) decoding: DecodingKey,
+}
+
+/// Keys that suit the settings; everything else of the set is left out.
+#[derive(Clone)]
+pub(super) struct Keys(Arc<[Key]>);
+
+impl Keys {
+    /// Reads a JWK set. Keys of unknown types are skipped, as RFC 7517 §5 asks; too many are refused.
+    pub(super) fn parse(document: &[u8], allowed: &[Algorithm]) -> Result<Self, IdentityError> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        let unusable = |why: &str| IdentityError::Unreachable(format!("its key set is {why}"));
+        let set: Set = serde_json::from_slice(document).map_err(|_malformed| unusable("malformed"))?;
+        if set.keys.len() > MAX_KEYS {
+            return Err(unusable("too large"));
+        }
+        Ok(Self(set.keys.into_iter().filter_map(|key| usable(key, allowed)).collect()))
+    }
+
+    /// The one key that this header may mean. Without a key id, only an unambiguous one.
+    pub(super) fn find(&self, header: &Header) -> Option<&Key> {
+        let mut fitting = self.0.iter().filter(|key| {
+            key.algorithms.contains(&header.alg) && header.kid.as_ref().is_none_or(|id| key.id.as_ref() == Some(id))
+        });
+        let first = fitting.next();
+        if fitting.next().is_some() { None } else { first }
+    }
+}
+
+fn usable(key: Value, allowed: &[Algorithm]) -> Option<Key> {
+    let key: Jwk = serde_json::from_value(key).ok()?;
+    if !matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+        return None;
+    }
+    let of_type: &[Algorithm] = match &key.algorithm {
+        AlgorithmParameters::RSA(_) => &[Algorithm::RS256, Algorithm::PS256],
+        AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
+            EllipticCurve::P256 => &[Algorithm::ES256],
+            EllipticCurve::P384 => &[Algorithm::ES384],
+            _ => return None,
+        },
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => &[Algorithm::EdDSA],
+        // Symmetric keys never verify here.
+        _ => return None,
+    };
+    let named =
+        |algorithm: &Algorithm| key.common.key_algorithm.is_none_or(|name| name == KeyAlgorithm::from(*algorithm));
+    let algorithms: Vec<_> = of_type.iter().filter(|one| allowed.contains(one) && named(one)).copied().collect();
+    if algorithms.is_empty() {
+        return None;
+    }
+    let decoding = DecodingKey::from_jwk(&key).ok()?;
+    Some(Key { id: key.common.key_id, algorithms, decoding })
+}
+
+/// The cache of one issuer's keys.
+pub(super) struct RemoteKeys {
+    issuer: String,
+    allowed: Vec<Algorithm>,
+    client: reqwest::Client,
+    clock: WallClock,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    keys: Option<(Keys, i64)>,
+    asked_at_millis: Option<i64>,
+    failure: Option<IdentityError>,
+}
+
+impl RemoteKeys {
+    /// Prepares the cache; asks nobody yet. `authorities` are PEM certificates to trust besides the system's.
+    pub(super) fn new(
+        issuer: &str,
+        allowed: Vec<Algorithm>,
+        authorities: Option<&[u8]>,
+        clock: WallClock,
+    ) -> Result<Self, IdentityError> {
+        let settings = |why: String| IdentityError::Settings(why);
+        check_url(issuer, None).map_err(|why| settings(format!("issuer `{issuer}` {why}")))?;
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .user_agent(concat!("hoop/", env!("CARGO_PKG_VERSION")));
+        if let Some(pem) = authorities {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|_malformed| settings("ca_file holds no PEM certificates".to_owned()))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder.build().map_err(|failure| settings(failure.to_string()))?;
+        Ok(Self { issuer: issuer.to_owned(), allowed, client, clock, cache: Mutex::new(Cache::default()) })
+    }
+
+    /// The key that a header means, asking the issuer where the cache is stale or lacks it.
+    pub(super) async fn find(&self, header: &Header) -> Result<Key, IdentityError> {
+        let mut cache = self.cache.lock().await;
+        let now = self.clock.unix_millis();
+        let cached = cache.keys.as_ref().filter(|(_keys, at)| now - at < FRESH_MILLIS);
+        if let Some(key) = cached.and_then(|(keys, _at)| keys.find(header)) {
+            return Ok(key.clone());
+        }
+        if cache.asked_at_millis.is_none_or(|at| now - at >= ASK_AGAIN_MILLIS) {
+            cache.asked_at_millis = Some(now);
+            match self.fetch().await {
+                Ok(keys) => {
+                    cache.keys = Some((keys, now));
+                    cache.failure = None;
+                }
+                Err(failure) => {
+                    tracing::warn!(issuer = %self.issuer, %failure, "the issuer's keys could not be refreshed");
+                    cache.failure = Some(failure);
+                }
+            }
+        }
+        // FAIL-CLOSED: an outage that outlasts this ends every new login.
+        let usable = cache.keys.as_ref().filter(|(_keys, at)| now - at < USABLE_MILLIS);
+        let missing = IdentityError::Invalid("the issuer has no such key");
+        match (usable, &cache.failure) {
+            (Some((keys, _at)), failure) => {
+                keys.find(header).cloned().ok_or_else(|| failure.clone().unwrap_or(missing))
+            }
+            (None, failure) => {
+                Err(failure.clone().unwrap_or_else(|| IdentityError::Unreachable("its keys are too old".to_owned())))
+            }
+        }
+    }
+
+    /// Whether keys are at hand, asking for them at most as often as [`Self::find`] does.
+    pub(super) async fn works(&self) -> bool {
+        let mut header = Header::new(self.allowed.first().copied().unwrap_or(Algorithm::EdDSA));
+        header.kid = None;
+        !matches!(self.find(&header).await, Err(IdentityError::Unreachable(_) | IdentityError::Settings(_)))
+    }
+
+    async fn fetch(&self) -> Result<Keys, IdentityError> {
+        #[derive(Deserialize)]
+        struct Discovery {
+            issuer: String,
+            jwks_uri: String,
+        }
+        let unusable = |why: String| IdentityError::Unreachable(why);
+        let address = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let document = self.download(&address).await?;
+        let discovery: Discovery = serde_json::from_slice(&document)
+            .map_err(|_malformed| unusable("its discovery document is malformed".to_owned()))?;
+        if discovery.issuer != self.issuer {
+            return Err(unusable("its discovery document names another issuer".to_owned()));
+        }
+        check_url(&discovery.jwks_uri, Some(&self.issuer)).map_err(|why| unusable(format!("its jwks_uri {why}")))?;
+        Keys::parse(&self.download(&discovery.jwks_uri).await?, &self.allowed)
+    }
+
+    async fn download(&self, address: &str) -> Result<Vec<u8>, IdentityError> {
+        let failed = |failure: reqwest::Error| IdentityError::Unreachable(failure.without_url().to_string());
+        let mut response = self.client.get(address).send().await.map_err(failed)?;
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(IdentityError::Unreachable(format!("it answered with status {}", response.status().as_u16())));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
+                return Err(IdentityError::Unreachable("its answer is too large".to_owned()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+/// https, or http on the very machine; a `jwks_uri` may not be weaker than its issuer.
+fn check_url(text: &str, issuer: Option<&str>) -> Result<(), &'static str> {
+    let url = Url::parse(text).map_err(|_malformed| "is not a URL")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds credentials");
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) && issuer.is_none_or(|issuer| issuer.starts_with("http:")) => Ok(()),
+        _ => Err("must be https; http is for an issuer on this machine only"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
