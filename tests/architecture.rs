@@ -249,6 +249,15 @@ fn every_story_is_included() {
 }
 
 #[test]
+fn the_map_names_every_part() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the map");
+    let library = fs::read_to_string(root().join("gateway-core/src/lib.rs")).expect("the library");
+    let modules = library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing: Vec<_> = modules.filter(|name| !map.contains(&format!("| `{name}` |"))).map(str::to_owned).collect();
+    assert_none("parts that ARCHITECTURE.md does not name", &missing);
+}
+
+#[test]
 fn no_test_sleeps_or_is_ignored() {
     let sleeping = ["thread::", "time::"].map(|module| format!("{module}sleep("));
     let broken: Vec<_> = sources()
