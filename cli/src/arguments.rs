@@ -32,7 +32,7 @@ use crate::failure::{ExitStatus, FailureKind};
     name = "hoop",
     version,
     about = "A terminal-first access gateway for people and AI agents",
-    long_about = "hoop opens local tunnels to databases behind a gateway that decides, records and masks every operation.\n\
+    long_about = "hoop opens local tunnels to databases behind a gateway that decides, records and masks every operation. \
                   Log in once, connect by name, and use the native client as always.",
     after_help = EXAMPLES,
     styles = STYLES,
@@ -95,35 +95,20 @@ pub(crate) enum Colour {
 /// The commands, in the order of the help.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Log in at a gateway, through your identity provider
     Login(LoginArguments),
-    /// End the login and forget its tokens
     Logout(LogoutArguments),
-    /// Say who you are to the gateway
     Whoami(WhoamiArguments),
-    /// Show the gateway, the login and where its tokens are kept
     Status(StatusArguments),
-    /// List the connections you may use
     Ls(LsArguments),
-    /// Open a local tunnel to a connection
     Connect(ConnectArguments),
-    /// Decide on operations that wait for approval
     Approvals(ApprovalsArguments),
-    /// List and show live and past sessions
     Sessions(SessionsArguments),
-    /// Play a recorded session in the terminal
     Replay(ReplayArguments),
-    /// Verify recordings offline
     Audit(AuditArguments),
-    /// Check policies offline
     Policy(PolicyArguments),
-    /// Run the gateway
     Gateway(GatewayArguments),
-    /// Show everything on this machine, against a real PostgreSQL
     Demo(DemoArguments),
-    /// Print shell completions
     Completions(CompletionsArguments),
-    /// Print or write the man pages
     Man(ManArguments),
 }
 
@@ -157,8 +142,23 @@ Examples:
   hoop demo                            try everything on this machine
 
 Exit status:
-  0 done   1 failed   2 usage   3 refused by policy   4 not logged in   5 gateway or upstream unreachable
-  8 approval pending or timed out   70 a fault of hoop   130 interrupted; a started client's own status passes through";
+    0  done
+    1  failed
+    2  the arguments make no sense
+    3  refused by policy
+    4  not logged in
+    5  the gateway or the upstream cannot be reached
+    8  an approval is pending, or nobody decided in time
+   70  a fault of hoop itself
+  130  interrupted
+  The status of a client that hoop started passes through.
+
+Environment:
+  Each flag can be set by the variable that its help names.
+  HOOP_TOKEN_STORE   keyring or file: where `hoop login` keeps tokens
+  HOOP_CONFIG_HOME   configuration, otherwise ~/.config/hoop
+  HOOP_STATE_HOME    state, otherwise ~/.local/state/hoop
+  HOOP_LOG           what to log to standard error, such as hoop=debug";
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,8 @@ mod context;
 mod demo;
 mod failure;
 mod gateway;
+#[cfg(test)]
+mod generated;
 mod http_client;
 mod login;
 mod logout;

@@ -38,8 +38,36 @@ pub(crate) fn pages() -> Result<BTreeMap<String, Vec<u8>>, Failure> {
 
 fn render(command: &clap::Command, pages: &mut BTreeMap<String, Vec<u8>>) -> std::io::Result<()> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let man = clap_mangen::Man::new(command.clone());
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    if command.get_arguments().any(|argument| !argument.is_hide_set()) {
+        man.render_options_section(&mut page)?;
+    }
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if let Some(closing) = command.get_after_help() {
+        page.extend_from_slice(closing_sections(&closing.to_string()).as_bytes());
+    }
     pages.insert(format!("{name}.1"), page);
     command.get_subcommands().try_for_each(|command| render(command, pages))
+}
+
+/// The paragraphs after the help, each under its own heading and line by line as written: they are examples and tables.
+fn closing_sections(text: &str) -> String {
+    let mut page = String::new();
+    for paragraph in text.split("\n\n") {
+        let (heading, lines) = paragraph.split_once(":\n").unwrap_or(("notes", paragraph));
+        page.push_str(&format!(".SH \"{}\"\n.nf\n", heading.to_uppercase()));
+        for line in lines.lines() {
+            // A full stop or an apostrophe at the start of a line is a request to roff.
+            page.push_str(&format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq")));
+        }
+        page.push_str(".fi\n");
+    }
+    page
 }

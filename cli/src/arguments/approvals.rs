@@ -16,7 +16,6 @@ pub(crate) struct ApprovalsArguments {
 /// What to do with requests for approval.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApprovalsCommand {
-    /// List requests that wait
     Ls(ListApprovals),
     /// Show one request: the whole statement, who asks, why it is held
     Show {
@@ -24,15 +23,13 @@ pub(crate) enum ApprovalsCommand {
         #[arg(value_name = "ID")]
         id: ApprovalId,
     },
-    /// Approve a request
     Approve(DecideArguments),
-    /// Deny a request; says why
     Deny(DenyArguments),
     /// Follow requests as they come and are decided, until Ctrl-C
     Watch,
 }
 
-/// Which requests to list.
+/// List requests that wait
 #[derive(Debug, Args)]
 pub(crate) struct ListApprovals {
     /// Also list requests that are decided or lapsed
@@ -40,7 +37,7 @@ pub(crate) struct ListApprovals {
     pub(crate) all: bool,
 }
 
-/// An approval.
+/// Approve a request
 #[derive(Debug, Args)]
 pub(crate) struct DecideArguments {
     /// The request
@@ -51,7 +48,7 @@ pub(crate) struct DecideArguments {
     pub(crate) reason: Option<String>,
 }
 
-/// A denial: who asked deserves a reason.
+/// Deny a request; says why
 #[derive(Debug, Args)]
 pub(crate) struct DenyArguments {
     /// The request

@@ -19,8 +19,8 @@ pub(crate) struct LsArguments {
 #[derive(Debug, Args)]
 #[command(
     long_about = "Open a local tunnel to a connection and keep it open until Ctrl-C.\n\n\
-                  Listens on 127.0.0.1, at the protocol's usual port or the next free one, and prints a ready command.\n\
-                  Only processes of your own operating-system user are let in.\n\
+                  Listens on 127.0.0.1, at the protocol's usual port or the next free one, and prints a ready command. \
+                  Only processes of your own operating-system user are let in. \
                   With `--`, starts the native client through the tunnel and leaves with its exit status.",
     after_help = "Examples:\n  hoop connect pg-prod\n  hoop connect pg-prod --port 6543\n  \
                   hoop connect pg-prod -- -c 'select count(*) from orders'"

@@ -16,16 +16,15 @@ pub(crate) struct GatewayArguments {
 /// What to do with the gateway.
 #[derive(Debug, Subcommand)]
 pub(crate) enum GatewayCommand {
-    /// Run it in the foreground until SIGTERM or Ctrl-C
     Run(GatewayRun),
 }
 
-/// How to run it. The flags override the site's files.
+/// Run it in the foreground until SIGTERM or Ctrl-C; flags override the site's files
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Run the gateway in the foreground, on a site: a folder with gateway.toml, connections.toml, masking.toml,\n\
+    long_about = "Run the gateway in the foreground, on a site: a folder with gateway.toml, connections.toml, masking.toml, \
                   agents.toml and policies/.\n\n\
-                  `--dev` runs it on this machine only: loopback addresses, an embedded store, a generated certificate that\n\
+                  `--dev` runs it on this machine only: loopback addresses, an embedded store, a generated certificate that \
                   your own CLI trusts, and a built-in identity provider with alice, bob, carol and the agent crew."
 )]
 pub(crate) struct GatewayRun {
@@ -70,8 +69,8 @@ pub(crate) enum RecordingDurability {
 /// Show everything on this machine, against a real PostgreSQL.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Starts a private PostgreSQL with sample customers, a gateway, a login and a tunnel, and walks through a masked\n\
-                  SELECT, a refused DROP, a held DELETE that a second user approves, the replay and the verification.\n\
+    long_about = "Starts a private PostgreSQL with sample customers, a gateway, a login and a tunnel, and walks through a masked \
+                  SELECT, a refused DROP, a held DELETE that a second user approves, the replay and the verification. \
                   Afterwards the world stays up to play with, until Ctrl-C. It cleans up after itself.",
     after_help = "Examples:\n  hoop demo\n  hoop demo --yes     unattended, ends by itself"
 )]

@@ -6,7 +6,7 @@ use clap::{Args, builder::FalseyValueParser};
 #[derive(Debug, Args)]
 #[command(
     long_about = "Log in at a gateway, through your identity provider.\n\n\
-                  Prints an address and a code; open the address in any browser, on any device, and confirm the code.\n\
+                  Prints an address and a code; open the address in any browser, on any device, and confirm the code. \
                   Tokens go to the operating system's keyring; where there is none, to a file that only you can read.",
     after_help = "Examples:\n  hoop login --gateway https://gateway.example.com\n  \
                   hoop login --no-browser            on a server, with the browser elsewhere\n  \

@@ -15,13 +15,11 @@ pub(crate) struct PolicyArguments {
 /// What to do with policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
-    /// Check a site's files as the gateway would, and print every mistake with its place and fix
     Check(PolicyCheck),
-    /// Print the Cedar schema that policies are checked against
     Schema(PolicySchema),
 }
 
-/// What to check.
+/// Check a site's files as the gateway would, and print every mistake with its place and fix
 #[derive(Debug, Args)]
 pub(crate) struct PolicyCheck {
     /// The site's folder
@@ -29,6 +27,6 @@ pub(crate) struct PolicyCheck {
     pub(crate) site: PathBuf,
 }
 
-/// The schema has no options.
+/// Print the Cedar schema that policies are checked against
 #[derive(Debug, Args)]
 pub(crate) struct PolicySchema {}

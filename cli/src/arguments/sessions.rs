@@ -17,7 +17,6 @@ pub(crate) struct SessionsArguments {
 /// What to do with sessions.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionsCommand {
-    /// List sessions, newest first: your own, and those that the policy lets you see
     Ls(ListSessions),
     /// Show one session: every operation, its decision and outcome
     Show {
@@ -27,7 +26,7 @@ pub(crate) enum SessionsCommand {
     },
 }
 
-/// Which sessions to list.
+/// List sessions, newest first: your own, and those that the policy lets you see
 #[derive(Debug, Args)]
 pub(crate) struct ListSessions {
     /// Only sessions that are still open
@@ -78,11 +77,10 @@ pub(crate) struct AuditArguments {
 /// What to do with recordings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Check every chain, every signature and every length against a public key kept elsewhere
     Verify(AuditVerify),
 }
 
-/// What to verify, and against which key.
+/// Check every chain, every signature and every length against a public key kept elsewhere
 #[derive(Debug, Args)]
 pub(crate) struct AuditVerify {
     /// The folder with the recordings

@@ -13,7 +13,7 @@ use super::{
     discovery,
     issuer::{self, ExchangeError, Issuer, OAuthClient, Tokens},
 };
-use crate::{context::Context, failure::Failure, output::printable};
+use crate::{context::Context, failure::Failure, output::printable_line};
 
 /// Asks for a code, shows it, and waits until the person confirmed it somewhere.
 pub(super) async fn authorize(
@@ -80,14 +80,15 @@ fn show(
     let complete = authorization.verification_uri_complete().map(|address| address.secret().as_str());
     let complete =
         complete.map(|address| discovery::secure(address, "the identity provider's login page")).transpose()?;
-    let code = printable(authorization.user_code().secret());
+    let code = printable_line(authorization.user_code().secret());
     let output = &context.output;
-    output.say(&format!(
-        "To log in, open this address in any browser:\n\n    {plain}\n\nand enter the code\n\n    {code}\n"
-    ));
-    if let Some(complete) = &complete {
-        output.say(&format!("or open it with the code filled in, and compare the code:\n\n    {complete}\n"));
-    }
+    output.say(&match &complete {
+        Some(complete) => format!(
+            "To log in, open this address in any browser and check that it shows the code {code}:\n\n    {complete}\n\n\
+             or open {plain} and enter the code.\n"
+        ),
+        None => format!("To log in, open this address in any browser and enter the code {code}:\n\n    {plain}\n"),
+    });
     if may_open_browser && !context.no_input && browser::open(complete.as_ref().unwrap_or(&plain)) {
         output.say("A browser was asked to open it.");
     }

@@ -1,0 +1,377 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_hoop_global_optspecs
+    string join \n gateway= output= color= no-input v/verbose h/help V/version
+end
+
+function __fish_hoop_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_hoop_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_hoop_using_subcommand
+    set -l cmd (__fish_hoop_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c hoop -n "__fish_hoop_needs_command" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_needs_command" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_needs_command" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_needs_command" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_needs_command" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_needs_command" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "login" -d 'Log in at a gateway, through your identity provider'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "logout" -d 'End the login and forget its tokens'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "whoami" -d 'Say who you are to the gateway'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "status" -d 'Show the gateway, the login and where its tokens are kept'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "ls" -d 'List the connections you may use'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "connect" -d 'Open a local tunnel to a connection'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "approvals" -d 'Decide on operations that wait for approval'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "sessions" -d 'List and show live and past sessions'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "replay" -d 'Play a recorded session in the terminal'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "audit" -d 'Verify recordings offline'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "policy" -d 'Check policies offline'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "gateway" -d 'Run the gateway'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "demo" -d 'Show everything on this machine, against a real PostgreSQL'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "completions" -d 'Print shell completions'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "man" -d 'Print or write the man pages'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-browser -d 'Only print the address; do not try to open a browser'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand status" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand status" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand status" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand status" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand status" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand status" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l all -d 'Also list connections that you may not use'
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l port -d 'The local port; without it the protocol\'s usual one, else the next free one' -r
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l socket -d 'Listen on a Unix socket in a private folder instead of a port'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l password -d 'Also ask local clients for a random password, made for this tunnel'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "ls" -d 'List requests that wait'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "show" -d 'Show one request: the whole statement, who asks, why it is held'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "approve" -d 'Approve a request'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "deny" -d 'Deny a request; says why'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "watch" -d 'Follow requests as they come and are decided, until Ctrl-C'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l all -d 'Also list requests that are decided or lapsed'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l reason -d 'Why; recorded, and shown to who asked' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'Why; recorded, and shown to who asked' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -f -a "ls" -d 'List sessions, newest first: your own, and those that the policy lets you see'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -f -a "show" -d 'Show one session: every operation, its decision and outcome'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l connection -d 'Only sessions on this connection' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l principal -d 'Only sessions of this principal' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l limit -d 'At most so many' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l live -d 'Only sessions that are still open'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l speed -d 'How many times faster than it was; 0 shows everything at once' -r
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l at -d 'Begin at this operation' -r
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l search -d 'Show only operations whose text contains this, in either case' -r
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Check every chain, every signature and every length against a public key kept elsewhere'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l key -d 'The recorder\'s public key, from a place that the gateway\'s host cannot change' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l session -d 'Only this session' -r
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -f -a "check" -d 'Check a site\'s files as the gateway would, and print every mistake with its place and fix'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -f -a "schema" -d 'Print the Cedar schema that policies are checked against'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -f -a "run" -d 'Run it in the foreground until SIGTERM or Ctrl-C; flags override the site\'s files'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l listen -d 'The address to listen on' -r
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l data-dir -d 'Where the gateway keeps its store, keys and recordings' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l upstream -d 'A PostgreSQL to offer as the connection `pg-dev`, without a site' -r
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l username -d 'The role to log in with at that PostgreSQL' -r
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l secret -d 'Where that role\'s password is: env:NAME or file:PATH, never the password itself' -r
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l ready-file -d 'Write the address here once the gateway accepts connections' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l durability -d 'When a recorded operation may go on' -r -f -a "strict\t'Once it is on the disk: not even a power failure loses it'
+relaxed\t'Once the kernel has it: a killed gateway loses nothing, a power failure at most 50 ms'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l dev -d 'Development: this machine only, built-in users'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -s y -l yes -d 'Ask nothing and end after the tour'
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l out -d 'Write one page per command into this folder instead of printing hoop(1)' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand man" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand man" -s V -l version -d 'Print version'
