@@ -1,7 +1,7 @@
 //! PostgreSQL's frontend/backend protocol, version 3.0, as a pure codec plus what a gateway does with it.
 //!
 //! Six files, the same in every protocol: [`message`] (typed wire units), [`codec`] (bytes ↔ messages), `handshake`
-//! (startup and authentication), `inspect` (message → operation), `reframe` (rows rebuilt after masking) and
+//! (startup and authentication), `inspect` (message → operation), [`reframe`] (rows rebuilt after masking) and
 //! [`refuse`] (a denial as a PostgreSQL error). Nothing here holds a socket, a clock or a policy.
 //!
 //! ```text
@@ -27,4 +27,5 @@
 
 pub mod codec;
 pub mod message;
+pub mod reframe;
 pub mod refuse;

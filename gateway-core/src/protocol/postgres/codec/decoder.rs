@@ -141,7 +141,7 @@ impl FrameDecoder {
         }
         let Some(header) = Header::read(buffer, self.side)? else { return Ok(None) };
         if header.body > limit_of(self.side, header.tag) {
-            return Ok(Some(self.start_big(header, buffer)));
+            return Ok(Some(self.start_big(&header, buffer)));
         }
         let whole = HEADER_BYTES + header.body;
         if buffer.len() < whole {
@@ -163,8 +163,8 @@ impl FrameDecoder {
         (messages > 0).then(|| Run { bytes: buffer.split_to(bytes).freeze(), messages })
     }
 
-    fn start_big(&mut self, header: Header, buffer: &mut BytesMut) -> Piece {
-        let Header { tag, body } = header;
+    fn start_big(&mut self, header: &Header, buffer: &mut BytesMut) -> Piece {
+        let Header { tag, body } = *header;
         if self.side == Side::Backend && is_row(tag) {
             let bytes = buffer.split_to(buffer.len().min(HEADER_BYTES + body)).freeze();
             let left = HEADER_BYTES + body - bytes.len();

@@ -138,7 +138,9 @@ fn put_format(format: Format, out: &mut BytesMut) {
 
 pub(super) fn put_formats(formats: &[Format], out: &mut BytesMut) {
     put_count(formats.len(), out);
-    formats.iter().for_each(|format| put_format(*format, out));
+    for format in formats {
+        put_format(*format, out);
+    }
 }
 
 pub(super) fn put_nullable(value: Option<&[u8]>, out: &mut BytesMut) {

@@ -86,7 +86,9 @@ proptest! {
         sizes in prop::collection::vec(1..40_usize, 1..6),
     ) {
         let mut wire = BytesMut::new();
-        messages.iter().for_each(|message| encode_frontend(message, &mut wire));
+        for message in &messages {
+            encode_frontend(message, &mut wire);
+        }
         let pieces = decode(&mut FrameDecoder::frontend(), &wire, &sizes).unwrap();
         let mut parsed = Vec::new();
         for piece in pieces {
@@ -95,7 +97,9 @@ proptest! {
         }
         prop_assert_eq!(&parsed, &messages);
         let mut again = BytesMut::new();
-        parsed.iter().for_each(|message| encode_frontend(message, &mut again));
+        for message in &parsed {
+            encode_frontend(message, &mut again);
+        }
         prop_assert_eq!(again, wire);
     }
 
@@ -131,7 +135,9 @@ proptest! {
     #[test]
     fn a_run_is_exactly_the_frames_it_covers(rows in prop::collection::vec(body(), 0..10), cut in 0..2_000_usize) {
         let mut wire = BytesMut::new();
-        rows.iter().for_each(|row| write_frame(tag::DATA_ROW, &mut wire, |out| out.put_slice(row)));
+        for row in &rows {
+            write_frame(tag::DATA_ROW, &mut wire, |out| out.put_slice(row));
+        }
         wire.truncate(cut);
         let (length, messages) = scan_run(&wire);
         let mut expected = 0;

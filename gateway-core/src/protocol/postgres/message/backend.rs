@@ -285,6 +285,11 @@ impl<'body> DataRow<'body> {
         self.left
     }
 
+    /// Bytes of the body not yet read.
+    pub fn bytes_left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Reads one cell; `Ok(None)` after the last, when nothing else is left in the body.
     #[inline]
     pub fn next_cell(&mut self) -> Result<Option<Option<&'body [u8]>>, CodecError> {

@@ -20,10 +20,8 @@ fn read(mut wire: BytesMut) -> Backend {
 }
 
 fn error(wire: BytesMut) -> ErrorFields {
-    match read(wire) {
-        Backend::Error(fields) => fields,
-        other => panic!("not an error: {other:?}"),
-    }
+    let Backend::Error(fields) = read(wire) else { panic!("not an error") };
+    fields
 }
 
 fn session() -> SessionId {
@@ -90,7 +88,7 @@ fn a_hold_says_who_can_approve_until_when_and_how() {
         quorums: vec![Quorum { count: 2, group: GroupName::new("dba").unwrap() }],
         rules: Vec::new(),
         message: None,
-        expires_after: Duration::from_secs(900),
+        expires_after: Duration::from_mins(15),
     };
     let request = ApprovalId::new(1, [7; 5]);
     let mut wire = BytesMut::new();

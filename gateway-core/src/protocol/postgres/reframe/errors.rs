@@ -1,0 +1,56 @@
+//! Errors and notices of the server, which quote values: `Key (email)=(jane@example.com) already exists`.
+//!
+//! What may quote a masked value is replaced by a fixed sentence; codes, positions and names stay.
+
+use crate::{mask::Detectors, protocol::postgres::message::backend::ErrorFields};
+
+const WITHHELD_DETAIL: &str = "The server's details are withheld because they may quote a masked value.";
+
+/// How much a message could quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorScope {
+    /// Nothing is tagged on the connection: only the detectors look.
+    Untagged,
+    /// Something is tagged on the connection, but nothing that this statement reads.
+    TaggedElsewhere,
+    /// A tagged relation is in the statement's scope, or what it reads is not known.
+    TaggedInScope,
+}
+
+/// The fields of an error or notice as a client may read them.
+pub fn mask_error(fields: &ErrorFields, scope: ErrorScope, detectors: &Detectors) -> ErrorFields {
+    let mut shown: Vec<(u8, String)> = fields
+        .0
+        .iter()
+        .filter_map(|(code, text)| Some((*code, shown_field(*code, text, fields, scope, detectors)?)))
+        .collect();
+    let is_withheld = scope != ErrorScope::Untagged && fields.0.iter().any(|(code, _)| is_detail(*code));
+    if is_withheld {
+        shown.push((b'D', WITHHELD_DETAIL.to_owned()));
+    }
+    ErrorFields(shown)
+}
+
+fn shown_field(code: u8, text: &str, fields: &ErrorFields, scope: ErrorScope, detectors: &Detectors) -> Option<String> {
+    match code {
+        // SPEC: severity, SQLSTATE, position, schema, table, column, type, constraint, file, line, routine.
+        b'S' | b'V' | b'C' | b'P' | b's' | b't' | b'c' | b'd' | b'n' | b'F' | b'L' | b'R' => Some(text.to_owned()),
+        b'M' if scope == ErrorScope::TaggedInScope => Some(format!(
+            "the server's message is withheld because it may quote a masked value (SQLSTATE {})",
+            fields.sqlstate()
+        )),
+        b'M' => Some(masked(text, detectors)),
+        // FAIL-CLOSED: details, and codes that are not known, pass only where nothing is tagged.
+        _ if scope == ErrorScope::Untagged => Some(masked(text, detectors)),
+        _ => None,
+    }
+}
+
+/// DETAIL, HINT, WHERE (context) and the internal query.
+const fn is_detail(code: u8) -> bool {
+    matches!(code, b'D' | b'H' | b'W' | b'q')
+}
+
+fn masked(text: &str, detectors: &Detectors) -> String {
+    detectors.mask_text(text).unwrap_or_else(|| text.to_owned())
+}

@@ -1,0 +1,314 @@
+//! Rows, lines and errors before and after masking.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::protocol::postgres::{
+    codec::{data_row, scan_run, write_frame},
+    message::backend::ErrorFields,
+};
+
+const TEXT: u32 = 25;
+const CARD: &str = "4111111111111111";
+
+type Cells = Vec<Option<Vec<u8>>>;
+
+fn text(value: &str) -> Option<Vec<u8>> {
+    Some(value.as_bytes().to_vec())
+}
+
+fn message(cells: &[Option<Vec<u8>>]) -> BytesMut {
+    let mut wire = BytesMut::new();
+    data_row(cells.iter().map(|cell| cell.as_deref()), &mut wire);
+    wire
+}
+
+fn read(message: &[u8]) -> Cells {
+    assert_eq!(message[0], tag::DATA_ROW);
+    assert_eq!(u32::from_be_bytes(message[1..5].try_into().unwrap()) as usize, message.len() - 1);
+    let (mut row, mut cells) = (DataRow::new(&message[5..]).unwrap(), Vec::new());
+    while let Some(cell) = row.next_cell().unwrap() {
+        cells.push(cell.map(<[u8]>::to_vec));
+    }
+    cells
+}
+
+fn masked(plan: &RowPlan, cells: &[Option<Vec<u8>>]) -> Cells {
+    let mut out = BytesMut::new();
+    row(plan, &Detectors::builtin(), &message(cells)[5..], &mut out, &mut MaskTally::new()).unwrap();
+    read(&out)
+}
+
+fn one(rule: ColumnRule, type_oid: u32, format: Format, value: &[u8]) -> Option<Vec<u8>> {
+    let plan = RowPlan::new([(rule, type_oid, format)]);
+    masked(&plan, &[Some(value.to_vec())]).remove(0)
+}
+
+fn detected(type_oid: u32, format: Format, value: &[u8]) -> Option<Vec<u8>> {
+    one(ColumnRule::Detect, type_oid, format, value)
+}
+
+fn rule(function: MaskFunction) -> ColumnRule {
+    ColumnRule::Mask { class: "pii".into(), function }
+}
+
+#[test]
+fn masks_tagged_and_detected_cells_and_counts_them() {
+    let plan = RowPlan::new([
+        (ColumnRule::Pass, TEXT, Format::Text),
+        (rule(MaskFunction::Redact), TEXT, Format::Text),
+        (ColumnRule::Detect, TEXT, Format::Text),
+        (rule(MaskFunction::Redact), TEXT, Format::Text),
+    ]);
+    let cells = [text("a@b.com"), text("Jane"), text("jane@example.com and 4111 1111 1111 1111"), None];
+    let (mut out, mut tally) = (BytesMut::new(), MaskTally::new());
+    row(&plan, &Detectors::builtin(), &message(&cells)[5..], &mut out, &mut tally).unwrap();
+    assert_eq!(
+        read(&out),
+        [text("a@b.com"), text("[redacted]"), text("j****@*****.com and **** **** **** 1111"), None]
+    );
+    let counted: Vec<_> = tally.entries(Some(&plan)).collect();
+    assert_eq!(counted, [(1, "pii", 1), (2, "email", 1), (2, "credit_card", 1)]);
+}
+
+#[test]
+fn a_whole_value_is_masked_as_its_type_allows() {
+    let partial = || rule(MaskFunction::Partial);
+    assert_eq!(one(partial(), TEXT, Format::Binary, b"jane@example.com"), text("j****@*****.com"));
+    assert_eq!(one(partial(), 114, Format::Text, b"\"jane@example.com\""), text("\"j****@*****.com\""));
+    assert_eq!(one(partial(), 3802, Format::Binary, b"\x01{\"a\":1}"), text("\x01\"*****\""));
+    assert_eq!(one(rule(MaskFunction::Null), 114, Format::Text, b"{}"), None);
+    for type_oid in [16, 17, 20, 23, 1082, 1184, 1700, 2950, 1009, 16_999] {
+        assert_eq!(one(rule(MaskFunction::Redact), type_oid, Format::Text, b"anything"), None, "{type_oid}");
+        assert_eq!(one(rule(MaskFunction::Redact), type_oid, Format::Binary, b"anything"), None, "{type_oid}");
+    }
+}
+
+#[test]
+fn json_stays_json_when_something_in_it_is_masked() {
+    for (value, expected) in [
+        (r#"{"e":"jane@example.com","n":1}"#, r#"{"e":"j****@*****.com","n":1}"#),
+        (r#"{"c":4111111111111111}"#, r#"{"c":"************1111"}"#),
+        (r#"{"c":-4111111111111111.0e1}"#, r#"{"c":"************1111"}"#),
+        (r#"["x\njane@example.com","\"4111111111111111"]"#, r#"["x\nj****@*****.com","\"************1111"]"#),
+        (r#"{"c":[4111111111111111,5555555555554444]}"#, r#"{"c":["************1111","************4444"]}"#),
+    ] {
+        let masked = detected(114, Format::Text, value.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8_lossy(&masked), expected);
+        assert!(serde_json::from_slice::<serde_json::Value>(&masked).is_ok(), "{expected}");
+    }
+}
+
+#[test]
+fn finds_cards_in_numbers_of_every_format() {
+    let card = 4_111_111_111_111_111_i64;
+    let numeric = |weight: u8, groups: &[u16]| {
+        let mut value = vec![0, u8::try_from(groups.len()).unwrap(), 0, weight, 0, 0, 0, 0];
+        groups.iter().for_each(|group| value.extend_from_slice(&group.to_be_bytes()));
+        value
+    };
+    let array = |type_oid: u32, element: &[u8]| {
+        let mut value = Vec::new();
+        for word in [1, 0, type_oid, 1, 1, u32::try_from(element.len()).unwrap()] {
+            value.extend_from_slice(&word.to_be_bytes());
+        }
+        value.extend_from_slice(element);
+        value
+    };
+    let groups = [4111, 1111, 1111, 1111];
+    assert_eq!(detected(20, Format::Binary, &card.to_be_bytes()), None);
+    assert_eq!(detected(20, Format::Binary, &(-card).to_be_bytes()), None);
+    assert_eq!(detected(20, Format::Text, CARD.as_bytes()), None);
+    assert_eq!(detected(701, Format::Binary, &4_111_111_111_111_111_f64.to_be_bytes()), None);
+    assert_eq!(detected(1700, Format::Binary, &numeric(3, &groups)), None);
+    assert_eq!(detected(1700, Format::Text, b"4111111111111111.00"), None);
+    assert_eq!(detected(1016, Format::Binary, &array(20, &card.to_be_bytes())), None);
+    assert_eq!(detected(1231, Format::Binary, &array(1700, &numeric(3, &groups))), None);
+    assert_eq!(detected(1009, Format::Binary, &array(25, CARD.as_bytes())), None);
+    assert_eq!(detected(17, Format::Text, b"\\x6a616e65406578616d706c652e636f6d"), None);
+    assert_eq!(detected(17, Format::Binary, b"jane@example.com"), None);
+    for clean in [&(card + 1).to_be_bytes()[..], &7_i64.to_be_bytes(), &i64::MIN.to_be_bytes()] {
+        assert_eq!(detected(20, Format::Binary, clean).as_deref(), Some(clean));
+    }
+    for clean in [numeric(2, &[4111, 1111, 1111]), numeric(0, &[12]), numeric(3, &[4111, 1111, 1111, 1112])] {
+        assert_eq!(detected(1700, Format::Binary, &clean), Some(clean));
+    }
+}
+
+#[test]
+fn a_number_that_cannot_be_read_is_not_shown() {
+    assert_eq!(detected(20, Format::Binary, b"short"), None);
+    assert_eq!(detected(1700, Format::Binary, b"\0\x09\0\x03"), None);
+    assert_eq!(detected(1016, Format::Binary, b"\0\0\0\x07"), None);
+}
+
+#[test]
+fn refuses_rows_that_are_not_what_was_described() {
+    let plan = RowPlan::new([(ColumnRule::Detect, TEXT, Format::Text), (ColumnRule::Detect, TEXT, Format::Text)]);
+    let mut out = BytesMut::from(&b"before"[..]);
+    let mut attempt = |body: &[u8]| row(&plan, &Detectors::builtin(), body, &mut out, &mut MaskTally::new());
+    assert_eq!(attempt(b"\0\x01\xFF\xFF\xFF\xFF"), Err(ReframeError::Columns { expected: 2, found: 1 }));
+    assert!(matches!(attempt(b"\0\x02\0\0\0\x07a@b.com\0\0\0\x09x"), Err(ReframeError::Malformed(_))));
+    assert!(matches!(attempt(b"\0\x02\0\0\0\x07a@b.com\0\0\0\x01xy"), Err(ReframeError::Malformed(_))));
+    assert_eq!(&out[..], b"before");
+}
+
+#[test]
+fn a_run_keeps_clean_rows_as_they_are() {
+    let plan = RowPlan::new([(ColumnRule::Detect, TEXT, Format::Text)]);
+    let clean = message(&[text("nothing here")]);
+    let dirty = message(&[text("jane@example.com")]);
+    let (mut out, mut tally) = (BytesMut::new(), MaskTally::new());
+    let run = Bytes::from([&clean[..], &clean].concat());
+    assert_eq!(rows(&plan, &Detectors::builtin(), &run, &mut out, &mut tally), Ok(Outcome::Unchanged));
+    assert!(out.is_empty() && tally.is_empty());
+
+    let run = Bytes::from([&clean[..], &clean, &dirty, &clean, &dirty].concat());
+    assert_eq!(rows(&plan, &Detectors::builtin(), &run, &mut out, &mut tally), Ok(Outcome::Rewritten));
+    let hidden = message(&[text("j****@*****.com")]);
+    assert_eq!(out, [&clean[..], &clean, &hidden, &clean, &hidden].concat()[..]);
+    assert_eq!(scan_run(&out), (out.len(), 5));
+
+    let broken = Bytes::from([&dirty[..], b"D\0\0\0\x05x"].concat());
+    let mut out = BytesMut::from(&b"before"[..]);
+    assert!(rows(&plan, &Detectors::builtin(), &broken, &mut out, &mut tally).is_err());
+    assert_eq!(&out[..], b"before");
+}
+
+fn line(dialect: CopyDialect, body: &str) -> String {
+    let mut out = BytesMut::new();
+    copy_line(dialect, &Detectors::builtin(), body.as_bytes(), &mut out, &mut MaskTally::new());
+    assert_eq!(out[0], tag::COPY_DATA);
+    assert_eq!(u32::from_be_bytes(out[1..5].try_into().unwrap()) as usize, out.len() - 1);
+    String::from_utf8(out[5..].to_vec()).unwrap()
+}
+
+#[test]
+fn masks_copy_lines_without_touching_their_structure() {
+    let tabs = CopyDialect::text(b'\t').unwrap();
+    assert_eq!(line(tabs, "1\tjane@example.com\t\\N\n"), "1\tj****@*****.com\t\\N\n");
+    assert_eq!(line(tabs, "a\\njane@example.com\n"), "a\\nj****@*****.com\n");
+    assert_eq!(line(tabs, "1\tnothing\n"), "1\tnothing\n");
+    let commas = CopyDialect::csv(b',', b'"', b'"').unwrap();
+    assert_eq!(
+        line(commas, "1,\"a, jane@example.com\",4111111111111111\n"),
+        "1,\"a, j****@*****.com\",************1111\n"
+    );
+}
+
+#[test]
+fn refuses_copy_dialects_that_could_cut_a_value_up() {
+    assert_eq!(CopyDialect::text(b'@'), Err(ReframeError::Dialect("delimiter")));
+    assert_eq!(CopyDialect::text(b'-'), Err(ReframeError::Dialect("delimiter")));
+    assert_eq!(CopyDialect::csv(b',', b'@', b'@'), Err(ReframeError::Dialect("quote")));
+    assert_eq!(CopyDialect::csv(b',', b'"', b'@'), Err(ReframeError::Dialect("escape")));
+}
+
+#[test]
+fn errors_show_only_what_cannot_quote_a_masked_value() {
+    let fields = ErrorFields(
+        [
+            (b'S', "ERROR"),
+            (b'C', "22P02"),
+            (b'M', "invalid input syntax for type integer: \"jane@example.com\""),
+            (b'D', "Key (email)=(jane@example.com)"),
+            (b'W', "PL/pgSQL function"),
+            (b'P', "8"),
+            (b't', "customers"),
+            (b'n', "customers_email_key"),
+            (b'?', "unknown"),
+        ]
+        .map(|(code, text)| (code, text.to_owned()))
+        .to_vec(),
+    );
+    let shown = |scope| mask_error(&fields, scope, &Detectors::builtin());
+    let untagged = shown(ErrorScope::Untagged);
+    assert_eq!(untagged.message(), "invalid input syntax for type integer: \"j****@*****.com\"");
+    assert_eq!(untagged.field(b'D'), Some("Key (email)=(j****@*****.com)"));
+    let elsewhere = shown(ErrorScope::TaggedElsewhere);
+    assert_eq!((elsewhere.field(b'W'), elsewhere.field(b'?')), (None, None));
+    assert_eq!(elsewhere.field(b'D'), Some("The server's details are withheld because they may quote a masked value."));
+    let inside = shown(ErrorScope::TaggedInScope);
+    assert_eq!(
+        inside.message(),
+        "the server's message is withheld because it may quote a masked value (SQLSTATE 22P02)"
+    );
+    assert_eq!((inside.field(b'P'), inside.field(b't')), (Some("8"), Some("customers")));
+    assert_eq!(inside.field(b'n'), Some("customers_email_key"));
+}
+
+fn any_rule() -> impl Strategy<Value = ColumnRule> {
+    let function = prop::sample::select(MaskFunction::ALL.to_vec());
+    prop_oneof![Just(ColumnRule::Pass), Just(ColumnRule::Detect), function.prop_map(rule)]
+}
+
+fn any_column() -> impl Strategy<Value = (ColumnRule, u32, Format, Option<Vec<u8>>)> {
+    let oids = vec![16, 17, 20, 23, 25, 114, 701, 790, 1009, 1016, 1043, 1184, 1231, 1700, 2249, 3802, 99_999];
+    let word = prop::sample::select(vec!["x", "jane@example.com", CARD, "\"", "\\", " ", "{", "é", "\u{1}"]);
+    let words = prop::collection::vec(word, 0..8).prop_map(|words| words.concat().into_bytes());
+    let value = prop_oneof![words, prop::collection::vec(any::<u8>(), 0..40)];
+    let format = prop_oneof![Just(Format::Text), Just(Format::Binary)];
+    (any_rule(), prop::sample::select(oids), format, prop::option::of(value))
+}
+
+proptest! {
+    #[test]
+    fn every_row_still_parses_and_shows_no_detected_value(columns in prop::collection::vec(any_column(), 0..6)) {
+        let plan = RowPlan::new(columns.iter().map(|(rule, oid, format, _)| (rule.clone(), *oid, *format)));
+        let cells: Cells = columns.iter().map(|(_, _, _, value)| value.clone()).collect();
+        let after = masked(&plan, &cells);
+        prop_assert_eq!(after.len(), cells.len());
+        for ((rule, oid, format, before), after) in columns.iter().zip(&after) {
+            prop_assert!(before.is_some() || after.is_none());
+            match rule {
+                ColumnRule::Pass => prop_assert_eq!(before, after),
+                ColumnRule::Mask { .. } => prop_assert!(after.is_none() || before != after || before.as_deref() == Some(b"*****")),
+                ColumnRule::Detect if Shape::new(*oid, *format).is_harmless() => prop_assert_eq!(before, after),
+                ColumnRule::Detect => {
+                    let shown = after.clone().unwrap_or_default();
+                    prop_assert!(memchr::memmem::find(&shown, b"jane@example.com").is_none());
+                    let unbroken = before.as_deref().is_some_and(|before| Detectors::builtin().class_of(before).is_none());
+                    prop_assert!(unbroken || memchr::memmem::find(&shown, CARD.as_bytes()).is_none());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_that_passes_everything_gives_the_very_bytes(cells in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..30)), 0..8)) {
+        let plan = RowPlan::new(cells.iter().map(|_| (ColumnRule::Pass, TEXT, Format::Text)));
+        let wire = message(&cells);
+        let mut out = BytesMut::new();
+        row(&plan, &Detectors::builtin(), &wire[5..], &mut out, &mut MaskTally::new()).unwrap();
+        prop_assert_eq!(out, wire);
+    }
+
+    #[test]
+    fn a_run_is_masked_as_its_rows_are(values in prop::collection::vec("(jane@example\\.com|[a-z ]{0,9}|4111111111111111){0,3}", 0..9)) {
+        let plan = RowPlan::new([(ColumnRule::Detect, TEXT, Format::Text)]);
+        let (mut run, mut expected) = (BytesMut::new(), BytesMut::new());
+        for value in &values {
+            let wire = message(&[text(value)]);
+            run.extend_from_slice(&wire);
+            row(&plan, &Detectors::builtin(), &wire[5..], &mut expected, &mut MaskTally::new()).unwrap();
+        }
+        let (run, mut out) = (run.freeze(), BytesMut::new());
+        match rows(&plan, &Detectors::builtin(), &run, &mut out, &mut MaskTally::new()).unwrap() {
+            Outcome::Unchanged => prop_assert_eq!(&run[..], &expected[..]),
+            Outcome::Rewritten => prop_assert_eq!(out, expected),
+        }
+    }
+
+    #[test]
+    fn random_bodies_never_panic_and_leave_whole_messages(body in prop::collection::vec(any::<u8>(), 0..200), columns in prop::collection::vec(any_column(), 0..4)) {
+        let plan = RowPlan::new(columns.into_iter().map(|(rule, oid, format, _)| (rule, oid, format)));
+        let (mut out, mut tally) = (BytesMut::new(), MaskTally::new());
+        let fine = row(&plan, &Detectors::builtin(), &body, &mut out, &mut tally).is_ok();
+        prop_assert_eq!(fine, !out.is_empty());
+        let mut line = BytesMut::new();
+        write_frame(tag::COPY_DATA, &mut line, |out| out.put_slice(&body));
+        let mut masked = BytesMut::new();
+        copy_line(CopyDialect::Text, &Detectors::builtin(), &body, &mut masked, &mut tally);
+        prop_assert_eq!(scan_run(&masked), (masked.len(), 1));
+    }
+}
