@@ -246,6 +246,20 @@ pub struct SessionDetail {
     pub operations: Vec<OperationItem>,
 }
 
+/// One line of `GET /api/v1/sessions/{id}/recording` (JSON lines): one event, in order. Sealed parts that the reader
+/// may not reveal are placeholders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedEvent {
+    /// Its position in the session, from 1.
+    pub seq: u64,
+    /// When, in microseconds since 1970.
+    pub at_micros: u64,
+    /// `session_started`, `operation`, `held`, `approval_decided`, `refused`, `outcome`, `result`, `session_ended`, …
+    pub kind: String,
+    /// Named facts; lists and maps are JSON text.
+    pub fields: BTreeMap<String, String>,
+}
+
 /// An error body (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

@@ -132,6 +132,15 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// When it was made, milliseconds since 1970; `None` for an id too short to say.
+            pub fn unix_millis(&self) -> Option<u64> {
+                let digits = self.0.strip_prefix($prefix)?.as_bytes().first_chunk::<10>()?;
+                digits.iter().try_fold(0, |time, digit| {
+                    let value = ALPHABET.iter().position(|letter| letter == digit)?;
+                    Some((time << 5) | u64::try_from(value).ok()?)
+                })
+            }
         }
 
         impl fmt::Display for $name {
@@ -248,6 +257,7 @@ mod tests {
         let late = SessionId::new(1_001, [0; 10]);
         assert!(early < late);
         assert_eq!(early.as_str().parse::<SessionId>(), Ok(early.clone()));
+        assert_eq!(late.unix_millis(), Some(1_001));
         assert_eq!(ApprovalId::new(1, [7; 5]).as_str().len(), 4 + 18);
     }
 

@@ -2,20 +2,27 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use tokio::sync::watch;
 
-use crate::{
-    model::{OperationNumber, SessionId},
-    policy::Permitted,
-};
+use crate::api::types::SessionItem;
 
 use super::{
-    Admitted, Asked, Durability, Event, GatewayEvent, Own, OwnPurpose, RecordError, RecordKeys, Recorded, SessionFacts,
+    Durability, GatewayEvent, RecordError, RecordKeys, SessionFacts, SessionRecorder,
+    chain::{Hash, Header},
+    checkpoint::session_statement,
+    frame::{VERSION, Writer},
+    log::{ChainHead, ChainKey, Log},
+    recovery,
+    sessions::Sessions,
 };
+
+/// The chain of what concerns the gateway itself.
+pub(super) const GATEWAY_CHAIN: &str = "gateway";
 
 /// The clock that records are stamped with.
 pub trait Clock: Send + Sync + std::fmt::Debug {
@@ -49,110 +56,149 @@ pub struct Recovery {
     pub ended_sessions: u64,
 }
 
-/// The gateway's recorder.
+/// The gateway's recorder. Clones share one log; the last one dropped closes it.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    failed: watch::Receiver<bool>,
+    inner: Arc<Inner>,
 }
 
-fn unbuilt() -> RecordError {
-    RecordError::Failed(Arc::from("the log is not built yet"))
+#[derive(Debug)]
+struct Inner {
+    gateway: Mutex<ChainWriter>,
+    sessions: Arc<Sessions>,
+    log: Arc<Log>,
+    /// Held for as long as the log is open: one process writes.
+    _lock: std::fs::File,
 }
 
 impl Recorder {
-    /// Opens the log in `directory`, repairs a torn tail and marks what was left open.
+    /// Opens the log in `directory`, repairs a torn tail and marks what was left open. Blocks for the disk.
+    ///
+    /// Refuses a log that another process holds, and one that is damaged anywhere but in its last, half-written record.
     pub fn open(
-        _directory: &Path,
-        _keys: RecordKeys,
-        _durability: Durability,
-        _clock: Arc<dyn Clock>,
+        directory: &Path,
+        keys: RecordKeys,
+        durability: Durability,
+        clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), RecordError> {
-        Err(unbuilt())
+        Self::open_with_segments(directory, keys, durability, clock, recovery::SEGMENT_BYTES)
+    }
+
+    pub(super) fn open_with_segments(
+        directory: &Path,
+        keys: RecordKeys,
+        durability: Durability,
+        clock: Arc<dyn Clock>,
+        segment_bytes: u64,
+    ) -> Result<(Self, Recovery), RecordError> {
+        let opened = recovery::open(directory, keys, durability, clock, segment_bytes)?;
+        let inner = Inner {
+            gateway: Mutex::new(opened.gateway),
+            sessions: Arc::new(opened.sessions),
+            log: opened.log,
+            _lock: opened.lock,
+        };
+        Ok((Self { inner: Arc::new(inner) }, opened.recovery))
     }
 
     /// Starts the recording of a session.
-    pub fn session(&self, _facts: SessionFacts) -> Result<SessionRecorder, RecordError> {
-        Err(unbuilt())
+    pub fn session(&self, facts: SessionFacts) -> Result<SessionRecorder, RecordError> {
+        SessionRecorder::start(&self.inner.log, &self.inner.sessions, facts)
     }
 
-    /// Records a fact about the gateway itself; on its way to the disk when this returns.
-    pub fn gateway(&self, _event: GatewayEvent) -> Result<Position, RecordError> {
-        Err(unbuilt())
+    /// Appends a fact about the gateway itself; durable once [`Self::durable`] says so.
+    pub fn gateway(&self, event: &GatewayEvent) -> Result<Position, RecordError> {
+        let mut chain = self.inner.gateway.lock().unwrap_or_else(PoisonError::into_inner);
+        chain.append(super::fields::gateway_kind(event), |to| super::fields::gateway(event, to))
     }
 
-    /// Waits until everything up to `position` is durable.
-    pub async fn durable(&self, _position: Position) -> Result<(), RecordError> {
-        Err(unbuilt())
+    /// Waits until everything up to `position` is durable. Cancel-safe.
+    pub async fn durable(&self, position: Position) -> Result<(), RecordError> {
+        self.inner.log.durable(position).await
     }
 
     /// Turns true once, when the recorder failed for good: sessions must close.
     pub fn failed(&self) -> watch::Receiver<bool> {
-        self.failed.clone()
+        self.inner.log.failed()
     }
 
-    /// Ends open chains, signs and syncs; blocks for the disk.
+    /// Live sessions and the latest that ended, newest first, at most `limit`.
+    pub fn sessions(&self, limit: usize) -> Result<Vec<SessionItem>, RecordError> {
+        self.inner.sessions.list(limit)
+    }
+
+    /// Where the log is, for [`super::read`].
+    pub fn directory(&self) -> &Path {
+        self.inner.log.directory()
+    }
+
+    /// What seals texts for these recordings.
+    pub fn sealer(&self) -> &Arc<super::Sealer> {
+        self.inner.log.keys().sealer()
+    }
+
+    /// Signs and syncs what is left and stops; everything later is refused. Blocks for the disk.
     pub fn close(&self) -> Result<(), RecordError> {
-        Err(unbuilt())
+        self.inner.log.close()
+    }
+
+    /// Hands what is gathered to the kernel, so that a reader sees it.
+    pub fn flush(&self) -> Result<(), RecordError> {
+        self.inner.log.flush()
+    }
+
+    #[cfg(test)]
+    pub(super) fn log(&self) -> &Log {
+        &self.inner.log
     }
 }
 
-/// The recording of one session.
+/// Writes the records of one chain.
 #[derive(Debug)]
-pub struct SessionRecorder {
-    id: SessionId,
-    next: u64,
+pub(super) struct ChainWriter {
+    log: Arc<Log>,
+    key: ChainKey,
+    head: ChainHead,
+    writer: Writer,
 }
 
-impl SessionRecorder {
-    /// Whose recording this is.
-    pub fn id(&self) -> &SessionId {
-        &self.id
+impl ChainWriter {
+    /// Continues a chain where it stands.
+    pub(super) fn new(log: Arc<Log>, head: ChainHead) -> Self {
+        let key = log.open_chain(head.clone());
+        Self { log, key, head, writer: Writer::default() }
     }
 
-    /// The number for the next operation, from 1.
-    pub fn number(&mut self) -> OperationNumber {
-        self.next += 1;
-        OperationNumber(self.next)
+    /// Appends a record. After an error the chain stands where it stood.
+    pub(super) fn append(&mut self, kind: &str, fill: impl FnOnce(&mut Writer)) -> Result<Position, RecordError> {
+        let header = Header {
+            version: VERSION,
+            session: &self.head.name,
+            seq: self.head.seq + 1,
+            at_micros: self.log.now_micros(),
+            kind,
+        };
+        self.writer.begin(&header);
+        fill(&mut self.writer);
+        let (body, hash): (&[u8], Hash) = self.writer.finish(&self.head.hash, &header)?;
+        let position = self.log.append(self.key, body, &hash)?;
+        self.head.seq += 1;
+        self.head.hash = hash;
+        Ok(position)
     }
 
-    /// Appends a fact; durable once [`Self::durable`] says so.
-    pub fn append(&mut self, _event: &Event<'_>) -> Result<Position, RecordError> {
-        Err(unbuilt())
+    /// Appends the signed head, the last record of a session.
+    pub(super) fn finish(&mut self) -> Result<Position, RecordError> {
+        let signature = self.log.keys().sign(&session_statement(&self.head)).ok_or(RecordError::Randomness)?;
+        self.append("session_head", |to| to.field("signature", &BASE64.encode(signature)))
     }
 
-    /// Waits until everything up to `position` is durable. Cancel-safe.
-    pub async fn durable(&self, _position: Position) -> Result<(), RecordError> {
-        Err(unbuilt())
+    /// Forgets the chain; nothing may be appended to it afterwards.
+    pub(super) fn forget(&self) {
+        self.log.close_chain(self.key);
     }
 
-    /// Appends a permitted message; it can be sent only after [`Self::settle`].
-    pub fn admit<M>(&mut self, _permitted: Permitted<M>, _asked: &Asked<'_>) -> Result<Admitted<M>, RecordError> {
-        Err(unbuilt())
-    }
-
-    /// Waits until all of them are durable, with one wait. Cancelled, the messages are dropped unsent.
-    pub async fn settle<M>(
-        &mut self,
-        admitted: impl IntoIterator<Item = Admitted<M>>,
-    ) -> Result<Vec<Recorded<Permitted<M>>>, RecordError> {
-        Ok(admitted
-            .into_iter()
-            .map(|admitted| {
-                let _ = admitted.position;
-                Recorded::new(admitted.permitted)
-            })
-            .take(0)
-            .collect())
-    }
-
-    /// Notes what the gateway itself sends.
-    pub fn own<M>(&mut self, purpose: OwnPurpose, message: M) -> Result<Recorded<Own<M>>, RecordError> {
-        let _ = Recorded::new(Own::new(purpose, message));
-        Err(unbuilt())
-    }
-
-    /// Ends the recording with its signed head. A dropped recorder ends as `connection lost`.
-    pub fn end(self, _reason: &str) -> Result<Position, RecordError> {
-        Err(unbuilt())
+    pub(super) fn log(&self) -> &Arc<Log> {
+        &self.log
     }
 }

@@ -1,0 +1,240 @@
+//! Events as named fields: the words of the record. What an auditor reads is decided here and nowhere else.
+//!
+//! Lists and maps are JSON inside the value; an absent fact has no field. Called by `recorder` only.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::{
+    model::{Effect, Operation, RuleId},
+    policy::Permitted,
+};
+
+use super::{Asked, Event, GatewayEvent, Outcome, SealedText, SessionFacts, Status, Step, frame::Writer};
+
+/// The kind of record that an event becomes.
+pub(super) fn kind(event: &Event<'_>) -> &'static str {
+    match event {
+        Event::Held { .. } => "held",
+        Event::ApprovalDecided { .. } => "approval_decided",
+        Event::Refused { .. } => "refused",
+        Event::Outcome(_) => "outcome",
+        Event::Result { .. } => "result",
+    }
+}
+
+/// Writes an event's fields.
+pub(super) fn event(event: &Event<'_>, to: &mut Writer) {
+    match event {
+        Event::Held { number, operations, text, approval, rules, expires_at_millis } => {
+            to.number("number", number.0);
+            sealed_text(text, to);
+            to.field("decision", "approval");
+            rule_list(rules, to);
+            to.field("approval", approval.as_str());
+            to.number("expires_at_millis", *expires_at_millis);
+            operation_facts(operations, to);
+        }
+        Event::ApprovalDecided { number, approval, state, by, reason } => {
+            to.number("number", number.0);
+            to.field("approval", approval.as_str());
+            to.field("state", state);
+            to.json_field("by", by);
+            optional("reason", *reason, to);
+        }
+        Event::Refused { number, operations, text, refusal } => {
+            to.number("number", number.0);
+            sealed_text(text, to);
+            to.field("decision", "refuse");
+            rule_list(refusal.rule.as_slice(), to);
+            to.json_field("refusal", &refusal.kind);
+            to.field("reason", &refusal.message);
+            optional("hint", refusal.hint.as_deref(), to);
+            operation_facts(operations, to);
+        }
+        Event::Outcome(outcome) => outcome_fields(outcome, to),
+        Event::Result { number, part, text, truncated } => {
+            to.number("number", number.0);
+            to.number("part", u64::from(*part));
+            to.field("text", text);
+            if *truncated {
+                to.field("truncated", "true");
+            }
+        }
+    }
+}
+
+/// The kind of record that an admitted message becomes.
+pub(super) fn asked_kind(step: Step) -> &'static str {
+    match step {
+        Step::Execute => "operation",
+        Step::Prepare => "prepared",
+    }
+}
+
+/// Writes what was asked and what permitted it.
+pub(super) fn asked<M>(permitted: &Permitted<M>, asked: &Asked<'_>, to: &mut Writer) {
+    to.number("number", asked.number.0);
+    sealed_text(asked.text, to);
+    if !asked.parameters.is_empty() {
+        parameters(asked.parameters, to);
+    }
+    to.field("decision", "permit");
+    rule_list(permitted.rules(), to);
+    if let Some(approval) = permitted.approval() {
+        to.field("approval", approval.as_str());
+    }
+    operation_facts(permitted.operations(), to);
+}
+
+/// Writes the first record of a session.
+pub(super) fn session_started(facts: &SessionFacts, to: &mut Writer) {
+    to.json_field("principal", &facts.principal);
+    to.field("connection", facts.connection.as_str());
+    to.field("database", &facts.database);
+    to.field("role", &facts.role);
+    to.field("source", facts.source.as_str());
+    optional("client_address", facts.client_address.map(|address| address.to_string()).as_deref(), to);
+    optional("application_name", facts.application_name.as_deref(), to);
+    optional("run", facts.run.as_deref(), to);
+}
+
+/// The kind of record that a gateway event becomes.
+pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
+    match event {
+        GatewayEvent::Started { .. } => "started",
+        GatewayEvent::Stopped { .. } => "stopped",
+        GatewayEvent::Recovered { .. } => "recovered",
+        GatewayEvent::LoggedIn { .. } => "logged_in",
+        GatewayEvent::Looked { .. } => "looked",
+        GatewayEvent::Reviewed { .. } => "reviewed",
+        GatewayEvent::PolicyChanged { .. } => "policy_changed",
+        GatewayEvent::Denied { .. } => "denied",
+    }
+}
+
+/// Writes a gateway event's fields.
+pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
+    match event {
+        GatewayEvent::Started { version }
+        | GatewayEvent::Stopped { version }
+        | GatewayEvent::PolicyChanged { version } => to.field("version", version),
+        GatewayEvent::Recovered { cut_bytes, unknown_outcomes, ended_sessions } => {
+            to.number("cut_bytes", *cut_bytes);
+            to.number("unknown_outcomes", *unknown_outcomes);
+            to.number("ended_sessions", *ended_sessions);
+        }
+        GatewayEvent::LoggedIn { who, from } => {
+            to.json_field("who", who);
+            optional("from", from.map(|address| address.to_string()).as_deref(), to);
+        }
+        GatewayEvent::Looked { who, session } => {
+            to.json_field("who", who);
+            to.field("session", session.as_str());
+        }
+        GatewayEvent::Reviewed { who, approval, approved, reason } => {
+            to.json_field("who", who);
+            to.field("approval", approval.as_str());
+            to.field("approved", if *approved { "true" } else { "false" });
+            optional("reason", reason.as_deref(), to);
+        }
+        GatewayEvent::Denied { who, action, reason } => {
+            to.json_field("who", who);
+            to.field("action", action);
+            to.field("reason", reason);
+        }
+    }
+}
+
+/// Writes how an operation ended.
+pub(super) fn outcome_fields(outcome: &Outcome<'_>, to: &mut Writer) {
+    to.number("number", outcome.number.0);
+    match outcome.status {
+        Status::Completed { tag } => {
+            to.field("status", "completed");
+            to.field("tag", tag);
+        }
+        Status::Failed { sqlstate } => {
+            to.field("status", "failed");
+            to.field("sqlstate", sqlstate);
+        }
+        Status::Skipped => to.field("status", "skipped"),
+        Status::Unknown => to.field("status", "unknown"),
+    }
+    to.number("rows", outcome.rows);
+    to.number("bytes", outcome.bytes);
+    if !outcome.masked.is_empty() {
+        to.json_field("masked", outcome.masked);
+    }
+    to.number("duration_micros", outcome.duration_micros);
+}
+
+fn sealed_text(text: &SealedText<'_>, to: &mut Writer) {
+    to.field("text", text.shown());
+    if !text.parts().is_empty() {
+        to.json_field("text_sealed", text.parts());
+    }
+}
+
+fn parameters(parameters: &[Option<SealedText<'_>>], to: &mut Writer) {
+    let shown: Vec<_> = parameters.iter().map(|one| one.as_ref().map(SealedText::shown)).collect();
+    to.json_field("parameters", &shown);
+    if parameters.iter().flatten().any(|one| !one.parts().is_empty()) {
+        let sealed: Vec<_> =
+            parameters.iter().map(|one| one.as_ref().map(SealedText::parts).unwrap_or_default()).collect();
+        to.json_field("parameters_sealed", &sealed);
+    }
+}
+
+fn rule_list(rules: &[RuleId], to: &mut Writer) {
+    to.json_field("rules", rules);
+}
+
+fn operation_facts(operations: &[Operation], to: &mut Writer) {
+    match operations {
+        [] => {}
+        [one] => facts(&one.kind, one.effect, one.risk, &objects(operations), to),
+        many => {
+            let kinds: Vec<&str> = many.iter().map(|one| one.kind.as_ref()).collect();
+            let effect = many.iter().map(|one| one.effect).max().unwrap_or(Effect::Unknown);
+            let risk = many.iter().map(|one| one.risk).max().unwrap_or(100);
+            facts(&kinds.join(","), effect, risk, &objects(operations), to);
+        }
+    }
+}
+
+fn facts(kind: &str, effect: Effect, risk: u8, objects: &BTreeSet<Shown<'_>>, to: &mut Writer) {
+    to.field("kind", kind);
+    to.field("effect", effect.as_str());
+    if !objects.is_empty() {
+        to.json_field("objects", objects);
+    }
+    if risk > 0 {
+        to.number("risk", u64::from(risk));
+    }
+}
+
+/// An object as it is written: `public.orders`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Shown<'a>(&'a crate::model::ObjectName);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
+    }
+}
+
+fn objects(operations: &[Operation]) -> BTreeSet<Shown<'_>> {
+    operations
+        .iter()
+        .flat_map(|one| one.accesses.iter())
+        .filter_map(|access| access.object.as_ref().map(Shown))
+        .collect()
+}
+
+fn optional(name: &str, value: Option<&str>, to: &mut Writer) {
+    if let Some(value) = value {
+        to.field(name, value);
+    }
+}
