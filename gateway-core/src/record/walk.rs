@@ -64,11 +64,6 @@ impl Walk {
         self.segment = segment;
     }
 
-    /// Whether the opening of the segment has been proved.
-    pub(super) fn is_anchored(&self) -> bool {
-        !self.adopting
-    }
-
     /// Takes one record from the front of `bytes`; says what is wrong with it otherwise.
     pub(super) fn step(&mut self, bytes: &[u8]) -> Result<Step, String> {
         match frame::find(bytes) {

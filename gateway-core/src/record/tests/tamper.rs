@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::record::{
     CHECKPOINT_FILE, GENESIS,
-    chain::{Header, log_hash, record_hash},
+    chain::{Header, log_hash},
     frame::{self, Found, Writer},
     hex,
     log::segment_path,
@@ -57,7 +57,7 @@ proptest! {
         let path = segment_path(&place.log(), 1);
         let mut bytes = fs::read(&path).expect("there");
         let at = at.index(bytes.len());
-        bytes[at] ^= 1 << bit;
+        bytes[at] ^= 1_u8 << bit;
         fs::write(&path, &bytes).expect("written");
         prop_assert!(!place.verify().is_sound());
     }
@@ -92,15 +92,6 @@ fn forge(bytes: &[u8]) -> Vec<u8> {
         heads.insert(record.session.clone(), hash);
         log = log_hash(&log, &hash);
     }
-    assert_ne!(
-        record_hash(
-            &mut Vec::new(),
-            &GENESIS,
-            &Header { version: 1, session: "", seq: 0, at_micros: 0, kind: "" },
-            &[]
-        ),
-        GENESIS
-    );
     out
 }
 
