@@ -12,6 +12,8 @@ pub mod approval;
 pub mod clock;
 pub mod config;
 pub mod credential;
+#[doc(hidden)]
+pub mod fuzz_targets;
 pub mod gateway;
 pub mod identity;
 pub mod mask;

@@ -26,6 +26,8 @@
 //! [SQLSTATE codes](https://www.postgresql.org/docs/current/errcodes-appendix.html).
 
 pub mod codec;
+#[doc(hidden)]
+pub mod fuzz_entry;
 pub mod message;
 pub mod reframe;
 pub mod refuse;

@@ -7,7 +7,7 @@ use super::*;
 fn found(text: &str) -> Vec<String> {
     let mut hits = Vec::new();
     Detectors::builtin().find(text.as_bytes(), &mut hits);
-    hits.into_iter().map(|hit| text[hit.range].to_owned()).collect()
+    hits.into_iter().map(|hit| text.get(hit.range).expect("a hit on character boundaries").to_owned()).collect()
 }
 
 #[test]
@@ -116,7 +116,7 @@ proptest! {
         let detectors = Detectors::builtin().with(DetectedClass::CreditCard, MaskFunction::ALL[function]);
         let masked = detectors.mask_text(&format!("{before}{written} end")).expect("a hit");
         prop_assert!(!masked.contains(&written), "{}", masked);
-        prop_assert!(!masked.contains(&card[..card.len() - 4]), "{}", masked);
+        prop_assert!(!masked.contains(card.get(..card.len() - 4).unwrap()), "{}", masked);
     }
 
     #[test]

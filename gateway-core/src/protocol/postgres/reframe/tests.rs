@@ -13,8 +13,8 @@ const CARD: &str = "4111111111111111";
 
 type Cells = Vec<Option<Vec<u8>>>;
 
-fn text(value: &str) -> Option<Vec<u8>> {
-    Some(value.as_bytes().to_vec())
+fn bytes(value: &str) -> Vec<u8> {
+    value.as_bytes().to_vec()
 }
 
 fn message(cells: &[Option<Vec<u8>>]) -> BytesMut {
@@ -60,12 +60,18 @@ fn masks_tagged_and_detected_cells_and_counts_them() {
         (ColumnRule::Detect, TEXT, Format::Text),
         (rule(MaskFunction::Redact), TEXT, Format::Text),
     ]);
-    let cells = [text("a@b.com"), text("Jane"), text("jane@example.com and 4111 1111 1111 1111"), None];
+    let cells =
+        [Some(bytes("a@b.com")), Some(bytes("Jane")), Some(bytes("jane@example.com and 4111 1111 1111 1111")), None];
     let (mut out, mut tally) = (BytesMut::new(), MaskTally::new());
     row(&plan, &Detectors::builtin(), &message(&cells)[5..], &mut out, &mut tally).unwrap();
     assert_eq!(
         read(&out),
-        [text("a@b.com"), text("[redacted]"), text("j****@*****.com and **** **** **** 1111"), None]
+        [
+            Some(bytes("a@b.com")),
+            Some(bytes("[redacted]")),
+            Some(bytes("j****@*****.com and **** **** **** 1111")),
+            None
+        ]
     );
     let counted: Vec<_> = tally.entries(Some(&plan)).collect();
     assert_eq!(counted, [(1, "pii", 1), (2, "email", 1), (2, "credit_card", 1)]);
@@ -74,9 +80,9 @@ fn masks_tagged_and_detected_cells_and_counts_them() {
 #[test]
 fn a_whole_value_is_masked_as_its_type_allows() {
     let partial = || rule(MaskFunction::Partial);
-    assert_eq!(one(partial(), TEXT, Format::Binary, b"jane@example.com"), text("j****@*****.com"));
-    assert_eq!(one(partial(), 114, Format::Text, b"\"jane@example.com\""), text("\"j****@*****.com\""));
-    assert_eq!(one(partial(), 3802, Format::Binary, b"\x01{\"a\":1}"), text("\x01\"*****\""));
+    assert_eq!(one(partial(), TEXT, Format::Binary, b"jane@example.com"), Some(bytes("j****@*****.com")));
+    assert_eq!(one(partial(), 114, Format::Text, b"\"jane@example.com\""), Some(bytes("\"j****@*****.com\"")));
+    assert_eq!(one(partial(), 3802, Format::Binary, b"\x01{\"a\":1}"), Some(bytes("\x01\"*****\"")));
     assert_eq!(one(rule(MaskFunction::Null), 114, Format::Text, b"{}"), None);
     for type_oid in [16, 17, 20, 23, 1082, 1184, 1700, 2950, 1009, 16_999] {
         assert_eq!(one(rule(MaskFunction::Redact), type_oid, Format::Text, b"anything"), None, "{type_oid}");
@@ -104,7 +110,9 @@ fn finds_cards_in_numbers_of_every_format() {
     let card = 4_111_111_111_111_111_i64;
     let numeric = |weight: u8, groups: &[u16]| {
         let mut value = vec![0, u8::try_from(groups.len()).unwrap(), 0, weight, 0, 0, 0, 0];
-        groups.iter().for_each(|group| value.extend_from_slice(&group.to_be_bytes()));
+        for group in groups {
+            value.extend_from_slice(&group.to_be_bytes());
+        }
         value
     };
     let array = |type_oid: u32, element: &[u8]| {
@@ -156,8 +164,8 @@ fn refuses_rows_that_are_not_what_was_described() {
 #[test]
 fn a_run_keeps_clean_rows_as_they_are() {
     let plan = RowPlan::new([(ColumnRule::Detect, TEXT, Format::Text)]);
-    let clean = message(&[text("nothing here")]);
-    let dirty = message(&[text("jane@example.com")]);
+    let clean = message(&[Some(bytes("nothing here"))]);
+    let dirty = message(&[Some(bytes("jane@example.com"))]);
     let (mut out, mut tally) = (BytesMut::new(), MaskTally::new());
     let run = Bytes::from([&clean[..], &clean].concat());
     assert_eq!(rows(&plan, &Detectors::builtin(), &run, &mut out, &mut tally), Ok(Outcome::Unchanged));
@@ -165,7 +173,7 @@ fn a_run_keeps_clean_rows_as_they_are() {
 
     let run = Bytes::from([&clean[..], &clean, &dirty, &clean, &dirty].concat());
     assert_eq!(rows(&plan, &Detectors::builtin(), &run, &mut out, &mut tally), Ok(Outcome::Rewritten));
-    let hidden = message(&[text("j****@*****.com")]);
+    let hidden = message(&[Some(bytes("j****@*****.com"))]);
     assert_eq!(out, [&clean[..], &clean, &hidden, &clean, &hidden].concat()[..]);
     assert_eq!(scan_run(&out), (out.len(), 5));
 
@@ -288,7 +296,7 @@ proptest! {
         let plan = RowPlan::new([(ColumnRule::Detect, TEXT, Format::Text)]);
         let (mut run, mut expected) = (BytesMut::new(), BytesMut::new());
         for value in &values {
-            let wire = message(&[text(value)]);
+            let wire = message(&[Some(bytes(value))]);
             run.extend_from_slice(&wire);
             row(&plan, &Detectors::builtin(), &wire[5..], &mut expected, &mut MaskTally::new()).unwrap();
         }

@@ -1,0 +1,24 @@
+//! The table of fuzz targets. One line here, one file in `fuzz/fuzz_targets` and one folder in `fuzz/corpus` make a
+//! target; `tests/fuzz_corpus.rs` replays every corpus through this table and fails when one of the three is missing.
+
+use crate::protocol::postgres::fuzz_entry as postgres;
+
+/// Takes any bytes; panics when a property does not hold.
+pub type Target = fn(&[u8]);
+
+/// Every target by the name of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("backend_codec", postgres::backend_codec),
+    ("frontend_codec", postgres::frontend_codec),
+    ("mask_detectors", postgres::mask_detectors),
+    ("reframe", postgres::reframe),
+];
+
+/// Runs the target of that name; panics when there is none.
+pub fn run(name: &str, input: &[u8]) {
+    let found = TARGETS.iter().find(|(target, _)| *target == name);
+    assert!(found.is_some(), "no fuzz target `{name}` in the table");
+    if let Some((_, target)) = found {
+        target(input);
+    }
+}
