@@ -111,7 +111,7 @@ fn locate(text: &str, message: &str) -> Option<usize> {
 /// The grammar reads from left to right, so every prefix that ends before the bad token fails later or at its end:
 /// the shortest prefix of whole tokens that fails *near* a word, rather than at its end, ends with that word.
 fn bisect(text: &str, word: &str) -> Option<usize> {
-    let tokens = pg_query::scan_tokens(text).ok()?;
+    let tokens = pg_query::scan(text).ok()?.tokens;
     let mut places = Vec::new();
     for token in &tokens {
         let place = usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?;

@@ -1,0 +1,528 @@
+//! The walk over queries: every relation, function and constant at any depth, with the worst that is done to each.
+//!
+//! Owns SELECT, INSERT, UPDATE, DELETE, MERGE and all expressions. Knows no catalogue. Called by classification.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use pg_query::{
+    Node, NodeEnum,
+    protobuf::{
+        AExpr, CmdType, ColumnRef, DeleteStmt, FuncCall, InsertStmt, MergeStmt, MergeWhenClause, OnConflictAction,
+        OnConflictClause, RangeVar, ReturningClause, SelectStmt, SetOperation, TypeName, UpdateStmt, WithClause,
+    },
+};
+
+use super::{
+    Literal, RawAccess, RawColumn, RawName, functions, literals::Constants, name::text_of, predicate, scope::Scopes,
+    tree,
+};
+use crate::model::Verb;
+
+/// How deep the walk follows a tree; the decoder of the grammar's output stops before this.
+const MAX_DEPTH: usize = 200;
+
+/// Everything found below one statement.
+#[derive(Debug)]
+pub(super) struct Walk<'text> {
+    pub(super) accesses: BTreeSet<RawAccess>,
+    pub(super) functions: BTreeSet<RawName>,
+    pub(super) attributes: BTreeSet<String>,
+    pub(super) has_where: bool,
+    pub(super) literals: Vec<Literal>,
+    pub(super) parameter_columns: BTreeMap<u32, RawColumn>,
+    /// A node that this version does not know was met.
+    pub(super) unknown: bool,
+    pub(super) too_deep: bool,
+    /// What is walked is planned, not run: EXPLAIN without ANALYZE.
+    pub(super) explained: bool,
+    constants: &'text Constants,
+    span: Range<usize>,
+    scopes: Scopes,
+    hint: Option<RawColumn>,
+    depth: usize,
+}
+
+impl<'text> Walk<'text> {
+    pub(super) fn new(constants: &'text Constants, span: Range<usize>) -> Self {
+        Self {
+            accesses: BTreeSet::new(),
+            functions: BTreeSet::new(),
+            attributes: BTreeSet::new(),
+            has_where: true,
+            literals: Vec::new(),
+            parameter_columns: BTreeMap::new(),
+            unknown: false,
+            too_deep: false,
+            explained: false,
+            constants,
+            span,
+            scopes: Scopes::default(),
+            hint: None,
+            depth: 0,
+        }
+    }
+
+    pub(super) fn access(&mut self, verb: Verb, object: Option<RawName>) {
+        let verb = if self.explained { Verb::Explain } else { verb };
+        self.accesses.insert(RawAccess { verb, object });
+    }
+
+    pub(super) fn access_relation(&mut self, verb: Verb, relation: Option<&RangeVar>) {
+        if let Some(relation) = relation {
+            self.access(verb, Some(RawName::of_relation(relation)));
+        }
+    }
+
+    /// Walks a statement that may stand in a CTE, after EXPLAIN, in COPY or in a cursor.
+    pub(super) fn query(&mut self, node: &Node) {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.too_deep = true;
+        } else {
+            match node.node.as_ref() {
+                Some(NodeEnum::SelectStmt(inner)) => self.select(inner, false, None),
+                Some(NodeEnum::InsertStmt(inner)) => self.insert(inner),
+                Some(NodeEnum::UpdateStmt(inner)) => self.update(inner),
+                Some(NodeEnum::DeleteStmt(inner)) => self.delete(inner),
+                Some(NodeEnum::MergeStmt(inner)) => self.merge(inner),
+                Some(_) => self.unknown = true,
+                None => {}
+            }
+        }
+        self.depth -= 1;
+    }
+
+    pub(super) fn select(&mut self, select: &SelectStmt, locked: bool, target: Option<&[RawColumn]>) {
+        self.scopes.enter();
+        self.with(select.with_clause.as_ref());
+        if let Some(into) = &select.into_clause {
+            self.access_relation(Verb::Create, into.rel.as_ref());
+        }
+        let locked = locked || !select.locking_clause.is_empty();
+        if select.op() != SetOperation::SetopNone {
+            for branch in [&select.larg, &select.rarg].into_iter().flatten() {
+                self.branch(branch, locked, target);
+            }
+        }
+        for item in &select.from_clause {
+            self.from_item(item, locked);
+        }
+        let outer = self.hint.take();
+        self.assigned(&select.target_list, target);
+        for row in &select.values_lists {
+            if let Some(NodeEnum::List(row)) = row.node.as_ref() {
+                self.assigned(&row.items, target);
+            }
+        }
+        self.hint = None;
+        let clauses = [&select.distinct_clause, &select.group_clause, &select.window_clause, &select.sort_clause];
+        self.expressions(clauses.into_iter().flatten());
+        self.expressions([&select.where_clause, &select.having_clause].into_iter().flatten().map(AsRef::as_ref));
+        self.expressions([&select.limit_offset, &select.limit_count].into_iter().flatten().map(AsRef::as_ref));
+        self.hint = outer;
+        self.scopes.leave();
+    }
+
+    fn branch(&mut self, branch: &SelectStmt, locked: bool, target: Option<&[RawColumn]>) {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.too_deep = true;
+        } else {
+            self.select(branch, locked, target);
+        }
+        self.depth -= 1;
+    }
+
+    /// Values that stand for columns by position: INSERT's rows, or a query's outputs where it feeds one.
+    fn assigned(&mut self, values: &[Node], target: Option<&[RawColumn]>) {
+        for (index, value) in values.iter().enumerate() {
+            self.hint = target.and_then(|target| {
+                target.get(index).or_else(|| target.first().filter(|only| only.column.is_none())).cloned()
+            });
+            self.expression(value);
+        }
+        self.hint = None;
+    }
+
+    fn with(&mut self, clause: Option<&WithClause>) {
+        let Some(clause) = clause else { return };
+        let expressions: Vec<_> = clause
+            .ctes
+            .iter()
+            .filter_map(|node| match node.node.as_ref() {
+                Some(NodeEnum::CommonTableExpr(expression)) => Some(expression),
+                _ => None,
+            })
+            .collect();
+        if clause.recursive {
+            expressions.iter().for_each(|expression| self.scopes.define(&expression.ctename));
+        }
+        for expression in expressions {
+            if let Some(query) = &expression.ctequery {
+                self.query(query);
+            }
+            if let Some(cycle) = &expression.cycle_clause {
+                self.expressions(
+                    cycle.cycle_mark_value.as_deref().into_iter().chain(cycle.cycle_mark_default.as_deref()),
+                );
+            }
+            self.scopes.define(&expression.ctename);
+        }
+    }
+
+    fn from_item(&mut self, node: &Node, locked: bool) {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.too_deep = true;
+        } else {
+            self.from_item_inside(node, locked);
+        }
+        self.depth -= 1;
+    }
+
+    fn from_item_inside(&mut self, node: &Node, locked: bool) {
+        match node.node.as_ref() {
+            Some(NodeEnum::RangeVar(relation)) => self.read(relation, locked),
+            Some(NodeEnum::JoinExpr(join)) => {
+                for side in [&join.larg, &join.rarg].into_iter().flatten() {
+                    self.from_item(side, locked);
+                }
+                self.expressions(join.quals.as_deref());
+            }
+            Some(NodeEnum::RangeSubselect(inner)) => {
+                if let Some(NodeEnum::SelectStmt(select)) = inner.subquery.as_ref().and_then(|node| node.node.as_ref())
+                {
+                    self.select(select, locked, None);
+                }
+                self.scopes.range(inner.alias.as_ref().map_or("", |alias| alias.aliasname.as_str()), None);
+            }
+            Some(NodeEnum::RangeFunction(inner)) => {
+                for function in &inner.functions {
+                    self.range_function(function);
+                }
+                self.scopes.range(inner.alias.as_ref().map_or("", |alias| alias.aliasname.as_str()), None);
+            }
+            Some(NodeEnum::RangeTableFunc(inner)) => {
+                self.expressions(inner.docexpr.as_deref().into_iter().chain(inner.rowexpr.as_deref()));
+                self.expressions(inner.namespaces.iter().chain(&inner.columns));
+                self.scopes.range("", None);
+            }
+            Some(NodeEnum::RangeTableSample(inner)) => {
+                if let Some(relation) = &inner.relation {
+                    self.from_item(relation, locked);
+                }
+                self.functions.extend(RawName::from_nodes(&inner.method));
+                self.expressions(inner.args.iter().chain(inner.repeatable.as_deref()));
+            }
+            Some(NodeEnum::JsonTable(_)) => {
+                self.expression(node);
+                self.scopes.range("", None);
+            }
+            Some(_) => self.unknown = true,
+            None => {}
+        }
+    }
+
+    /// `ROWS FROM` items are lists: the call, then the columns it is said to return.
+    fn range_function(&mut self, node: &Node) {
+        let Some(NodeEnum::List(pair)) = node.node.as_ref() else { return self.expression(node) };
+        for item in &pair.items {
+            match item.node.as_ref() {
+                Some(NodeEnum::List(_)) | None => {}
+                Some(_) => self.expression(item),
+            }
+        }
+    }
+
+    fn read(&mut self, relation: &RangeVar, locked: bool) {
+        let name = RawName::of_relation(relation);
+        let alias = relation.alias.as_ref().map_or(relation.relname.as_str(), |alias| alias.aliasname.as_str());
+        if self.scopes.is_expression(relation) {
+            return self.scopes.range(alias, None);
+        }
+        self.access(Verb::Select, Some(name.clone()));
+        if locked {
+            self.access(Verb::Lock, Some(name.clone()));
+        }
+        self.scopes.range(alias, Some(name));
+    }
+
+    fn target(&mut self, verb: Verb, relation: Option<&RangeVar>) -> Option<RawName> {
+        let relation = relation?;
+        let name = RawName::of_relation(relation);
+        let alias = relation.alias.as_ref().map_or(relation.relname.as_str(), |alias| alias.aliasname.as_str());
+        self.access(verb, Some(name.clone()));
+        self.scopes.range(alias, Some(name.clone()));
+        Some(name)
+    }
+
+    fn insert(&mut self, insert: &InsertStmt) {
+        self.scopes.enter();
+        self.with(insert.with_clause.as_ref());
+        let relation = insert.relation.as_ref().map(RawName::of_relation);
+        self.access(Verb::Insert, relation.clone());
+        let columns = columns(relation.as_ref(), &insert.cols);
+        if let Some(NodeEnum::SelectStmt(select)) = insert.select_stmt.as_ref().and_then(|node| node.node.as_ref()) {
+            self.select(select, false, Some(&columns));
+        }
+        if let Some(relation) = &insert.relation {
+            let alias = relation.alias.as_ref().map_or(relation.relname.as_str(), |alias| alias.aliasname.as_str());
+            self.scopes.range(alias, Some(RawName::of_relation(relation)));
+        }
+        self.expressions(insert.cols.iter().filter(|column| has_indirection(column)));
+        if let Some(conflict) = &insert.on_conflict_clause {
+            self.conflict(conflict, relation.as_ref());
+        }
+        self.returning(insert.returning_clause.as_ref(), relation);
+        self.scopes.leave();
+    }
+
+    fn conflict(&mut self, conflict: &OnConflictClause, relation: Option<&RawName>) {
+        if conflict.action() == OnConflictAction::OnconflictUpdate {
+            self.access(Verb::Update, relation.cloned());
+        }
+        if let Some(infer) = &conflict.infer {
+            self.expressions(infer.index_elems.iter().chain(infer.where_clause.as_deref()));
+        }
+        self.assignments(&conflict.target_list, relation);
+        self.expressions(conflict.where_clause.as_deref());
+    }
+
+    fn update(&mut self, update: &UpdateStmt) {
+        self.scopes.enter();
+        self.with(update.with_clause.as_ref());
+        let relation = self.target(Verb::Update, update.relation.as_ref());
+        for item in &update.from_clause {
+            self.from_item(item, false);
+        }
+        self.narrowed(update.where_clause.as_deref());
+        self.assignments(&update.target_list, relation.as_ref());
+        self.expressions(update.where_clause.as_deref());
+        self.returning(update.returning_clause.as_ref(), relation);
+        self.scopes.leave();
+    }
+
+    fn delete(&mut self, delete: &DeleteStmt) {
+        self.scopes.enter();
+        self.with(delete.with_clause.as_ref());
+        let relation = self.target(Verb::Delete, delete.relation.as_ref());
+        for item in &delete.using_clause {
+            self.from_item(item, false);
+        }
+        self.narrowed(delete.where_clause.as_deref());
+        self.expressions(delete.where_clause.as_deref());
+        self.returning(delete.returning_clause.as_ref(), relation);
+        self.scopes.leave();
+    }
+
+    fn merge(&mut self, merge: &MergeStmt) {
+        self.scopes.enter();
+        self.with(merge.with_clause.as_ref());
+        let relation = self.target(Verb::Merge, merge.relation.as_ref());
+        if let Some(source) = &merge.source_relation {
+            self.from_item(source, false);
+        }
+        self.expressions(merge.join_condition.as_deref());
+        for node in &merge.merge_when_clauses {
+            match node.node.as_ref() {
+                Some(NodeEnum::MergeWhenClause(clause)) => {
+                    self.merge_action(clause, relation.as_ref(), merge.join_condition.as_deref());
+                }
+                _ => self.unknown = true,
+            }
+        }
+        self.returning(merge.returning_clause.as_ref(), relation);
+        self.scopes.leave();
+    }
+
+    fn merge_action(&mut self, clause: &MergeWhenClause, relation: Option<&RawName>, condition: Option<&Node>) {
+        self.expressions(clause.condition.as_deref());
+        match clause.command_type() {
+            CmdType::CmdInsert => {
+                self.access(Verb::Insert, relation.cloned());
+                self.assigned(&clause.values, Some(&columns(relation, &clause.target_list)));
+                return;
+            }
+            CmdType::CmdUpdate => self.access(Verb::Update, relation.cloned()),
+            CmdType::CmdDelete => self.access(Verb::Delete, relation.cloned()),
+            CmdType::CmdNothing => return,
+            _ => self.unknown = true,
+        }
+        if !predicate::names_rows(clause.condition.as_deref()) {
+            self.narrowed(condition);
+        }
+        self.assignments(&clause.target_list, relation);
+    }
+
+    fn narrowed(&mut self, predicate: Option<&Node>) {
+        if !self.explained && !predicate::names_rows(predicate) {
+            self.has_where = false;
+        }
+    }
+
+    fn returning(&mut self, clause: Option<&ReturningClause>, relation: Option<RawName>) {
+        let Some(clause) = clause else { return };
+        self.access(Verb::Select, relation);
+        self.expressions(&clause.exprs);
+    }
+
+    /// `SET column = value`, also `SET (a, b) = (…)`.
+    fn assignments(&mut self, targets: &[Node], relation: Option<&RawName>) {
+        for node in targets {
+            let Some(NodeEnum::ResTarget(target)) = node.node.as_ref() else {
+                self.unknown = true;
+                continue;
+            };
+            self.expressions(&target.indirection);
+            self.hint = Some(RawColumn { relation: relation.cloned(), column: Some(target.name.clone()) });
+            self.expressions(target.val.as_deref().map(assigned_value));
+            self.hint = None;
+        }
+    }
+
+    pub(super) fn expressions<'tree>(&mut self, nodes: impl IntoIterator<Item = &'tree Node>) {
+        for node in nodes {
+            self.expression(node);
+        }
+    }
+
+    pub(super) fn expression(&mut self, node: &Node) {
+        let Some(inner) = node.node.as_ref() else { return };
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.too_deep = true;
+        } else {
+            self.expression_inside(inner);
+        }
+        self.depth -= 1;
+    }
+
+    fn expression_inside(&mut self, inner: &NodeEnum) {
+        match inner {
+            NodeEnum::SelectStmt(select) => return self.select(select, false, None),
+            NodeEnum::AExpr(expression) => return self.operator(expression),
+            NodeEnum::AConst(constant) => {
+                self.literals.extend(self.constants.literal(constant, self.hint.clone(), &self.span));
+            }
+            NodeEnum::ParamRef(parameter) => {
+                if let (Ok(number), Some(column)) = (u32::try_from(parameter.number), self.hint.clone()) {
+                    self.parameter_columns.entry(number).or_insert(column);
+                }
+            }
+            NodeEnum::ColumnRef(column) => self.attribute(column),
+            NodeEnum::AIndirection(indirection) => {
+                self.attributes.extend(indirection.indirection.iter().filter_map(text_of).map(str::to_owned));
+            }
+            NodeEnum::FuncCall(call) => self.call(call),
+            NodeEnum::TypeCast(cast) => self.type_name(cast.type_name.as_ref()),
+            NodeEnum::SubLink(link) if link.oper_name.len() > 1 => {
+                self.functions.extend(RawName::from_nodes(&link.oper_name));
+            }
+            NodeEnum::SortBy(sort) if sort.use_op.len() > 1 => self.functions.extend(RawName::from_nodes(&sort.use_op)),
+            NodeEnum::RangeTableFuncCol(column) => self.type_name(column.type_name.as_ref()),
+            _ => self.functions.extend(syntax_function(inner).map(RawName::bare)),
+        }
+        match tree::children(inner) {
+            Some(children) => self.expressions(children),
+            None => self.unknown = true,
+        }
+    }
+
+    fn operator(&mut self, expression: &AExpr) {
+        if expression.name.len() > 1 {
+            self.functions.extend(RawName::from_nodes(&expression.name));
+        }
+        let (left, right) = (expression.lexpr.as_deref(), expression.rexpr.as_deref());
+        let outer = self.hint.clone();
+        let left_column = left.and_then(first_column).and_then(|column| self.scopes.column(column));
+        let right_column = right.and_then(first_column).and_then(|column| self.scopes.column(column));
+        self.hint = right_column.or_else(|| outer.clone());
+        self.expressions(left);
+        self.hint = left_column.or_else(|| outer.clone());
+        self.expressions(right);
+        self.hint = outer;
+    }
+
+    fn attribute(&mut self, column: &ColumnRef) {
+        if column.fields.len() > 1 {
+            self.attributes.extend(column.fields.last().and_then(text_of).map(str::to_owned));
+        }
+    }
+
+    pub(super) fn call(&mut self, call: &FuncCall) {
+        let name = RawName::of_call(call);
+        if let Some(verb) = functions::classify(&name.name) {
+            // Kept under EXPLAIN too: the planner itself runs stable functions.
+            self.accesses.insert(RawAccess { verb, object: None });
+        }
+        self.functions.insert(name);
+    }
+
+    /// A cast to a type that is not the server's own may run its input function or a cast of somebody's making.
+    pub(super) fn type_name(&mut self, type_name: Option<&TypeName>) {
+        let name = type_name.and_then(|type_name| RawName::from_nodes(&type_name.names));
+        self.functions.extend(name.filter(|name| !functions::is_known_type(name)));
+    }
+}
+
+fn columns(relation: Option<&RawName>, targets: &[Node]) -> Vec<RawColumn> {
+    if targets.is_empty() {
+        return vec![RawColumn { relation: relation.cloned(), column: None }];
+    }
+    let named = targets.iter().map(|node| match node.node.as_ref() {
+        Some(NodeEnum::ResTarget(target)) => Some(target.name.clone()),
+        _ => None,
+    });
+    named.map(|column| RawColumn { relation: relation.cloned(), column }).collect()
+}
+
+fn has_indirection(node: &Node) -> bool {
+    matches!(node.node.as_ref(), Some(NodeEnum::ResTarget(target)) if !target.indirection.is_empty())
+}
+
+/// The value that one column of `(a, b) = (x, y)` gets; the whole source where it is not a row.
+fn assigned_value(value: &Node) -> &Node {
+    let Some(NodeEnum::MultiAssignRef(part)) = value.node.as_ref() else { return value };
+    let row = part.source.as_ref().and_then(|source| source.node.as_ref());
+    let Some(NodeEnum::RowExpr(row)) = row else { return value };
+    let index = usize::try_from(part.colno).ok().and_then(|column| column.checked_sub(1));
+    index.and_then(|index| row.args.get(index)).unwrap_or(value)
+}
+
+/// The first column below an expression, subqueries left out.
+fn first_column(node: &Node) -> Option<&ColumnRef> {
+    let mut pending = vec![node];
+    while let Some(next) = pending.pop() {
+        match next.node.as_ref()? {
+            NodeEnum::ColumnRef(column) => return Some(column),
+            inner => pending.extend(tree::children(inner).unwrap_or_default().into_iter().rev()),
+        }
+    }
+    None
+}
+
+/// Syntax of newer grammars that an older server reads as a call of a function by that name.
+fn syntax_function(node: &NodeEnum) -> Option<&'static str> {
+    use pg_query::protobuf::JsonExprOp;
+    Some(match node {
+        NodeEnum::JsonFuncExpr(inner) => match inner.op() {
+            JsonExprOp::JsonExistsOp => "json_exists",
+            JsonExprOp::JsonQueryOp => "json_query",
+            JsonExprOp::JsonValueOp => "json_value",
+            JsonExprOp::JsonTableOp | JsonExprOp::Undefined => "json_table",
+        },
+        NodeEnum::JsonTable(_) => "json_table",
+        NodeEnum::JsonScalarExpr(_) => "json_scalar",
+        NodeEnum::JsonSerializeExpr(_) => "json_serialize",
+        NodeEnum::JsonParseExpr(_) => "json",
+        NodeEnum::JsonObjectConstructor(_) => "json_object",
+        NodeEnum::JsonArrayConstructor(_) | NodeEnum::JsonArrayQueryConstructor(_) => "json_array",
+        NodeEnum::JsonObjectAgg(_) => "json_objectagg",
+        NodeEnum::JsonArrayAgg(_) => "json_arrayagg",
+        NodeEnum::MergeSupportFunc(_) => "merge_action",
+        _ => return None,
+    })
+}

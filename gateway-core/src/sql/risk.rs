@@ -1,0 +1,51 @@
+//! How risky a statement is, 0 to 100, from a table that is the documentation.
+//!
+//! The worst entry counts; every entry that reaches 30 is a reason. Knows no policy.
+
+use std::collections::BTreeSet;
+
+use super::RawAccess;
+use crate::model::Verb;
+
+const WITHOUT_WHERE: (u8, &str) = (85, "changes every row: no WHERE clause that names rows");
+
+/// Risk and reasons of everything that a statement asks for.
+pub(super) fn weigh(accesses: &BTreeSet<RawAccess>, has_where: bool) -> (u8, Vec<&'static str>) {
+    let verbs: BTreeSet<Verb> = accesses.iter().map(|access| access.verb).collect();
+    let mut entries: Vec<(u8, &'static str)> = verbs.into_iter().map(of_verb).collect();
+    if !has_where {
+        entries.push(WITHOUT_WHERE);
+    }
+    entries.sort_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(other.1)));
+    entries.dedup();
+    let worst = entries.first().map_or(0, |entry| entry.0);
+    let reasons = entries.into_iter().filter(|(risk, _)| *risk >= 30 || *risk == worst).map(|(_, reason)| reason);
+    (worst, reasons.collect())
+}
+
+const fn of_verb(verb: Verb) -> (u8, &'static str) {
+    match verb {
+        Verb::Transaction | Verb::Set | Verb::Show | Verb::Listen | Verb::Discard => (0, "changes only this session"),
+        Verb::Explain => (3, "plans without running"),
+        Verb::Select | Verb::Declare | Verb::Fetch => (5, "reads rows"),
+        Verb::CopyOut => (20, "reads whole relations in bulk"),
+        Verb::Lock => (25, "holds locks that block others"),
+        Verb::Notify => (10, "sends a notification"),
+        Verb::Insert | Verb::Merge | Verb::Update => (30, "changes rows"),
+        Verb::CopyIn => (35, "writes rows in bulk"),
+        Verb::Delete => (40, "removes rows"),
+        Verb::Truncate => (90, "removes every row at once"),
+        Verb::Comment => (20, "changes a comment"),
+        Verb::Create => (50, "creates objects"),
+        Verb::Alter => (70, "alters objects"),
+        Verb::Drop => (95, "removes objects and what is in them"),
+        Verb::Grant | Verb::Role | Verb::SetRole => (80, "changes who may do what"),
+        Verb::Call | Verb::CallFunction => (60, "runs code whose effects are not known"),
+        Verb::Do | Verb::Load => (80, "runs code that is not inspected"),
+        Verb::CopyProgram => (100, "runs a program on the server"),
+        Verb::CopyFile => (95, "reads or writes files on the server"),
+        Verb::AlterSystem => (90, "changes the server itself"),
+        Verb::Maintain => (40, "runs maintenance that can block others"),
+        Verb::Unknown => (70, "is not understood"),
+    }
+}
