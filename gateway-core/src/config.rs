@@ -6,21 +6,29 @@
 use std::path::PathBuf;
 
 mod agents;
+mod cases;
 mod connection;
+mod development;
 mod gateway;
 mod masking;
 pub(crate) mod place;
+mod reader;
 mod secret;
 mod site;
 
 pub use agents::AgentRule;
-pub use connection::{Connection, Credential, UpstreamAddress, UpstreamTls};
+pub use cases::{ExpectedDecision, PolicyCase};
+pub use connection::{Connection, Credential, UpstreamAddress, UpstreamAddressError, UpstreamTls};
+pub use development::{check_development, check_production, write_sample};
 pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
 };
-pub use masking::{ColumnPattern, ColumnRule, ConnectionSelector, Masking};
-pub use secret::SecretReference;
+pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
+pub use secret::{SecretReference, SecretReferenceError};
 pub use site::Site;
+
+#[cfg(test)]
+mod tests;
 
 /// One thing wrong with a site, with its place and the fix, as it is shown to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,17 @@
 //! `connections.toml`: the targets that the gateway can reach, and how.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
-use super::SecretReference;
+use super::{
+    SecretReference,
+    reader::{Document, Table},
+};
 use crate::model::{ConnectionFacts, ConnectionKind, ConnectionName};
 
 /// Where the real server is.
@@ -12,6 +21,49 @@ pub struct UpstreamAddress {
     pub host: String,
     /// The port.
     pub port: u16,
+}
+
+impl UpstreamAddress {
+    /// Whether it can only be this machine: a loopback address, or `localhost`.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Why a text is no `host:port`. Never shows the text, which may be a URL with a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamAddressError {
+    /// It is a URL, or holds a user name.
+    #[error("a URL or a login stands where host and port are expected")]
+    Url,
+    /// There is no port from 1 to 65535.
+    #[error("there is no port from 1 to 65535 at its end")]
+    Port,
+    /// The host is empty or holds what no host holds.
+    #[error("there is no host name or address before the port")]
+    Host,
+}
+
+impl FromStr for UpstreamAddress {
+    type Err = UpstreamAddressError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains('@') || text.contains("//") {
+            return Err(UpstreamAddressError::Url);
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(UpstreamAddressError::Port)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or(UpstreamAddressError::Port)?;
+        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+        let valid = match address {
+            Some(address) => address.parse::<IpAddr>().is_ok(),
+            None => !host.is_empty() && host.len() <= 253 && host.bytes().all(plain),
+        };
+        if valid {
+            Ok(Self { host: address.unwrap_or(host).to_owned(), port })
+        } else {
+            Err(UpstreamAddressError::Host)
+        }
+    }
 }
 
 impl fmt::Display for UpstreamAddress {
@@ -93,6 +145,135 @@ impl Connection {
             kind: self.kind,
             labels: self.labels.clone(),
             database: self.database.clone(),
+        }
+    }
+}
+
+/// Reads `connections.toml`.
+pub(super) fn read(document: &Document<'_>, root: &Path) -> Vec<Connection> {
+    let Some(mut file) = document.root() else { return Vec::new() };
+    let mut names = BTreeSet::new();
+    let connections: Vec<_> = file
+        .tables("connection")
+        .into_iter()
+        .filter_map(|mut table| {
+            let connection = connection(&mut table, root);
+            if let Some(name) = connection.as_ref().map(|connection| connection.name.clone())
+                && !names.insert(name.clone())
+            {
+                table.problem(table.span(), format!("a second connection is named `{name}`"), "give it another name");
+            }
+            table.finish();
+            connection
+        })
+        .collect();
+    file.finish();
+    connections
+}
+
+fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
+    let name = table.required("name", "name = \"pg-prod\"");
+    let name = table.parsed("name", name, "name = \"pg-prod\"", ConnectionName::from_str);
+    let kind = table.required("kind", "kind = \"postgres\"");
+    let kind = table.parsed("kind", kind, "kind = \"postgres\"", |kind| match kind {
+        "postgres" => Ok(ConnectionKind::Postgres),
+        _ => Err("this kind is not built yet"),
+    });
+    let upstream = address(table);
+    let database = table.required("database", "database = \"shop\"").map(toml::Spanned::into_inner);
+    let labels = table.map("labels").unwrap_or_default();
+    let encryption = match table.table("tls") {
+        Some(mut tls) => {
+            let encryption = encryption(&mut tls, root);
+            tls.finish();
+            encryption
+        }
+        None => upstream.as_ref().map(default_encryption),
+    };
+    let allow_superuser = table.boolean("allow_superuser").is_some_and(toml::Spanned::into_inner);
+    let credential = match table.table("credential") {
+        Some(mut credential) => {
+            let login = login(&mut credential, root);
+            credential.finish();
+            login
+        }
+        None => {
+            table.missing("credential", "[connection.credential] with type, username and secret");
+            None
+        }
+    };
+    Some(Connection {
+        name: name?,
+        kind: kind?,
+        upstream: upstream?,
+        database: database?,
+        labels,
+        tls: encryption?,
+        credential: credential?,
+        allow_superuser,
+    })
+}
+
+fn address(table: &mut Table<'_>) -> Option<UpstreamAddress> {
+    const EXAMPLE: &str = "upstream = \"db.internal:5432\"";
+    let text = table.required("upstream", EXAMPLE)?;
+    let shows = |error: &UpstreamAddressError| {
+        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{EXAMPLE}`"))
+    };
+    text.get_ref().parse().inspect_err(shows).ok()
+}
+
+/// Without a word on TLS: none on this machine, the full check to any other.
+fn default_encryption(upstream: &UpstreamAddress) -> UpstreamTls {
+    if upstream.is_loopback() { UpstreamTls::Disable } else { UpstreamTls::VerifyFull { ca_file: None } }
+}
+
+fn encryption(table: &mut Table<'_>, root: &Path) -> Option<UpstreamTls> {
+    let ca_file = table.text("ca_file");
+    let mode = table.required("mode", "mode = \"verify-full\"");
+    let encryption = table.parsed("mode", mode, "mode = \"verify-full\"", |mode| match mode {
+        "disable" => Ok(UpstreamTls::Disable),
+        "require" => Ok(UpstreamTls::Require),
+        "verify-full" => {
+            Ok(UpstreamTls::VerifyFull { ca_file: ca_file.as_ref().map(|path| root.join(path.get_ref())) })
+        }
+        _ => Err("use disable, require or verify-full"),
+    })?;
+    if let (Some(path), UpstreamTls::Disable | UpstreamTls::Require) = (&ca_file, &encryption) {
+        table.problem(
+            &path.span(),
+            "ca_file is only used with verify-full",
+            "set mode = \"verify-full\", or remove it",
+        );
+    }
+    Some(encryption)
+}
+
+fn login(table: &mut Table<'_>, root: &Path) -> Option<Credential> {
+    const SECRET: &str = "secret = \"env:PG_PROD_PASSWORD\"";
+    let username = table.required("username", "username = \"hoop\"");
+    let username = table.parsed("username", username, "username = \"hoop\"", |name| {
+        if name.is_empty() || name.len() > 63 { Err("a role has 1 to 63 bytes") } else { Ok(name.to_owned()) }
+    });
+    let kind = table.required("type", "type = \"password\"")?;
+    match kind.get_ref().as_str() {
+        "trust" => Some(Credential::Trust { username: username? }),
+        "password" => {
+            let text = table.required("secret", SECRET)?;
+            match SecretReference::parse(text.get_ref(), root) {
+                Ok(secret) => Some(Credential::Password { username: username?, secret }),
+                Err(error) => {
+                    let fix =
+                        format!("put it in a variable or a file, and write `{SECRET}` or `secret = \"file:PATH\"`");
+                    table.problem(&text.span(), format!("connection.credential.secret: {error}"), fix);
+                    None
+                }
+            }
+        }
+        _ => {
+            let _secret = table.text("secret");
+            table.problem(&kind.span(), "this type of credential is not built yet", "write type = \"password\"");
+            None
         }
     }
 }

@@ -1,8 +1,20 @@
 //! `masking.toml`: which columns are tagged with which class, and which detectors run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
+use super::{
+    Connection,
+    place::nearest,
+    reader::{Document, Table},
+};
 use crate::model::{ConnectionFacts, ConnectionName};
+
+/// Detectors that exist.
+const DETECTORS: [&str; 2] = ["email", "credit_card"];
 
 /// Which connections a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +49,48 @@ pub struct ColumnPattern {
     pub column: String,
 }
 
+/// Why a text is no column pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a column is named by schema, table and column, with dots between them")]
+pub struct ColumnPatternError;
+
+impl ColumnPattern {
+    /// Whether the pattern is about this column. Letter case counts, as in the catalogue.
+    pub fn matches(&self, schema: &str, table: &str, column: &str) -> bool {
+        glob(&self.schema, schema) && glob(&self.table, table) && glob(&self.column, column)
+    }
+}
+
+impl FromStr for ColumnPattern {
+    type Err = ColumnPatternError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split('.').map(str::to_owned);
+        let (Some(schema), Some(table), Some(column), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(ColumnPatternError);
+        };
+        if [&schema, &table, &column].iter().any(|part| part.is_empty() || part.len() > 128) {
+            return Err(ColumnPatternError);
+        }
+        Ok(Self { schema, table, column })
+    }
+}
+
+impl fmt::Display for ColumnPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}.{}", self.schema, self.table, self.column)
+    }
+}
+
+/// Whether `text` is what `pattern` says, where `*` stands for anything. Linear in pattern times text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    let found = pieces.try_fold(rest, |rest, piece| rest.split_once(piece).map(|(_, after)| after));
+    found.is_some_and(|rest| rest.ends_with(last))
+}
+
 /// One `[[column]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnRule {
@@ -49,10 +103,135 @@ pub struct ColumnRule {
 }
 
 /// What is sensitive at this site.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masking {
     /// Tags on columns.
     pub columns: Vec<ColumnRule>,
     /// Detectors that run on every text value, by the data class they find.
     pub detectors: BTreeSet<String>,
+}
+
+impl Masking {
+    /// Every tag that this column carries on this connection.
+    pub fn tags<'site>(
+        &'site self,
+        connection: &ConnectionFacts,
+        schema: &str,
+        table: &str,
+        column: &str,
+    ) -> BTreeSet<&'site str> {
+        self.columns
+            .iter()
+            .filter(|rule| rule.connection.selects(connection))
+            .filter(|rule| rule.columns.iter().any(|pattern| pattern.matches(schema, table, column)))
+            .map(|rule| rule.tag.as_str())
+            .collect()
+    }
+
+    /// The names of all tags on columns.
+    pub fn tag_names(&self) -> BTreeSet<String> {
+        self.columns.iter().map(|rule| rule.tag.clone()).collect()
+    }
+}
+
+impl Default for Masking {
+    /// No tags; every detector runs.
+    fn default() -> Self {
+        Self { columns: Vec::new(), detectors: DETECTORS.iter().map(|name| (*name).to_owned()).collect() }
+    }
+}
+
+/// Reads `masking.toml`.
+pub(super) fn read(document: &Document<'_>, connections: &[Connection]) -> Masking {
+    let Some(mut file) = document.root() else { return Masking::default() };
+    let detectors = match file.texts("detectors") {
+        None => Masking::default().detectors,
+        Some(names) => names
+            .into_iter()
+            .filter_map(|name| {
+                let fix = format!("use some of: {}", DETECTORS.join(", "));
+                file.parsed("detectors", Some(name), &fix, |name| {
+                    if DETECTORS.contains(&name) { Ok(name.to_owned()) } else { Err("there is no such detector") }
+                })
+            })
+            .collect(),
+    };
+    let columns = file
+        .tables("column")
+        .into_iter()
+        .filter_map(|mut table| {
+            let rule = rule(&mut table, connections);
+            table.finish();
+            rule
+        })
+        .collect();
+    file.finish();
+    Masking { columns, detectors }
+}
+
+fn rule(table: &mut Table<'_>, connections: &[Connection]) -> Option<ColumnRule> {
+    let connection = selector(table, connections);
+    let names = table.texts("columns");
+    if names.as_ref().is_none_or(Vec::is_empty) {
+        table.missing("columns", "columns = [\"public.customers.email\"]");
+    }
+    let columns = names
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|name| table.parsed("columns", Some(name), "public.customers.email", ColumnPattern::from_str))
+        .collect();
+    let tag = table.required("tag", "tag = \"email\"");
+    let tag = table.parsed("tag", tag, "tag = \"email\"", |tag| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        if tag.is_empty() || tag.len() > 64 || !tag.bytes().all(plain) {
+            return Err("a tag has 1 to 64 small letters, digits, `_` and `-`");
+        }
+        Ok(tag.to_owned())
+    });
+    Some(ColumnRule { connection: connection?, columns, tag: tag? })
+}
+
+fn selector(table: &mut Table<'_>, connections: &[Connection]) -> Option<ConnectionSelector> {
+    if table.holds_table("connection") {
+        return table.map("connection").map(ConnectionSelector::Labels);
+    }
+    let Some(name) = table.text("connection") else { return Some(ConnectionSelector::Any) };
+    let known = || connections.iter().map(|connection| connection.name.as_str());
+    match connections.iter().find(|connection| connection.name.as_str() == name.get_ref()) {
+        Some(connection) => Some(ConnectionSelector::Name(connection.name.clone())),
+        None => {
+            let fix = match nearest(name.get_ref(), known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => {
+                    "name a connection of connections.toml, or labels: `connection = { env = \"prod\" }`".to_owned()
+                }
+            };
+            table.problem(&name.span(), "there is no connection of that name", fix);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything_inside_one_part() {
+        let pattern: ColumnPattern = "*.customers.*mail*".parse().unwrap();
+        assert!(pattern.matches("public", "customers", "email"));
+        assert!(pattern.matches("", "customers", "mail"));
+        assert!(!pattern.matches("public", "customers2", "email"));
+        assert!(!pattern.matches("public", "customers", "e-mai"));
+        assert!(glob("a*a", "aa") && !glob("a*a", "a"));
+        assert!(glob("a*b*c", "abbc") && !glob("a*b*c", "acb"));
+        assert!(glob("*", "") && glob("*", "x") && !glob("", "x"));
+    }
+
+    #[test]
+    fn refuses_patterns_without_three_parts() {
+        for text in ["email", "customers.email", "a.b.c.d", "a..c", ""] {
+            assert!(text.parse::<ColumnPattern>().is_err(), "{text}");
+        }
+    }
 }

@@ -1,0 +1,174 @@
+//! What a site may say, and what it is told when it says something else.
+
+use std::{fs, path::Path};
+
+use super::*;
+
+const GATEWAY: &str = "public_url = \"https://hoop.example.com\"\ndata_dir = \"data\"\n";
+const CONNECTION: &str = "[[connection]]\nname = \"pg\"\nkind = \"postgres\"\nupstream = \"db:5432\"\ndatabase = \"shop\"\n\
+                          [connection.credential]\ntype = \"password\"\nusername = \"hoop\"\nsecret = \"env:PW\"\n";
+
+fn load(files: &[(&str, &str)]) -> Result<Site, Vec<Problem>> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("gateway.toml", GATEWAY), ("connections.toml", CONNECTION)].iter().chain(files) {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    Site::load(folder.path())
+}
+
+fn problem(file: &str, text: &str) -> Problem {
+    let mut problems = load(&[(file, text)]).map(|site| format!("{site:?}")).expect_err("it loads");
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems.remove(0)
+}
+
+#[test]
+fn the_sample_site_loads_and_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(write_sample(folder.path()).unwrap().len(), 9);
+    let site = Site::load(folder.path()).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(site.connections.len(), 1);
+    assert_eq!(site.cases.len(), 4);
+    assert_eq!(check_development(&site), []);
+    assert_eq!(check_production(&site).len(), 2);
+    assert!(write_sample(folder.path()).is_err());
+}
+
+#[test]
+fn a_small_site_gets_the_strict_defaults() {
+    let site = load(&[]).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(site.gateway.listen.to_string(), "127.0.0.1:8443");
+    assert_eq!(site.gateway.recordings.durability, Durability::Strict);
+    assert!(site.gateway.data_dir.is_absolute() && site.gateway.recordings.directory.ends_with("data/recordings"));
+    assert_eq!(site.connections[0].tls, UpstreamTls::VerifyFull { ca_file: None });
+    assert!(!site.connections[0].allow_superuser);
+    assert_eq!(site.masking.detectors.len(), 2);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
+    let told = problem(
+        "connections.toml",
+        &CONNECTION.replace("[connection.credential]", "lables = {}\n[connection.credential]"),
+    );
+    assert_eq!((told.line, told.column), (6, 1), "{told}");
+    assert_eq!(
+        (told.message.as_str(), told.fix.as_str()),
+        ("connection.lables is not known", "did you mean `labels`?")
+    );
+    let told = problem("gateway.toml", &format!("{GATEWAY}[notifications]\nslack = 1\n"));
+    assert_eq!(told.line, 3, "{told}");
+}
+
+#[test]
+fn a_literal_secret_is_refused_and_never_shown() {
+    for text in [
+        CONNECTION.replace("env:PW", "hunter2"),
+        CONNECTION.replace("env:PW", "postgres:hunter2"),
+        CONNECTION.replace("secret = \"env:PW\"", "secret = \"env:PW\"\npassword = \"hunter2\""),
+        CONNECTION.replace("db:5432", "hoop:hunter2@db:5432"),
+        CONNECTION.replace("db:5432", "postgres://hoop:hunter2/db:5432"),
+        CONNECTION.replace("env:PW", "env:hunter2 and more"),
+    ] {
+        let told = problem("connections.toml", &text);
+        assert!(!told.to_string().contains("hunter2"), "{told}");
+        assert!(told.line > 0, "{told}");
+    }
+    assert!(problem("connections.toml", &CONNECTION.replace("env:", "vault:")).message.contains("not built yet"));
+}
+
+#[test]
+fn all_problems_of_all_files_are_told_at_once() {
+    let problems = load(&[
+        ("gateway.toml", "listen = \"here\"\npublic_url = \"http://x\"\n"),
+        ("connections.toml", "[[connection]]\nname = \"a\"\nkind = \"oracle\"\nupstream = \"db\"\n"),
+        ("masking.toml", "[[column]]\nconnection = \"nope\"\ncolumns = [\"email\", 3]\ntag = \"E-Mail\"\n"),
+        ("agents.toml", "[[agent]]\nname = \"crew\"\nissuer = \"x\"\nowner = \"alice\"\n"),
+        ("policies/a.cedar", "permit(principal, action == Action::\"selekt\", resource);"),
+        ("tests/a.toml", "[[case]]\nprincipal = { user = \"a\", agent = \"b\" }\n"),
+    ])
+    .map(|site| format!("{site:?}"))
+    .expect_err("it loads");
+    let count = |file: &str| problems.iter().filter(|problem| problem.file == Path::new(file)).count();
+    assert_eq!(count("gateway.toml"), 3, "{problems:#?}");
+    assert_eq!(count("connections.toml"), 4, "{problems:#?}");
+    assert_eq!(count("masking.toml"), 4, "{problems:#?}");
+    assert_eq!(count("agents.toml"), 1, "{problems:#?}");
+    assert_eq!(count("policies/a.cedar"), 1, "{problems:#?}");
+    assert_eq!(count("tests/a.toml"), 4, "{problems:#?}");
+    assert!(problems.iter().all(|problem| problem.line > 0 && !problem.fix.is_empty()), "{problems:#?}");
+}
+
+#[test]
+fn broken_toml_a_wrong_type_and_an_absent_file_have_places() {
+    assert_eq!(problem("gateway.toml", "public_url = \n").line, 1);
+    let told = problem("gateway.toml", &GATEWAY.replace("\"data\"", "7"));
+    assert_eq!((told.line, told.column), (2, 12), "{told}");
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Site::load(folder.path()).map(|_| ()).expect_err("it loads").len(), 2);
+}
+
+#[test]
+fn two_connections_of_one_name_are_refused() {
+    assert_eq!(problem("connections.toml", &format!("{CONNECTION}{CONNECTION}")).line, 10);
+}
+
+#[test]
+fn reads_issuers_and_refuses_symmetric_algorithms() {
+    let oidc = "[identity.oidc]\nissuer = \"https://idp\"\nclient_id = \"c\"\naudience = \"a\"\n";
+    let read = |more: &str| load(&[("gateway.toml", &format!("{GATEWAY}{oidc}{more}"))]);
+    let oidc_of =
+        |more: &str| read(more).unwrap_or_else(|problems| panic!("{problems:#?}")).gateway.identity.oidc.unwrap();
+    assert_eq!(oidc_of("").groups_claim, ["groups"]);
+    assert_eq!(oidc_of("").algorithms.len(), 3);
+    assert_eq!(oidc_of("groups_claim = \"realm_access.roles\"").groups_claim, ["realm_access", "roles"]);
+    assert_eq!(oidc_of("groups_claim = \"https://x.y/groups\"").groups_claim, ["https://x.y/groups"]);
+    for wrong in [
+        "algorithms = [\"HS256\"]",
+        "algorithms = [\"none\"]",
+        "algorithms = []",
+        "token = \"refresh\"",
+        "groups_claim = \"a..b\"",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn reads_upstreams_and_knows_this_machine() {
+    let address = |text: &str| text.parse::<UpstreamAddress>();
+    assert!(address("127.0.0.1:5432").unwrap().is_loopback());
+    assert!(address("[::1]:5432").unwrap().is_loopback());
+    assert!(!address("127.0.0.1.example.com:5432").unwrap().is_loopback());
+    assert_eq!(address("[::1]:5432").unwrap().to_string(), "[::1]:5432");
+    for text in ["db", "db:", "db:0", "db:65536", ":5432", "a b:5432", "[::g]:1", "::1:5432"] {
+        assert!(address(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn development_stays_on_this_machine() {
+    let development = |upstream: &str, listen: &str| {
+        let credential = Credential::Trust { username: "hoop".into() };
+        let name = crate::model::ConnectionName::new("pg").unwrap();
+        let connection = Connection::development(name, upstream.parse().unwrap(), "shop".into(), credential);
+        let site = Site::development(Path::new("/x"), Some(listen.parse().unwrap()), vec![connection]);
+        check_development(&site.unwrap_or_else(|problems| panic!("{problems:#?}"))).len()
+    };
+    assert_eq!(development("127.0.0.1:5432", "127.0.0.1:0"), 0);
+    assert_eq!(development("[::1]:5432", "[::1]:0"), 0);
+    assert_eq!(development("db.internal:5432", "127.0.0.1:0"), 1);
+    assert_eq!(development("127.0.0.1:5432", "0.0.0.0:0"), 2);
+}
+
+#[test]
+fn tags_are_found_by_connection_and_pattern() {
+    let masking = "[[column]]\nconnection = \"pg\"\ncolumns = [\"public.*.email\"]\ntag = \"email\"\n\
+                   [[column]]\nconnection = { env = \"prod\" }\ncolumns = [\"*.*.*\"]\ntag = \"all\"\n";
+    let site = load(&[("masking.toml", masking)]).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let facts = site.connections[0].facts();
+    assert_eq!(site.masking.tags(&facts, "public", "customers", "email").into_iter().collect::<Vec<_>>(), ["email"]);
+    assert!(site.masking.tags(&facts, "private", "customers", "email").is_empty());
+}
