@@ -1,3 +1,124 @@
-//! The HTTP API that the CLI and the dashboard call.
+//! The HTTP API that the CLI and the dashboard call, under `/api/v1`.
+//!
+//! Thin: checks who calls, asks the one authorization function, records what must be recorded, then answers. Decides
+//! nothing itself and knows no protocol. Mounted by `gateway` behind TLS.
 
+mod approvals;
+mod authorize;
+mod caller;
+mod connections;
+mod entry;
+mod guard;
+mod problem;
+mod recordings;
+mod sessions;
 pub mod types;
+
+use std::{fmt, sync::Arc};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+use tokio::sync::watch;
+
+pub use self::recordings::{LineSink, MayReveal, Recordings, RecordingsError};
+use crate::{
+    approval::Desk,
+    clock::WallClock,
+    identity::{GatewayTokens, PublicOrigin, Verifier},
+    model::ConnectionFacts,
+    policy::PolicySet,
+    store::SessionIndex,
+};
+
+/// The largest request body taken.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A connection as the API lists it.
+#[derive(Debug, Clone)]
+pub struct ApiConnection {
+    /// What policies see of it.
+    pub facts: ConnectionFacts,
+    /// The tags and detector classes that may be masked there.
+    pub tags: Vec<String>,
+}
+
+/// Everything the API works with.
+pub struct ApiParts {
+    /// The only authority it answers to.
+    pub origin: PublicOrigin,
+    /// Whether this is a development gateway.
+    pub dev: bool,
+    /// Validates the issuer's tokens.
+    pub verifier: Verifier,
+    /// Issues and validates the gateway's own.
+    pub tokens: GatewayTokens,
+    /// Requests for approval.
+    pub desk: Desk,
+    /// The index of sessions.
+    pub sessions: SessionIndex,
+    /// Recordings, and the record of what the API does.
+    pub recordings: Arc<dyn Recordings>,
+    /// The policies of the moment.
+    pub policies: watch::Receiver<PolicySet>,
+    /// The connections of the moment.
+    pub connections: watch::Receiver<Vec<ApiConnection>>,
+    /// The clock.
+    pub clock: WallClock,
+}
+
+/// The API's state; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<ApiParts>);
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ApiState").field("origin", &self.0.origin).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ApiParts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ApiParts").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl ApiState {
+    /// Joins the parts.
+    pub fn new(parts: ApiParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    fn policies(&self) -> PolicySet {
+        self.0.policies.borrow().clone()
+    }
+}
+
+/// The routes. Whatever is not addressed to the public authority, too large or too slow is refused before them.
+pub fn router(state: ApiState) -> Router {
+    let routes = Router::new()
+        .route("/gateway", get(entry::gateway))
+        .route("/token", post(entry::token))
+        .route("/health", get(entry::health))
+        .route("/whoami", get(entry::whoami))
+        .route("/audit/key", get(entry::audit_key))
+        .route("/connections", get(connections::list))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", get(approvals::show))
+        .route("/approvals/{id}/approve", post(approvals::approve))
+        .route("/approvals/{id}/deny", post(approvals::deny))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", get(sessions::show))
+        .route("/sessions/{id}/recording", get(sessions::recording))
+        .fallback(guard::unknown)
+        .method_not_allowed_fallback(guard::wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::guard));
+    Router::new().nest("/api/v1", routes.with_state(state))
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! Times are seconds since 1970 unless the name says `_millis`. Knows no HTTP.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,18 @@ pub struct TokenResponse {
     pub principal: Principal,
 }
 
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TokenRequest")
+    }
+}
+
+impl fmt::Debug for TokenResponse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TokenResponse").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
 /// `GET /api/v1/whoami`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Whoami {
@@ -67,6 +79,19 @@ pub struct Whoami {
     pub principal: Principal,
     /// When my token ends.
     pub expires_at: i64,
+}
+
+/// `GET /api/v1/health`, without authentication: what works. The status is 503 where something does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether everything below works.
+    pub ok: bool,
+    /// Whether operations and looks can be recorded.
+    pub recorder: bool,
+    /// Whether approvals and sessions can be stored.
+    pub store: bool,
+    /// Whether logins can be verified.
+    pub identity: bool,
 }
 
 /// Whether the principal may connect.

@@ -1,0 +1,202 @@
+//! Requests for approval: list, show, approve, deny. A review is recorded before it counts.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
+};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{
+    ApiState,
+    caller::Caller,
+    guard::json,
+    problem::ApiError,
+    types::{ApprovalItem, ApprovalStatus, ReviewItem, ReviewRequest},
+};
+use crate::{
+    approval::{Case, Listed, Review, State as Standing, Vote},
+    model::{ApprovalId, Principal, PrincipalKind},
+    policy::{ApiAction, ApiResource},
+    record::GatewayEvent,
+};
+
+/// As many are looked through for those that the caller may see.
+const MAX_LOOKED_THROUGH: usize = 2_000;
+const MAX_LISTED: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    #[serde(default)]
+    all: bool,
+}
+
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Vec<ApprovalItem>>, ApiError> {
+    let Query(query) = query.map_err(|_malformed| ApiError::new(StatusCode::BAD_REQUEST, "`all` is true or false"))?;
+    let listed = if query.all { Listed::All } else { Listed::Pending };
+    let cases = state.0.desk.list(listed, MAX_LOOKED_THROUGH).await?;
+    let visible = cases.iter().filter(|case| is_visible(&state, caller.principal(), case));
+    Ok(Json(visible.take(MAX_LISTED).map(item).collect()))
+}
+
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<ApprovalItem>, ApiError> {
+    let case = visible(&state, caller.principal(), &id).await?;
+    Ok(Json(item(&case)))
+}
+
+pub(super) async fn approve(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<ApprovalItem>, ApiError> {
+    review(&state, caller.principal(), &id, Vote::Approve, body).await
+}
+
+pub(super) async fn deny(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<ApprovalItem>, ApiError> {
+    review(&state, caller.principal(), &id, Vote::Deny, body).await
+}
+
+async fn review(
+    state: &ApiState,
+    who: &Principal,
+    id: &str,
+    vote: Vote,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<ApprovalItem>, ApiError> {
+    // Approving needs no body at all.
+    let request: ReviewRequest = match body {
+        Ok(body) if body.is_empty() => ReviewRequest::default(),
+        body => json(body)?,
+    };
+    let case = visible(state, who, id).await?;
+    let reviewer = entitled(state, who, &case).await?;
+    let reason = request.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    let at_millis = state.0.clock.unix_millis();
+    case.admit(&Review { by: reviewer.clone(), vote, reason: reason.clone(), at_millis })?;
+    let id = case.request().id.clone();
+    // FAIL-CLOSED: a review that is not in the record does not count.
+    let approved = vote == Vote::Approve;
+    let event = GatewayEvent::Reviewed { who: who.clone(), approval: id.clone(), approved, reason: reason.clone() };
+    state.0.recordings.note(event).await?;
+    if let Err(failure) = state.0.desk.review(&id, &reviewer, vote, reason).await {
+        let event = GatewayEvent::Denied {
+            who: who.clone(),
+            action: format!("review {id}"),
+            reason: format!("the review did not count: {failure}"),
+        };
+        if let Err(failure) = state.0.recordings.note(event).await {
+            tracing::error!(%failure, "a void review could not be recorded");
+        }
+        return Err(failure.into());
+    }
+    Ok(Json(item(&state.0.desk.show(&id).await?)))
+}
+
+/// The reviewer with only those groups, of the ones asked, that policy lets them approve for.
+async fn entitled(state: &ApiState, who: &Principal, case: &Case) -> Result<Principal, ApiError> {
+    case.may_review(who)?;
+    let mut reviewer = who.clone();
+    let mut refusal = None;
+    for quorum in &case.request().need.quorums {
+        if !reviewer.groups.contains(&quorum.group) {
+            continue;
+        }
+        let action = ApiAction::Approve { group: quorum.group.clone() };
+        if let Err(refused) = state.authorize(who, &action, &on(case)) {
+            reviewer.groups.remove(&quorum.group);
+            refusal = Some(refused);
+        }
+    }
+    match (case.may_review(&reviewer), refusal) {
+        (Ok(()), _) => Ok(reviewer),
+        (Err(_none_left), Some(refusal)) => {
+            Err(state.refuse(who, format!("approve {}", case.request().id), refusal).await)
+        }
+        (Err(refused), None) => Err(refused.into()),
+    }
+}
+
+fn on(case: &Case) -> ApiResource {
+    let request = case.request();
+    ApiResource::Request { requester: request.requester.clone(), connection: request.connection.clone() }
+}
+
+async fn visible(state: &ApiState, who: &Principal, id: &str) -> Result<Case, ApiError> {
+    let id: ApprovalId = id.parse().map_err(|_malformed| ApiError::not_found("no such request"))?;
+    let case = state.0.desk.show(&id).await?;
+    if is_visible(state, who, &case) { Ok(case) } else { Err(ApiError::not_found("no such request")) }
+}
+
+/// Seen by who asked, by who answers for the agent that asked, by members of a group asked, and by whom policy lets
+/// replay the session.
+fn is_visible(state: &ApiState, who: &Principal, case: &Case) -> bool {
+    let request = case.request();
+    let requester = &request.requester;
+    let own = requester.kind == who.kind && requester.name == who.name;
+    let answers_for = who.kind == PrincipalKind::User && requester.owner.as_ref() == Some(&who.name);
+    let asked = request.need.quorums.iter().any(|quorum| who.groups.contains(&quorum.group));
+    let session = || ApiResource::Session { owner: requester.clone(), connection: request.connection.clone() };
+    own || answers_for || asked || state.authorize(who, &ApiAction::ReplaySession, &session()).is_ok()
+}
+
+fn item(case: &Case) -> ApprovalItem {
+    let request = case.request();
+    let reviews = case.reviews().iter().map(|review| ReviewItem {
+        by: review.by.name.clone(),
+        approved: review.vote == Vote::Approve,
+        reason: review.reason.clone(),
+        at_millis: review.at_millis,
+    });
+    ApprovalItem {
+        id: request.id.clone(),
+        status: status(case.state()),
+        requester: request.requester.clone(),
+        session: request.session.clone(),
+        connection: request.connection.name.clone(),
+        database: request.database.clone(),
+        role: request.role.clone(),
+        text: request.text.clone(),
+        parameters: request.parameters.clone(),
+        kind: request.kind.clone(),
+        effect: request.effect.as_str().to_owned(),
+        objects: request.objects.iter().map(ToString::to_string).collect(),
+        risk: request.risk,
+        risk_reasons: request.risk_reasons.clone(),
+        rules: request.need.rules.clone(),
+        message: request.need.message.clone(),
+        quorums: request.need.quorums.clone(),
+        reviews: reviews.collect(),
+        created_at_millis: request.created_at_millis,
+        expires_at_millis: request.expires_at_millis,
+    }
+}
+
+fn status(state: &Standing) -> ApprovalStatus {
+    match state {
+        Standing::Pending { .. } => ApprovalStatus::Pending,
+        Standing::Approved { .. } => ApprovalStatus::Approved,
+        Standing::Denied { .. } => ApprovalStatus::Denied,
+        Standing::Expired => ApprovalStatus::Expired,
+        Standing::Withdrawn => ApprovalStatus::Withdrawn,
+        Standing::Superseded => ApprovalStatus::Superseded,
+    }
+}

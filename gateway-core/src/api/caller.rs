@@ -1,0 +1,32 @@
+//! Who calls: the principal of the bearer token, verified on every request.
+//!
+//! A route that takes a [`Caller`] cannot be reached without one.
+
+use axum::extract::FromRequestParts;
+use http::{header, request::Parts};
+
+use super::{ApiState, problem::ApiError};
+use crate::{identity::Verified, model::Principal};
+
+/// A verified caller.
+pub(super) struct Caller(pub(super) Verified);
+
+impl Caller {
+    pub(super) fn principal(&self) -> &Principal {
+        &self.0.principal
+    }
+}
+
+impl FromRequestParts<ApiState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
+        let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let value = values.next().and_then(|value| value.to_str().ok()).filter(|_value| values.next().is_none());
+        let token = value.and_then(|value| value.split_once(' '));
+        let token =
+            token.filter(|(scheme, _token)| scheme.eq_ignore_ascii_case("bearer")).map(|(_scheme, token)| token);
+        let token = token.ok_or_else(|| ApiError::unauthenticated(&"this needs one bearer token"))?;
+        Ok(Self(state.0.tokens.verify(token.trim())?))
+    }
+}

@@ -1,0 +1,73 @@
+//! The connections a caller may use, what is masked for them there, and which rules would hold their operations.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use axum::{Json, extract::State};
+
+use super::{
+    ApiConnection, ApiState,
+    caller::Caller,
+    types::{ConnectionItem, MayConnect},
+};
+use crate::{
+    model::{Access, ConnectionFacts, Effect, Operation, Principal, RuleId, Verb, Verdict},
+    policy::{Circumstances, PolicySet, Reveal, Source},
+};
+
+pub(super) async fn list(State(state): State<ApiState>, caller: Caller) -> Json<Vec<ConnectionItem>> {
+    let policies = state.policies();
+    let circumstances = Circumstances { unix_seconds: state.0.clock.unix_seconds(), source: Source::Tunnel, run: None };
+    let connections = state.0.connections.borrow().clone();
+    let item = |connection: &ApiConnection| item(&policies, caller.principal(), connection, &circumstances);
+    let items: BTreeMap<_, _> = connections.iter().map(|one| (one.facts.name.clone(), item(one))).collect();
+    Json(items.into_values().filter(|item| item.may_connect != MayConnect::No).collect())
+}
+
+fn item(
+    policies: &PolicySet,
+    who: &Principal,
+    connection: &ApiConnection,
+    circumstances: &Circumstances,
+) -> ConnectionItem {
+    let facts = &connection.facts;
+    let may_connect = match policies.connect(who, facts, circumstances) {
+        Verdict::Permit { .. } => MayConnect::Yes,
+        Verdict::NeedsApproval(_) => MayConnect::Approval,
+        Verdict::Refuse(_) => MayConnect::No,
+    };
+    let hidden = |tag: &&String| matches!(policies.reveal(who, facts, tag), Reveal::Masked { .. });
+    ConnectionItem {
+        name: facts.name.clone(),
+        kind: facts.kind,
+        database: facts.database.clone(),
+        labels: facts.labels.clone(),
+        may_connect,
+        masked: connection.tags.iter().filter(hidden).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        held_by: holding(policies, who, facts, circumstances),
+    }
+}
+
+/// Rules that hold some verb on the connection as such. A rule about one table only is not found this way.
+fn holding(policies: &PolicySet, who: &Principal, to: &ConnectionFacts, at: &Circumstances) -> Vec<RuleId> {
+    let asked = |verb: Verb| Operation {
+        text: Arc::from(""),
+        kind: Arc::from(verb.as_str()),
+        effect: verb.effect(),
+        accesses: BTreeSet::from([Access { verb, object: None }]),
+        has_where: true,
+        risk: 0,
+        risk_reasons: Vec::new(),
+        statements: 1,
+        estimated_rows: None,
+        advice: None,
+    };
+    let verbs = Verb::ALL.iter().copied().filter(|verb| verb.effect() != Effect::Unknown);
+    let held = verbs.filter_map(|verb| match policies.weigh(who, to, &asked(verb), at) {
+        Verdict::NeedsApproval(need) => Some(need.rules),
+        Verdict::Permit { .. } | Verdict::Refuse(_) => None,
+    });
+    held.flatten().collect::<BTreeSet<_>>().into_iter().collect()
+}

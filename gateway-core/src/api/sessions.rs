@@ -1,0 +1,145 @@
+//! Sessions: one's own, and by policy those of others. Looking into one is recorded before anything is shown.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::Response,
+};
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::{
+    ApiState,
+    caller::Caller,
+    problem::ApiError,
+    recordings::{MayReveal, RecordingsError},
+    types::{SessionDetail, SessionItem},
+};
+use crate::{
+    model::{Principal, SessionId},
+    policy::{ApiAction, ApiResource, Reveal},
+    record::GatewayEvent,
+    store::{SessionEntry, SessionFilter},
+};
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 500;
+/// As many are looked through for those that the caller may see.
+const MAX_LOOKED_THROUGH: usize = 2_000;
+/// Lines read ahead of a slow reader.
+const LINES_AHEAD: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    limit: Option<usize>,
+}
+
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Vec<SessionItem>>, ApiError> {
+    let Query(query) = query.map_err(|_malformed| ApiError::new(StatusCode::BAD_REQUEST, "`limit` is a number"))?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
+    let who = caller.principal();
+    // One's own are asked for apart, so that a busy gateway does not push them out.
+    let mut seen = BTreeMap::new();
+    for filter in [SessionFilter::Of(who.clone()), SessionFilter::All] {
+        let entries = state.0.sessions.list(filter, MAX_LOOKED_THROUGH).await?;
+        let listed = entries.into_iter().filter(|one| state.authorize(who, &ApiAction::ListSessions, &on(one)).is_ok());
+        seen.extend(listed.map(|one| ((one.started_at_millis, one.id.clone()), one)));
+    }
+    Ok(Json(seen.into_values().rev().take(limit).map(item).collect()))
+}
+
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<SessionDetail>, ApiError> {
+    let entry = looked_at(&state, caller.principal(), &id).await?;
+    let recordings = std::sync::Arc::clone(&state.0.recordings);
+    let session = entry.id.clone();
+    let read = move || recordings.detail(&session);
+    let mut detail = tokio::task::spawn_blocking(read).await.map_err(|ended| interrupted(&ended))??;
+    // The index knows why a session ended; the recording knows what was said in it.
+    detail.session.end_reason = detail.session.end_reason.or(entry.end_reason);
+    Ok(Json(detail))
+}
+
+/// The recording as JSON lines. An error on the way breaks the answer off, so that half of one never looks whole.
+pub(super) async fn recording(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let entry = looked_at(&state, caller.principal(), &id).await?;
+    let (sender, mut lines) = mpsc::channel::<Result<Bytes, RecordingsError>>(LINES_AHEAD);
+    let recordings = std::sync::Arc::clone(&state.0.recordings);
+    let may_reveal = may_reveal(&state, caller.principal(), &entry);
+    tokio::task::spawn_blocking(move || {
+        let mut sink = |line: Bytes| sender.blocking_send(Ok(line)).is_ok();
+        if let Err(failure) = recordings.lines(&entry.id, &*may_reveal, &mut sink) {
+            // A reader that went away does not want to know.
+            drop(sender.blocking_send(Err(failure)));
+        }
+    });
+    let first = match lines.recv().await {
+        Some(Ok(line)) => Some(Ok(line)),
+        Some(Err(failure)) => return Err(failure.into()),
+        None => None,
+    };
+    let rest = stream::unfold(lines, async |mut lines| Some((lines.recv().await?, lines)));
+    let mut response = Response::new(Body::from_stream(stream::iter(first).chain(rest)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    Ok(response)
+}
+
+/// Finds the session, asks the policies, and writes the look down; only then is there anything to show.
+async fn looked_at(state: &ApiState, who: &Principal, id: &str) -> Result<SessionEntry, ApiError> {
+    let absent = || ApiError::not_found("no such session");
+    let id: SessionId = id.parse().map_err(|_malformed| absent())?;
+    let entry = state.0.sessions.find(&id).await?.ok_or_else(absent)?;
+    if let Err(refusal) = state.authorize(who, &ApiAction::ReplaySession, &on(&entry)) {
+        let listed = state.authorize(who, &ApiAction::ListSessions, &on(&entry)).is_ok();
+        let refused = state.refuse(who, format!("replay {id}"), refusal).await;
+        return Err(if listed { refused } else { absent() });
+    }
+    state.0.recordings.note(GatewayEvent::Looked { who: who.clone(), session: id }).await?;
+    Ok(entry)
+}
+
+/// Whether a sealed part of this class is shown to this reader, by the policies of now.
+fn may_reveal(state: &ApiState, who: &Principal, entry: &SessionEntry) -> Box<MayReveal> {
+    let (policies, who, connection) = (state.policies(), who.clone(), entry.connection.clone());
+    Box::new(move |class| matches!(policies.reveal(&who, &connection, class), Reveal::Clear))
+}
+
+fn on(entry: &SessionEntry) -> ApiResource {
+    ApiResource::Session { owner: entry.principal.clone(), connection: entry.connection.clone() }
+}
+
+fn item(entry: SessionEntry) -> SessionItem {
+    SessionItem {
+        id: entry.id,
+        principal: entry.principal,
+        connection: entry.connection.name,
+        started_at_millis: entry.started_at_millis,
+        ended_at_millis: entry.ended_at_millis,
+        end_reason: entry.end_reason,
+        operations: entry.counts.operations,
+        refused: entry.counts.refused,
+        held: entry.counts.held,
+        masked: entry.counts.masked,
+    }
+}
+
+fn interrupted(ended: &tokio::task::JoinError) -> ApiError {
+    ApiError::unavailable("the recording could not be read", ended)
+}
