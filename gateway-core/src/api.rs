@@ -24,7 +24,7 @@ use axum::{
 };
 use tokio::sync::watch;
 
-pub use self::recordings::{LineSink, MayReveal, Recordings, RecordingsError};
+pub use self::recordings::{LineSink, MayReveal, Recordings, RecordingsError, RecordingsOnDisk};
 use crate::{
     approval::Desk,
     clock::WallClock,

@@ -51,10 +51,11 @@ impl ApiError {
         }
     }
 
-    /// Something below does not work, so nothing is shown or changed.
+    /// Something below does not work, so nothing is shown or changed. The log says what; the caller need not know.
     pub(super) fn unavailable(title: &'static str, failure: &impl std::fmt::Display) -> Self {
         tracing::error!(%failure, "{title}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, title).detail(failure.to_string())
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, title)
+            .hint("try again; whoever runs the gateway finds why in its log")
     }
 
     /// The caller is not logged in.
@@ -87,7 +88,7 @@ impl From<IdentityError> for ApiError {
         match &failure {
             IdentityError::Invalid(_) | IdentityError::Expired => Self::unauthenticated(&failure),
             IdentityError::Unreachable(_) | IdentityError::Settings(_) => {
-                Self::unavailable("the identity provider does not work", &failure)
+                Self::unavailable("the identity provider does not work", &failure).detail(failure.to_string())
             }
         }
     }

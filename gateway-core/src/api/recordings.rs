@@ -1,13 +1,16 @@
 //! What the API needs of the recorder: to note what the API does, and to read a session back.
 //!
-//! A trait, so that the API's tests can make it fail. The gateway implements it over `record`.
+//! A trait, so that the API's tests can make it fail; [`RecordingsOnDisk`] is the one that the gateway uses.
 
 use std::{future::Future, pin::Pin};
 
 use axum::body::Bytes;
 
-use super::types::SessionDetail;
-use crate::{model::SessionId, record::GatewayEvent};
+use super::types::{RecordedEvent, SessionDetail};
+use crate::{
+    model::SessionId,
+    record::{GatewayEvent, PublicKey, RecordError, Recorder, read},
+};
 
 /// Why a recording cannot be written or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,4 +41,64 @@ pub trait Recordings: Send + Sync + 'static {
     fn audit_key(&self) -> String;
     /// Whether the recorder can record.
     fn works(&self) -> bool;
+}
+
+/// The recordings of this gateway's recorder.
+#[derive(Debug, Clone)]
+pub struct RecordingsOnDisk {
+    recorder: Recorder,
+    audit_key: PublicKey,
+}
+
+impl RecordingsOnDisk {
+    /// Reads and writes through this recorder, whose records verify with this key.
+    pub fn new(recorder: Recorder, audit_key: PublicKey) -> Self {
+        Self { recorder, audit_key }
+    }
+}
+
+impl Recordings for RecordingsOnDisk {
+    fn note(&self, event: GatewayEvent) -> Pin<Box<dyn Future<Output = Result<(), RecordingsError>> + Send + '_>> {
+        Box::pin(async move {
+            let position = self.recorder.gateway(&event)?;
+            Ok(self.recorder.durable(position).await?)
+        })
+    }
+
+    fn detail(&self, id: &SessionId) -> Result<SessionDetail, RecordingsError> {
+        self.recorder.flush()?;
+        Ok(read::session_detail(self.recorder.directory(), id)?)
+    }
+
+    fn lines(&self, id: &SessionId, may_reveal: &MayReveal, to: &mut LineSink<'_>) -> Result<(), RecordingsError> {
+        self.recorder.flush()?;
+        for record in read::read_session(self.recorder.directory(), id)? {
+            let mut record = record?;
+            read::reveal(&mut record, self.recorder.sealer(), may_reveal);
+            let mut line = serde_json::to_vec(&RecordedEvent::from(record))
+                .map_err(|failure| RecordingsError::Failed(failure.to_string()))?;
+            line.push(b'\n');
+            if !to(Bytes::from(line)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn audit_key(&self) -> String {
+        self.audit_key.to_pem()
+    }
+
+    fn works(&self) -> bool {
+        !*self.recorder.failed().borrow()
+    }
+}
+
+impl From<RecordError> for RecordingsError {
+    fn from(failure: RecordError) -> Self {
+        if let RecordError::NoSession(_) = failure {
+            return Self::NotFound;
+        }
+        Self::Failed(failure.to_string())
+    }
 }

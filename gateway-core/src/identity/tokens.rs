@@ -167,6 +167,10 @@ impl GatewayTokens {
         if data.header.typ.as_deref() != Some(TYPE) {
             return Err(IdentityError::Invalid("it is of another type"));
         }
+        // The library takes a list of issuers too, if ours is in it.
+        if data.claims.iss != self.0.issuer || data.claims.aud != AUDIENCE {
+            return Err(IdentityError::Invalid("this gateway did not issue it"));
+        }
         let now = self.0.clock.unix_seconds();
         // Our own clock signed it, so there is no leeway.
         if data.claims.exp <= now {
@@ -205,3 +209,6 @@ fn generate() -> Result<Zeroizing<Vec<u8>>, TokenKeyError> {
     let document = pair.to_pkcs8().map_err(|_unmade| TokenKeyError::Unmade)?;
     Ok(Zeroizing::new(document.as_ref().to_vec()))
 }
+
+#[cfg(test)]
+mod tests;
