@@ -65,7 +65,12 @@ pub(super) fn statement(
     if walk.accesses.is_empty() {
         walk.accesses.insert(RawAccess { verb: shape.verb, object: None });
     }
-    let worst = walk.accesses.iter().map(|access| access.verb).max_by_key(|verb| verb.effect()).unwrap_or(shape.verb);
+    let worst = walk
+        .accesses
+        .iter()
+        .map(|access| access.verb)
+        .max_by_key(|verb| (verb.effect(), risk::of_verb(*verb).0))
+        .unwrap_or(shape.verb);
     let effect = worst.effect().max(shape.verb.effect());
     let kind: Arc<str> =
         if worst.effect() > shape.verb.effect() { worst.as_str().into() } else { shape.kind.as_str().into() };

@@ -19,7 +19,7 @@ use self::{
     analysis::{Analysis, Outcome, copied},
     columns::{Item, Items, Taint},
 };
-use super::{RawName, classify};
+use super::{RawName, classify, utility};
 
 /// The tree of one statement, from which lineage is answered when the masked columns are known.
 #[derive(Clone)]
@@ -174,7 +174,7 @@ fn copy_reason(copy: &CopyStmt) -> &'static str {
 
 /// A plan shows no row, but EXPLAIN ANALYZE runs what it explains.
 fn plan(explain: &ExplainStmt, tagged: &dyn Fn(&RawName) -> Option<TaggedColumns>) -> Outcome<OutputLineage> {
-    if !explain.options.is_empty() {
+    if utility::runs(explain) {
         let Some(query) = &explain.query else { return Err("the query is missing".into()) };
         let Some(inner) = query.node.as_ref() else { return Err("the query is missing".into()) };
         statement(query, inner, tagged)?;

@@ -23,7 +23,8 @@ pub(super) fn weigh(accesses: &BTreeSet<RawAccess>, has_where: bool) -> (u8, Vec
     (worst, reasons.collect())
 }
 
-const fn of_verb(verb: Verb) -> (u8, &'static str) {
+/// The entry of one verb.
+pub(super) const fn of_verb(verb: Verb) -> (u8, &'static str) {
     match verb {
         Verb::Transaction | Verb::Set | Verb::Show | Verb::Listen | Verb::Discard => (0, "changes only this session"),
         Verb::Explain => (3, "plans without running"),

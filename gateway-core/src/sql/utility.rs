@@ -125,11 +125,16 @@ fn mirror(walk: &mut Walk<'_>, verb: Verb) {
     }
 }
 
-fn explain(walk: &mut Walk<'_>, statement: &ExplainStmt) -> Shape {
-    let runs = statement.options.iter().any(|option| match option.node.as_ref() {
+/// Whether EXPLAIN runs what it explains.
+pub(super) fn runs(statement: &ExplainStmt) -> bool {
+    statement.options.iter().any(|option| match option.node.as_ref() {
         Some(NodeEnum::DefElem(element)) => element.defname == "analyze" && !is_off(element.arg.as_deref()),
         _ => true,
-    });
+    })
+}
+
+fn explain(walk: &mut Walk<'_>, statement: &ExplainStmt) -> Shape {
+    let runs = runs(statement);
     let outer = walk.explained;
     walk.explained = outer || !runs;
     contained(walk, statement.query.as_deref());
