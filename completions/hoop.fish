@@ -28,7 +28,7 @@ complete -c hoop -n "__fish_hoop_needs_command" -l gateway -d 'The gateway to sp
 complete -c hoop -n "__fish_hoop_needs_command" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_needs_command" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_needs_command" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_needs_command" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -54,7 +54,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand login" -l gateway -d 'The gate
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand login" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-browser -d 'Only print the address; do not try to open a browser'
@@ -66,7 +66,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand logout" -l gateway -d 'The gat
 complete -c hoop -n "__fish_hoop_using_subcommand logout" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand logout" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand logout" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -77,7 +77,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l gateway -d 'The gat
 complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -88,7 +88,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand status" -l gateway -d 'The gat
 complete -c hoop -n "__fish_hoop_using_subcommand status" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand status" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand status" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand status" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -99,7 +99,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand ls" -l gateway -d 'The gateway
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand ls" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -l all -d 'Also list connections that you may not use'
@@ -112,7 +112,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand connect" -l gateway -d 'The ga
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand connect" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l socket -d 'Listen on a Unix socket in a private folder instead of a port'
@@ -125,7 +125,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -141,7 +141,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l all -d 'Also list requests that are decided or lapsed'
@@ -153,7 +153,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -165,7 +165,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -177,7 +177,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -188,7 +188,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -199,7 +199,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -215,7 +215,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subc
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l live -d 'Only sessions that are still open'
@@ -227,7 +227,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subc
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -241,7 +241,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand replay" -l gateway -d 'The gat
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand replay" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -252,7 +252,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -266,7 +266,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcomm
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -277,7 +277,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_su
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -290,7 +290,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcom
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -301,7 +301,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcom
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -312,7 +312,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_s
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -324,7 +324,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subco
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l data-dir -d 'Where the gateway keeps its store, keys and recordings' -r -F
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l upstream -d 'A PostgreSQL to offer as the connection `pg-dev`, without a site' -r
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l username -d 'The role to log in with at that PostgreSQL' -r
-complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l secret -d 'Where that role\'s password is: env:NAME or file:PATH, never the password itself' -r
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l secret -d 'Where that role\'s password is, as `env:NAME` or `file:PATH`; never the password itself' -r
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l ready-file -d 'Write the address here once the gateway accepts connections' -r -F
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l durability -d 'When a recorded operation may go on' -r -f -a "strict\t'Once it is on the disk: not even a power failure loses it'
 relaxed\t'Once the kernel has it: a killed gateway loses nothing, a power failure at most 50 ms'"
@@ -332,7 +332,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subco
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l dev -d 'Development: this machine only, built-in users'
@@ -344,7 +344,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand demo" -l gateway -d 'The gatew
 complete -c hoop -n "__fish_hoop_using_subcommand demo" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand demo" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand demo" -s y -l yes -d 'Ask nothing and end after the tour'
@@ -356,7 +356,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand completions" -l gateway -d 'Th
 complete -c hoop -n "__fish_hoop_using_subcommand completions" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand completions" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand completions" -l no-input -d 'Never ask anything; fail and say what is missing'
@@ -368,7 +368,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand man" -l gateway -d 'The gatewa
 complete -c hoop -n "__fish_hoop_using_subcommand man" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand man" -l color -d 'When to use colour; NO_COLOR and TERM=dumb are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand man" -l no-input -d 'Never ask anything; fail and say what is missing'

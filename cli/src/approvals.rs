@@ -66,12 +66,10 @@ async fn review(id: &ApprovalId, verb: &str, reason: Option<String>, context: &C
 }
 
 fn outcome(request: &ApprovalItem) -> String {
-    match request.status {
-        ApprovalStatus::Pending => {
-            format!("{} has your approval and waits for more: {}", request.id, show::progress(request))
-        }
-        status => format!("{} is {}", request.id, status_word(status)),
+    if request.status == ApprovalStatus::Pending {
+        return format!("{} has your approval and waits for more: {}", request.id, show::progress(request));
     }
+    format!("{} is {}", request.id, status_word(request.status))
 }
 
 fn table(context: &Context, requests: &[ApprovalItem]) -> Table {

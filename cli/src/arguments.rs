@@ -59,7 +59,7 @@ pub(crate) struct GlobalArguments {
     /// How to print results: for people, as one JSON document, or as one JSON object a line
     #[arg(long, global = true, env = "HOOP_OUTPUT", value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
     pub(crate) output: Format,
-    /// When to use colour; NO_COLOR and TERM=dumb are honoured
+    /// When to use colour; `NO_COLOR` and `TERM=dumb` are honoured
     #[arg(long, global = true, env = "HOOP_COLOR", value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
     /// Never ask anything; fail and say what is missing
@@ -156,7 +156,7 @@ Exit status:
 Environment:
   Each flag can be set by the variable that its help names.
   HOOP_TOKEN_STORE   keyring or file: where `hoop login` keeps tokens
-  HOOP_CONFIG_HOME   configuration, otherwise ~/.config/hoop
+  HOOP_CONFIG_HOME   where config.toml is, otherwise ~/.config/hoop; it may set `gateway`
   HOOP_STATE_HOME    state, otherwise ~/.local/state/hoop
   HOOP_LOG           what to log to standard error, such as hoop=debug";
 

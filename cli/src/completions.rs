@@ -4,13 +4,13 @@ use clap_complete::aot;
 
 use crate::{
     arguments::{self, CompletionsArguments, Shell},
-    context::Context,
     failure::{ExitStatus, Failure},
+    output::Output,
 };
 
 /// Prints the completions of one shell.
-pub(crate) fn run(arguments: &CompletionsArguments, context: &Context) -> Result<ExitStatus, Failure> {
-    context.output.bytes(&script(arguments.shell))?;
+pub(crate) fn run(arguments: &CompletionsArguments) -> Result<ExitStatus, Failure> {
+    Output::bytes(&script(arguments.shell))?;
     Ok(ExitStatus::SUCCESS)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Reads the environment once, here; commands read none. Made by `main`.
 
+mod configuration;
 mod directories;
 mod gateway_url;
 
@@ -32,10 +33,13 @@ impl Context {
         Ok(Self { output, directories, no_input: globals.no_input, gateway })
     }
 
-    /// The gateway that `--gateway` or `HOOP_GATEWAY` names, else the one of the last login.
+    /// The gateway that `--gateway`, `HOOP_GATEWAY` or `config.toml` names, else the one of the last login.
     pub(crate) fn gateway(&self) -> Result<GatewayUrl, Failure> {
         if let Some(gateway) = &self.gateway {
             return Ok(gateway.clone());
+        }
+        if let Some(gateway) = configuration::read(&self.directories)?.gateway {
+            return GatewayUrl::parse(&gateway);
         }
         self.directories.remembered_gateway()?.ok_or_else(|| {
             Failure::usage("no gateway is named, and no login is remembered")

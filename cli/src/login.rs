@@ -53,7 +53,7 @@ async fn log_in(arguments: &LoginArguments, context: &Context) -> Result<ExitSta
     let grant = device::authorize(context, &issuer, &info.identity.scopes, !arguments.no_browser).await?;
     let issuer_token = grant.token(info.identity.token)?;
     let answer = client.exchange(&issuer_token).await?;
-    let stored = stored_login(info.identity, grant.refresh_token, answer);
+    let stored = stored_login(info.identity, grant.refresh, answer);
     let store = TokenStore::new(context, client.gateway())?;
     let lock = store.lock().await?;
     let kind = store.keep(context, &stored).await?;
@@ -84,18 +84,18 @@ fn stored_login(identity: IdentityInfo, refresh_token: Option<SecretString>, ans
 /// The tokens that an issuer gave.
 #[derive(Debug)]
 pub(crate) struct IssuerTokens {
-    access_token: SecretString,
-    id_token: Option<SecretString>,
+    access: SecretString,
+    id: Option<SecretString>,
     /// For the next time, if the issuer gave one.
-    pub(crate) refresh_token: Option<SecretString>,
+    pub(crate) refresh: Option<SecretString>,
 }
 
 impl IssuerTokens {
     /// The token that the gateway takes.
     pub(crate) fn token(&self, choice: TokenChoice) -> Result<SecretString, Failure> {
         let token = match choice {
-            TokenChoice::Access => Some(&self.access_token),
-            TokenChoice::Id => self.id_token.as_ref(),
+            TokenChoice::Access => Some(&self.access),
+            TokenChoice::Id => self.id.as_ref(),
         };
         token.cloned().ok_or_else(|| {
             Failure::not_logged_in("the identity provider gave no ID token, and the gateway wants one")

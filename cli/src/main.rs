@@ -81,7 +81,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Policy(arguments) => Box::pin(policy::run(arguments, context)).await,
         Command::Gateway(arguments) => Box::pin(gateway::run(arguments, context)).await,
         Command::Demo(arguments) => Box::pin(demo::run(arguments, context)).await,
-        Command::Completions(arguments) => completions::run(&arguments, context),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments, context),
     }
 }

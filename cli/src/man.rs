@@ -6,13 +6,14 @@ use crate::{
     arguments::{self, ManArguments},
     context::Context,
     failure::{ExitStatus, Failure},
+    output::Output,
 };
 
 /// Prints hoop(1), or writes one page per command.
 pub(crate) fn run(arguments: &ManArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let pages = pages()?;
     let Some(folder) = &arguments.out else {
-        context.output.bytes(pages.get("hoop.1").map_or(b"", Vec::as_slice))?;
+        Output::bytes(pages.get("hoop.1").map_or(b"", Vec::as_slice))?;
         return Ok(ExitStatus::SUCCESS);
     };
     let failed = |error: &std::io::Error| {
@@ -62,10 +63,11 @@ fn closing_sections(text: &str) -> String {
     let mut page = String::new();
     for paragraph in text.split("\n\n") {
         let (heading, lines) = paragraph.split_once(":\n").unwrap_or(("notes", paragraph));
-        page.push_str(&format!(".SH \"{}\"\n.nf\n", heading.to_uppercase()));
+        page.extend([".SH \"", &heading.to_uppercase(), "\"\n.nf\n"]);
         for line in lines.lines() {
             // A full stop or an apostrophe at the start of a line is a request to roff.
-            page.push_str(&format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq")));
+            let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
+            page.extend(["\\&", &line, "\n"]);
         }
         page.push_str(".fi\n");
     }

@@ -24,6 +24,8 @@ pub(crate) struct Output {
     format: Format,
     data_colour: ColorChoice,
     talk_colour: ColorChoice,
+    data_is_terminal: bool,
+    talk_is_terminal: bool,
 }
 
 /// What a program reads: a version, and the value under its name.
@@ -50,20 +52,27 @@ impl Output {
     pub(crate) fn new(globals: &GlobalArguments) -> Self {
         let choose = |terminal: bool| match globals.color {
             Colour::Always => ColorChoice::Always,
-            Colour::Never => ColorChoice::Never,
             Colour::Auto if terminal && !colour_is_unwanted() => ColorChoice::Always,
-            Colour::Auto => ColorChoice::Never,
+            Colour::Auto | Colour::Never => ColorChoice::Never,
         };
         Self {
             format: globals.output,
             data_colour: choose(std::io::stdout().is_terminal()),
             talk_colour: choose(std::io::stderr().is_terminal()),
+            data_is_terminal: std::io::stdout().is_terminal(),
+            talk_is_terminal: std::io::stderr().is_terminal() && !terminal_is_dumb(),
         }
     }
 
     /// Without colour, before the arguments are known.
     pub(crate) const fn plain() -> Self {
-        Self { format: Format::Table, data_colour: ColorChoice::Never, talk_colour: ColorChoice::Never }
+        Self {
+            format: Format::Table,
+            data_colour: ColorChoice::Never,
+            talk_colour: ColorChoice::Never,
+            data_is_terminal: false,
+            talk_is_terminal: false,
+        }
     }
 
     /// The form that `--output` asked for.
@@ -72,13 +81,13 @@ impl Output {
     }
 
     /// Whether a person reads the data.
-    pub(crate) fn data_is_terminal(&self) -> bool {
-        std::io::stdout().is_terminal()
+    pub(crate) const fn data_is_terminal(&self) -> bool {
+        self.data_is_terminal
     }
 
     /// Whether a person reads the talk: then live lines and prompts make sense.
-    pub(crate) fn talk_is_terminal(&self) -> bool {
-        std::io::stderr().is_terminal() && !terminal_is_dumb()
+    pub(crate) const fn talk_is_terminal(&self) -> bool {
+        self.talk_is_terminal
     }
 
     /// Whether data may be coloured.
@@ -89,7 +98,7 @@ impl Output {
     /// Columns of the terminal; 100 where there is none.
     pub(crate) fn width(&self) -> u16 {
         let measured = crossterm::terminal::size().ok().map(|(columns, _rows)| columns);
-        measured.filter(|columns| self.data_is_terminal() && *columns >= 40).unwrap_or(100)
+        measured.filter(|columns| self.data_is_terminal && *columns >= 40).unwrap_or(100)
     }
 
     /// A list: a table for people, `{"version":1,"NAME":[…]}` as JSON, one object a line as JSONL.
@@ -100,7 +109,7 @@ impl Output {
         table: impl FnOnce(&[T]) -> Table,
     ) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.table(table(items)),
+            Format::Table => self.table(&table(items)),
             Format::Json => self.json(name, items),
             Format::Jsonl => items.iter().try_for_each(|item| self.json_line(item)),
         }
@@ -146,7 +155,7 @@ impl Output {
     }
 
     /// Data as it is: no newline added, nothing removed.
-    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
         let mut stream = std::io::stdout().lock();
         stream.write_all(bytes)?;
         Ok(stream.flush()?)
@@ -195,21 +204,19 @@ impl Output {
         self.text(&text)
     }
 
-    fn table(&self, table: Table) -> Result<(), Failure> {
-        let lines: Vec<String> = table.lines().map(|line| line.trim().to_owned()).collect();
+    fn table(&self, table: &Table) -> Result<(), Failure> {
+        // Cells have a space on both sides; the outermost ones would only be in the way.
+        let lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
+        let lines: Vec<String> = lines.collect();
         self.text(&lines.join("\n"))
     }
 }
 
 fn render(failure: &Failure) -> String {
-    let mut text = format!("{} {}", "error:".red().bold(), printable(failure.what()));
-    for why in failure.why() {
-        text.push_str(&format!("\n  {} {}", "why:".dimmed(), indent(&printable(why))));
-    }
-    if let Some(next) = failure.next_step() {
-        text.push_str(&format!("\n  {} {}", "next:".cyan(), indent(&printable(next))));
-    }
-    text
+    let what = format!("{} {}", "error:".red().bold(), printable(failure.what()));
+    let why = failure.why().iter().map(|why| format!("  {} {}", "why:".dimmed(), indent(&printable(why))));
+    let next = failure.next_step().map(|next| format!("  {} {}", "next:".cyan(), indent(&printable(next))));
+    std::iter::once(what).chain(why).chain(next).collect::<Vec<_>>().join("\n")
 }
 
 fn indent(text: &str) -> String {

@@ -49,7 +49,7 @@ fn remove_stale(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Reads a file that replace_private_file wrote; `None` where there is none. Refuses links, other owners, loose permissions and oversize.
+/// Reads a file that `replace_private_file` wrote; `None` where there is none. Refuses links, other owners, loose permissions and oversize.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, Failure> {
     let Some(file) = open(path)? else { return Ok(None) };
     let metadata = file.metadata().map_err(|error| unreadable(path).caused_by(&error))?;

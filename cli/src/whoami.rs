@@ -26,12 +26,12 @@ pub(crate) fn describe(principal: &Principal) -> String {
     if principal.kind == PrincipalKind::Agent {
         text.push_str(", an agent");
         if let Some(owner) = &principal.owner {
-            text.push_str(&format!(" of {owner}"));
+            text.extend([" of ", owner.as_str()]);
         }
     }
     if !principal.groups.is_empty() {
         let groups: Vec<&str> = principal.groups.iter().map(hoop_gateway_core::model::GroupName::as_str).collect();
-        text.push_str(&format!(" ({})", groups.join(", ")));
+        text.extend([" (", &groups.join(", "), ")"]);
     }
     printable_line(&text)
 }

@@ -79,20 +79,12 @@ fn announce(context: &Context, request: &ApprovalItem) -> Result<(), Failure> {
 }
 
 fn line(request: &ApprovalItem) -> String {
-    let detail = match request.status {
-        ApprovalStatus::Pending => {
-            format!(
-                "risk {}, expires {}, {}",
-                request.risk,
-                show::time_left(request, now_millis()),
-                show::progress(request)
-            )
-        }
-        _ => request
-            .reviews
-            .last()
-            .map(|review| format!("by {}", printable_line(review.by.as_str())))
-            .unwrap_or_default(),
+    let detail = if request.status == ApprovalStatus::Pending {
+        let left = show::time_left(request, now_millis());
+        format!("risk {}, expires {left}, {}", request.risk, show::progress(request))
+    } else {
+        let last = request.reviews.last();
+        last.map_or_else(|| "by nobody".to_owned(), |review| format!("by {}", printable_line(review.by.as_str())))
     };
     format!(
         "{}  {:<10}  {} on {}: {}  ({detail})",

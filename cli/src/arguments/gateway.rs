@@ -46,7 +46,7 @@ pub(crate) struct GatewayRun {
     /// The role to log in with at that PostgreSQL
     #[arg(long, env = "HOOP_GATEWAY_USERNAME", value_name = "ROLE", requires = "upstream")]
     pub(crate) username: Option<String>,
-    /// Where that role's password is: env:NAME or file:PATH, never the password itself
+    /// Where that role's password is, as `env:NAME` or `file:PATH`; never the password itself
     #[arg(long, env = "HOOP_GATEWAY_SECRET", value_name = "REFERENCE", requires = "upstream")]
     pub(crate) secret: Option<String>,
     /// Write the address here once the gateway accepts connections

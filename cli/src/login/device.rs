@@ -97,16 +97,15 @@ fn show(
 
 fn refusal(issuer: &Issuer, error: &RequestTokenError<ExchangeError, DeviceCodeErrorResponse>) -> Failure {
     let RequestTokenError::ServerResponse(answer) = error else { return issuer.failure(error, "finish the login") };
-    match answer.error() {
-        DeviceCodeErrorResponseType::AccessDenied => {
-            Failure::failed("the login was denied").because("somebody answered no at the identity provider")
-        }
-        DeviceCodeErrorResponseType::ExpiredToken => {
-            Failure::failed("the code was not confirmed in time").next("run `hoop login` again")
-        }
-        other => Failure::failed(format!("the identity provider {} refused the login", issuer.name()))
-            .because(issuer::describe(other.as_ref(), answer.error_description().map(String::as_str))),
+    let said = answer.error();
+    if *said == DeviceCodeErrorResponseType::AccessDenied {
+        return Failure::failed("the login was denied").because("somebody answered no at the identity provider");
     }
+    if *said == DeviceCodeErrorResponseType::ExpiredToken {
+        return Failure::failed("the code was not confirmed in time").next("run `hoop login` again");
+    }
+    Failure::failed(format!("the identity provider {} refused the login", issuer.name()))
+        .because(issuer::describe(said.as_ref(), answer.error_description().map(String::as_str)))
 }
 
 #[cfg(test)]

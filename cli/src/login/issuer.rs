@@ -140,7 +140,7 @@ impl Issuer {
         let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
         let http = |request| self.exchange(request);
         let outcome = self.oauth().exchange_refresh_token(&refresh_token).request_async(&http).await;
-        outcome.map(IssuerTokens::from).map_err(|error| self.refresh_failure(error))
+        outcome.map(IssuerTokens::from).map_err(|error| self.refresh_failure(&error))
     }
 
     /// Revokes a refresh token. `false` where the issuer has no way to.
@@ -161,18 +161,14 @@ impl Issuer {
             .because(format!("it answered with status {}", status.as_u16())))
     }
 
-    fn refresh_failure(&self, error: RequestTokenError<ExchangeError, BasicErrorResponse>) -> Failure {
-        match error {
-            RequestTokenError::ServerResponse(answer) => {
-                let failure = if matches!(answer.error(), BasicErrorResponseType::InvalidGrant) {
-                    Failure::not_logged_in("the login has ended")
-                } else {
-                    Failure::not_logged_in("the identity provider does not renew the login")
-                };
-                failure.because(describe(answer.error().as_ref(), answer.error_description().map(String::as_str)))
-            }
-            other => self.failure(&other, "renew the login"),
-        }
+    fn refresh_failure(&self, error: &RequestTokenError<ExchangeError, BasicErrorResponse>) -> Failure {
+        let RequestTokenError::ServerResponse(answer) = error else { return self.failure(error, "renew the login") };
+        let failure = if matches!(answer.error(), BasicErrorResponseType::InvalidGrant) {
+            Failure::not_logged_in("the login has ended")
+        } else {
+            Failure::not_logged_in("the identity provider does not renew the login")
+        };
+        failure.because(describe(answer.error().as_ref(), answer.error_description().map(String::as_str)))
     }
 
     /// Any other trouble with the issuer, in our words.
@@ -203,11 +199,11 @@ impl Issuer {
 
 impl From<Tokens> for IssuerTokens {
     fn from(tokens: Tokens) -> Self {
-        let id_token = tokens.extra_fields().id_token.clone().map(SecretString::from);
+        let id = tokens.extra_fields().id_token.clone().map(SecretString::from);
         Self {
-            access_token: tokens.access_token().secret().clone().into(),
-            id_token,
-            refresh_token: tokens.refresh_token().map(|token| token.secret().clone().into()),
+            access: tokens.access_token().secret().clone().into(),
+            id,
+            refresh: tokens.refresh_token().map(|token| token.secret().clone().into()),
         }
     }
 }

@@ -67,7 +67,7 @@ impl Login {
     }
 
     async fn exchange(&mut self, tokens: IssuerTokens) -> Result<(), Failure> {
-        if let Some(rotated) = &tokens.refresh_token {
+        if let Some(rotated) = &tokens.refresh {
             // The old one is spent: the new one is kept before anything can fail.
             self.stored.refresh_token = Some(rotated.clone());
             self.store.replace(&self.stored).await?;

@@ -37,12 +37,14 @@ struct Trouble(String);
 
 impl From<&Error> for Trouble {
     fn from(error: &Error) -> Self {
-        Self(match error {
-            Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => cause.to_string(),
-            // These carry the secret itself.
-            Error::BadEncoding(_) | Error::BadDataFormat(..) => "the entry holds something that is not ours".to_owned(),
-            other => other.to_string(),
-        })
+        if let Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) = error {
+            return Self(cause.to_string());
+        }
+        // These carry the secret itself.
+        if matches!(error, Error::BadEncoding(_) | Error::BadDataFormat(..)) {
+            return Self("the entry holds something that is not ours".to_owned());
+        }
+        Self(error.to_string())
     }
 }
 

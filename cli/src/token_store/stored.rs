@@ -1,7 +1,7 @@
 //! What a login is at rest, and how it is written. Debug shows no secret.
 
 use hoop_gateway_core::{api::types::TokenChoice, model::Principal};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::failure::Failure;
@@ -76,8 +76,9 @@ fn conceal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D
     String::deserialize(deserializer).map(SecretString::from)
 }
 
+#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
 fn expose_some<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
-    secret.as_ref().map(|secret| secret.expose_secret()).serialize(serializer)
+    secret.as_ref().map(ExposeSecret::expose_secret).serialize(serializer)
 }
 
 fn conceal_some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {

@@ -63,7 +63,7 @@ async fn waits_the_interval_between_questions() {
     assert_eq!(conversation.waits, [5, 5, 5]);
     assert_eq!(tokens.access_token().secret(), "a");
     let tokens = IssuerTokens::from(tokens);
-    assert!(tokens.id_token.is_some() && tokens.refresh_token.is_some());
+    assert!(tokens.id.is_some() && tokens.refresh.is_some());
 }
 
 #[tokio::test]
