@@ -43,8 +43,7 @@ impl Directories {
         }
     }
 
-    /// Two given directories.
-    #[cfg(test)]
+    /// Two given directories, of a world of its own.
     pub(crate) fn at(root: &Path) -> Self {
         Self { config: root.join("config"), state: root.join("state") }
     }

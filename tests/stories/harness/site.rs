@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{
     Database,
-    cluster::{APP_PASSWORD, APP_ROLE},
+    cluster::{APP_PASSWORD, APP_ROLE, free_port},
 };
 
 /// What the engineers may do in most stories.
@@ -24,13 +24,14 @@ pub(crate) struct Site {
 impl Site {
     /// The sample site for this database.
     pub(crate) fn new(database: &Database) -> Self {
+        let port = free_port();
         let site = Self { folder: tempfile::Builder::new().prefix("hoop-site-").tempdir().expect("a folder") };
         let secret = site.path().join("pg-prod.password");
         fs::write(&secret, APP_PASSWORD).expect("written");
         site.write(
             "gateway.toml",
             &format!(
-                "listen = \"127.0.0.1:0\"\npublic_url = \"https://127.0.0.1\"\ndata_dir = \"{}\"\n",
+                "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://127.0.0.1:{port}\"\ndata_dir = \"{}\"\n",
                 site.data().display()
             ),
         );
