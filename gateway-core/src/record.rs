@@ -17,6 +17,7 @@ pub mod read;
 mod reader;
 mod recorder;
 mod recovery;
+mod result;
 mod seal;
 mod session;
 mod sessions;
@@ -32,6 +33,7 @@ pub use frame::{Field, MAX_BODY_BYTES, Record};
 pub use keys::{PublicKey, PublicKeyError, RecordKeys};
 pub use proof::{Admitted, Own, Recorded};
 pub use recorder::{Clock, Position, Recorder, Recovery, SystemClock};
+pub use result::{ResultLine, ResultText, result_lines};
 pub use seal::{SECRET_PLACEHOLDER, SealSpan, SealedPart, SealedText, Sealer, UnsealError};
 pub use session::SessionRecorder;
 

@@ -96,7 +96,7 @@ pub struct PublicKey([u8; 32]);
 #[error("this is no Ed25519 public key in PEM (`-----BEGIN PUBLIC KEY-----`)")]
 pub struct PublicKeyError;
 
-/// What stands before the 32 bytes in a SubjectPublicKeyInfo of an Ed25519 key (RFC 8410, section 4).
+/// What stands before the 32 bytes in a `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 impl PublicKey {

@@ -267,7 +267,9 @@ impl Log {
             let earlier = state.failure.replace(Arc::from(CLOSED));
             (earlier, !state.finished(), std::mem::take(&mut state.waiters))
         };
-        waiters.into_iter().for_each(|(_position, waker)| waker.wake());
+        for (_position, waker) in waiters {
+            waker.wake();
+        }
         match earlier {
             Some(reason) if left && &*reason != CLOSED => Err(RecordError::Failed(reason)),
             _ => Ok(()),

@@ -59,7 +59,8 @@ pub fn session_detail(directory: &Path, id: &SessionId) -> Result<SessionDetail,
 pub struct SessionRecords {
     directory: PathBuf,
     prefix: Vec<u8>,
-    segments: std::vec::IntoIter<u64>,
+    segments: Vec<u64>,
+    next_segment: usize,
     reader: Option<SegmentReader>,
     first: Option<Record>,
     seq: u64,
@@ -72,7 +73,8 @@ impl SessionRecords {
         Self {
             directory: directory.to_path_buf(),
             prefix: format!("{{\"v\":{},\"session\":\"{id}\",", frame::VERSION).into_bytes(),
-            segments: numbers.to_vec().into_iter(),
+            segments: numbers.to_vec(),
+            next_segment: 0,
             reader: None,
             first: None,
             seq: 0,
@@ -84,7 +86,8 @@ impl SessionRecords {
     fn advance(&mut self) -> Result<Option<Record>, RecordError> {
         loop {
             let Some(reader) = &mut self.reader else {
-                let Some(number) = self.segments.next() else { return Ok(None) };
+                let Some(number) = self.segments.get(self.next_segment).copied() else { return Ok(None) };
+                self.next_segment += 1;
                 self.reader = Some(SegmentReader::open(&self.directory, number)?);
                 continue;
             };

@@ -123,9 +123,9 @@ impl SealedPart {
     }
 
     fn open(&self, sealer: &Sealer) -> Option<String> {
-        let mut sealed = BASE64.decode(&self.sealed).ok()?;
-        let nonce: [u8; NONCE_LEN] = sealed.get(..NONCE_LEN)?.try_into().ok()?;
-        let body = sealed.get_mut(NONCE_LEN..)?;
+        let mut packed = BASE64.decode(&self.sealed).ok()?;
+        let nonce: [u8; NONCE_LEN] = packed.get(..NONCE_LEN)?.try_into().ok()?;
+        let body = packed.get_mut(NONCE_LEN..)?;
         let associated = Aad::from(associated(&self.class));
         let plaintext = sealer.key.open_in_place(Nonce::from(&nonce), associated, body).ok()?;
         let salt: Salt = BASE64.decode(&self.salt).ok()?.try_into().ok()?;

@@ -172,8 +172,8 @@ async fn what_was_recorded_is_read_back_and_proved() {
     recorder.gateway(&GatewayEvent::Started { version: "0.1.0".into() }).expect("appends");
     let mut session = recorder.session(facts(1)).expect("starts");
     let (number, admitted) = admit(&mut session, "select 1");
-    let recorded = session.settle([admitted]).await.expect("durable");
-    assert_eq!(recorded.into_iter().map(|one| one.into_inner().into_message()).collect::<Vec<_>>(), ["select 1"]);
+    let proofs = session.settle([admitted]).await.expect("durable");
+    assert_eq!(proofs.into_iter().map(|one| one.into_inner().into_message()).collect::<Vec<_>>(), ["select 1"]);
     complete(&mut session, number);
     refuse(&mut session, "drop table orders");
     assert_eq!(recorder.sessions(10).expect("listed")[0].operations, 2);
@@ -226,7 +226,8 @@ fn chains_go_on_over_restarts_and_segments() {
 fn only_one_process_may_hold_the_log() {
     let place = Place::new();
     let (_recorder, _) = place.open(Durability::Strict);
-    let second = Recorder::open(&place.log(), place.keys.clone(), Durability::Strict, Arc::new(super::SystemClock));
+    let keys = place.keys.clone();
+    let second = Recorder::open(&place.log(), keys, Durability::Strict, Arc::new(super::SystemClock));
     assert!(matches!(second, Err(super::RecordError::Locked(_))));
 }
 

@@ -81,7 +81,7 @@ fn next_turn(shared: &Shared, signed_at: Instant) -> Turn {
             (state, timeout.timed_out())
         } else {
             state.rest = Rest::Asleep;
-            let pause = if unsigned { until_signing } else { Duration::from_secs(3600) };
+            let pause = if unsigned { until_signing } else { Duration::from_hours(1) };
             (shared.wake.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0, false)
         };
     }
