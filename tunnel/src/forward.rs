@@ -1,1 +1,175 @@
-//! stub
+//! The two-way copy between a local connection and a stream of a link, with correct half-close and byte counters.
+//!
+//! Owns its buffers and nothing else; knows neither who is there nor what the bytes mean. Called by the CLI's tunnels.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use crate::link::{LinkStream, ReadHalf, WriteHalf};
+
+/// Bytes that went through, counted while they go. Shared by as many copies as one likes.
+#[derive(Debug, Default)]
+pub struct Counters {
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Counters {
+    /// Bytes from the local side to the gateway.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Bytes from the gateway to the local side.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
+/// Which side ended a copy early.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// The local connection broke.
+    #[error("the local connection broke")]
+    Local(#[source] io::Error),
+    /// The gateway reset the stream, or the link was lost.
+    #[error("the stream to the gateway broke")]
+    Remote(#[source] io::Error),
+}
+
+/// Copies both ways until both sides finished. When one side finishes, the other is told and may go on sending.
+///
+/// An error means that the end was not an orderly one: bytes may be missing, and the caller should reset what is left of either side (the
+/// stream resets itself). Not cancel safe: dropping the future gives up both directions.
+pub async fn forward<L>(local: &mut L, mut remote: LinkStream, counters: &Counters) -> Result<(), ForwardError>
+where
+    L: AsyncRead + AsyncWrite + Unpin,
+{
+    let (read, write) = remote.split();
+    let mut up = Up { write, buffer: BytesMut::new(), pending: Bytes::new(), state: Direction::Copying };
+    let mut down = Down { read, pending: Bytes::new(), state: Direction::Copying };
+    poll_fn(|context| {
+        let received = down.poll(local, counters, context)?;
+        let sent = match up.poll(local, counters, context) {
+            // The gateway finished and reads no more: what the local side still says has no reader, and nothing is missing.
+            Poll::Ready(Err(ForwardError::Remote(_))) if received.is_ready() => Poll::Ready(()),
+            other => other?,
+        };
+        if sent.is_ready() && received.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
+}
+
+#[derive(PartialEq, Eq)]
+enum Direction {
+    Copying,
+    Ending,
+    Done,
+}
+
+/// Local to remote.
+struct Up<'a> {
+    write: &'a mut WriteHalf,
+    buffer: BytesMut,
+    pending: Bytes,
+    state: Direction,
+}
+
+impl Up<'_> {
+    fn poll<L>(
+        &mut self,
+        local: &mut L,
+        counters: &Counters,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), ForwardError>>
+    where
+        L: AsyncRead + Unpin,
+    {
+        loop {
+            if self.pending.has_remaining() {
+                ready!(self.write.poll_send(context, &mut self.pending)).map_err(ForwardError::Remote)?;
+            }
+            match self.state {
+                Direction::Copying => {
+                    let count = ready!(self.poll_read(local, context)).map_err(ForwardError::Local)?;
+                    counters.sent.fetch_add(count as u64, Ordering::Relaxed);
+                    if count == 0 {
+                        self.state = Direction::Ending;
+                    }
+                }
+                Direction::Ending => {
+                    self.write.finish().map_err(ForwardError::Remote)?;
+                    self.state = Direction::Done;
+                }
+                Direction::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn poll_read<L: AsyncRead + Unpin>(&mut self, local: &mut L, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.buffer.capacity() < LEAST_ROOM {
+            self.buffer.reserve(BUFFER_BYTES);
+        }
+        // `read_buf` keeps no state between polls, so a fresh future each time loses nothing.
+        let count = ready!(pin!(local.read_buf(&mut self.buffer)).as_mut().poll(context))?;
+        self.pending = self.buffer.split().freeze();
+        Poll::Ready(Ok(count))
+    }
+}
+
+/// Remote to local.
+struct Down<'a> {
+    read: &'a mut ReadHalf,
+    pending: Bytes,
+    state: Direction,
+}
+
+impl Down<'_> {
+    fn poll<L>(
+        &mut self,
+        local: &mut L,
+        counters: &Counters,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), ForwardError>>
+    where
+        L: AsyncWrite + Unpin,
+    {
+        loop {
+            while self.pending.has_remaining() {
+                let count =
+                    ready!(Pin::new(&mut *local).poll_write(context, &self.pending)).map_err(ForwardError::Local)?;
+                if count == 0 {
+                    return Poll::Ready(Err(ForwardError::Local(io::ErrorKind::WriteZero.into())));
+                }
+                self.pending.advance(count);
+                counters.received.fetch_add(count as u64, Ordering::Relaxed);
+            }
+            match self.state {
+                Direction::Copying => match ready!(self.read.poll_chunk(context)).map_err(ForwardError::Remote)? {
+                    Some(chunk) => self.pending = chunk,
+                    None => self.state = Direction::Ending,
+                },
+                Direction::Ending => {
+                    match ready!(Pin::new(&mut *local).poll_shutdown(context)) {
+                        // The local side closed entirely before we could: the same end.
+                        Err(error) if error.kind() != io::ErrorKind::NotConnected => {
+                            return Poll::Ready(Err(ForwardError::Local(error)));
+                        }
+                        Ok(()) | Err(_) => self.state = Direction::Done,
+                    }
+                }
+                Direction::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+const BUFFER_BYTES: usize = 64 << 10;
+/// Below this much room, a read would be small for no reason.
+const LEAST_ROOM: usize = 16 << 10;

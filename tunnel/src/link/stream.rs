@@ -141,6 +141,10 @@ impl ReadHalf {
             match ready!(self.receive.poll_data(context)) {
                 Some(Ok(chunk)) if chunk.is_empty() => {}
                 Some(Ok(chunk)) => self.chunks.push_back(chunk),
+                // SPEC: RFC 9113 §8.1, a complete answer may be followed by a reset with NO_ERROR; the gateway sends it only then.
+                Some(Err(error)) if error.is_reset() && error.reason() == Some(Reason::NO_ERROR) => {
+                    self.end = Some(Closed::Finished)
+                }
                 Some(Err(error)) if error.is_reset() => self.end = Some(Closed::Reset),
                 Some(Err(_)) => self.end = Some(Closed::Lost),
                 None => self.end = Some(Closed::Finished),
