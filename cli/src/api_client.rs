@@ -65,11 +65,7 @@ impl ApiClient {
         self.send(self.http.post(self.gateway.endpoint("/api/v1/token")).json(&body)).await
     }
 
-    async fn call<B: Serialize, T: DeserializeOwned>(
-        &self,
-        call: &Call<'_, B>,
-        token: &SecretString,
-    ) -> Result<T, Failure> {
+    async fn call<B: Serialize>(&self, call: &Call<'_, B>, token: &SecretString) -> Result<Vec<u8>, Failure> {
         let mut request = self
             .http
             .request(call.method.clone(), self.gateway.endpoint(call.path))
@@ -78,26 +74,36 @@ impl ApiClient {
         if let Some(body) = call.body {
             request = request.json(body);
         }
-        self.send(request).await
+        self.exchange_bytes(request).await
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
-        let who = format!("the gateway {}", self.gateway);
+        let body = self.exchange_bytes(request).await?;
+        self.read(&body)
+    }
+
+    async fn exchange_bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+        let who = self.name();
         let response = request.send().await.map_err(|error| http_client::unreachable(&who, error))?;
         let status = response.status();
         let body = http_client::body(response, MAX_ANSWER_BYTES)
             .await
             .map_err(|error| Failure::unreachable(format!("{who} did not finish its answer")).caused_by(&error))?;
-        if !status.is_success() {
-            return Err(problem(status, &body, &who));
-        }
+        if status.is_success() { Ok(body) } else { Err(problem(status, &body, &who)) }
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failure> {
         // An empty answer reads as null, for calls that return nothing.
-        let body = if body.is_empty() { b"null".as_slice() } else { &body };
+        let body = if body.is_empty() { b"null".as_slice() } else { body };
         serde_json::from_slice(body).map_err(|error| {
-            Failure::failed(format!("{who} gave an answer that this hoop does not understand"))
+            Failure::failed(format!("{} gave an answer that this hoop does not understand", self.name()))
                 .because(format!("{:?} at column {}", error.classify(), error.column()))
                 .next("compare `hoop --version` with the gateway's, in `hoop status`")
         })
+    }
+
+    fn name(&self) -> String {
+        format!("the gateway {}", self.gateway)
     }
 }
 
@@ -120,15 +126,24 @@ impl Api {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, Failure> {
-        self.call(&Call::<()> { method: Method::GET, path, query, body: None }).await
+        let body = self.call(&Call::<()> { method: Method::GET, path, query, body: None }).await?;
+        self.client.read(&body)
+    }
+
+    /// `GET path`, answered with one JSON value a line.
+    pub(crate) async fn get_lines<T: DeserializeOwned>(&mut self, path: &str) -> Result<Vec<T>, Failure> {
+        let body = self.call(&Call::<()> { method: Method::GET, path, query: &[], body: None }).await?;
+        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| self.client.read(line)).collect()
     }
 
     /// `POST path` with a JSON body.
     pub(crate) async fn post<B: Serialize, T: DeserializeOwned>(&mut self, path: &str, body: &B) -> Result<T, Failure> {
-        self.call(&Call { method: Method::POST, path, query: &[], body: Some(body) }).await
+        let body = self.call(&Call { method: Method::POST, path, query: &[], body: Some(body) }).await?;
+        self.client.read(&body)
     }
 
-    async fn call<B: Serialize, T: DeserializeOwned>(&mut self, call: &Call<'_, B>) -> Result<T, Failure> {
+    async fn call<B: Serialize>(&mut self, call: &Call<'_, B>) -> Result<Vec<u8>, Failure> {
         let token = self.login.token().await?;
         match self.client.call(call, &token).await {
             Err(failure) if failure.kind() == FailureKind::NotLoggedIn => {

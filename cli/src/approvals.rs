@@ -32,10 +32,8 @@ pub(crate) async fn run(arguments: ApprovalsArguments, context: &Context) -> Res
 }
 
 async fn list(which: &ListApprovals, context: &Context) -> Result<ExitStatus, Failure> {
-    let mut requests: Vec<ApprovalItem> = Api::new(context).await?.get("/api/v1/approvals").await?;
-    if !which.all {
-        requests.retain(|request| request.status == ApprovalStatus::Pending);
-    }
+    let all = if which.all { "true" } else { "false" };
+    let requests: Vec<ApprovalItem> = Api::new(context).await?.get_with("/api/v1/approvals", &[("all", all)]).await?;
     context.output.list("approvals", &requests, |requests| table(context, requests))?;
     if requests.is_empty() {
         context.output.say("Nothing waits for approval.");

@@ -6,10 +6,12 @@ mod browser;
 mod countdown;
 mod device;
 mod discovery;
+mod fresh;
 mod issuer;
 mod renewal;
 
 pub(crate) use countdown::spoken;
+pub(crate) use fresh::FreshLogin;
 pub(crate) use issuer::Issuer;
 pub(crate) use renewal::Login;
 

@@ -30,13 +30,12 @@ async fn follow(context: &Context) -> Result<ExitStatus, Failure> {
     let mut away = false;
     context.output.say("Watching for requests; Ctrl-C ends it.");
     loop {
-        let asked: Result<Vec<ApprovalItem>, Failure> = api.get("/api/v1/approvals").await;
-        match asked {
+        match news(&mut api, &mut seen).await {
             Ok(requests) => {
                 if std::mem::take(&mut away) {
                     context.output.say("The gateway answers again.");
                 }
-                seen.changes(requests).iter().try_for_each(|request| announce(context, request))?;
+                requests.iter().try_for_each(|request| announce(context, request))?;
             }
             Err(failure) if failure.kind() == FailureKind::Unreachable => {
                 if !std::mem::replace(&mut away, true) {
@@ -51,23 +50,34 @@ async fn follow(context: &Context) -> Result<ExitStatus, Failure> {
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What was announced already.
+/// What is new since the last time: requests that wait, reviews of them, and how those that wait no more ended.
+async fn news(api: &mut Api, seen: &mut Seen) -> Result<Vec<ApprovalItem>, Failure> {
+    let waiting: Vec<ApprovalItem> = api.get("/api/v1/approvals").await?;
+    let mut news = Vec::new();
+    for id in seen.gone(&waiting) {
+        news.push(api.get(&format!("/api/v1/approvals/{id}")).await?);
+        seen.0.remove(&id);
+    }
+    news.extend(seen.changed(waiting));
+    Ok(news)
+}
+
+/// The requests that wait, with the number of their reviews.
 #[derive(Debug, Default)]
-struct Seen(BTreeMap<ApprovalId, (ApprovalStatus, usize)>);
+struct Seen(BTreeMap<ApprovalId, usize>);
 
 impl Seen {
-    /// The requests that are new or changed; what was decided before we looked is no news.
-    fn changes(&mut self, requests: Vec<ApprovalItem>) -> Vec<ApprovalItem> {
-        let mut changed = Vec::new();
-        for request in requests {
-            let state = (request.status, request.reviews.len());
-            let before = self.0.insert(request.id.clone(), state);
-            let news = before.map_or(request.status == ApprovalStatus::Pending, |before| before != state);
-            if news {
-                changed.push(request);
-            }
-        }
-        changed
+    fn gone(&self, waiting: &[ApprovalItem]) -> Vec<ApprovalId> {
+        let waits = |id: &ApprovalId| waiting.iter().any(|request| request.id == *id);
+        self.0.keys().filter(|id| !waits(id)).cloned().collect()
+    }
+
+    fn changed(&mut self, waiting: Vec<ApprovalItem>) -> Vec<ApprovalItem> {
+        let mut is_news = |request: &ApprovalItem| {
+            let reviews = request.reviews.len();
+            self.0.insert(request.id.clone(), reviews) != Some(reviews)
+        };
+        waiting.into_iter().filter(|request| is_news(request)).collect()
     }
 }
 

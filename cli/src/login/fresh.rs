@@ -1,0 +1,58 @@
+//! A login that stays fresh for as long as a tunnel is open: the link's source of tokens.
+//!
+//! Renews ahead of time on its own, so that a link presents the new token while the old one still counts.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{Mutex, watch};
+
+use super::Login;
+use crate::failure::{Failure, FailureKind};
+
+/// The source of tokens; share it in an `Arc`.
+#[derive(Debug)]
+pub(crate) struct FreshLogin {
+    login: Mutex<Login>,
+    renewals: watch::Sender<u64>,
+}
+
+impl FreshLogin {
+    /// Keeps `login` from now on.
+    pub(crate) fn new(login: Login) -> Self {
+        Self { login: Mutex::new(login), renewals: watch::Sender::new(0) }
+    }
+
+    /// A token that is good now; renewed first where it has to be.
+    pub(crate) async fn current(&self) -> Result<SecretString, Failure> {
+        let mut login = self.login.lock().await;
+        let before = login.stored().token.clone();
+        let token = login.token().await?;
+        drop(login);
+        if token.expose_secret() != before.expose_secret() {
+            self.renewals.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        Ok(token)
+    }
+
+    /// Counts the renewals.
+    pub(crate) fn renewals(&self) -> watch::Receiver<u64> {
+        self.renewals.subscribe()
+    }
+
+    /// Renews ahead of every end, for ever; returns only when the login has ended for good. Cancel-safe.
+    pub(crate) async fn keep(&self) -> Failure {
+        loop {
+            match self.current().await {
+                Err(failure) if failure.kind() == FailureKind::NotLoggedIn => return failure,
+                // The link says itself that the gateway is away; until then the old token may still do.
+                Err(failure) => tracing::info!(what = failure.what(), "the login could not be renewed yet"),
+                Ok(_token) => {}
+            }
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+}
+
+/// Short, because a laptop that slept must notice by the clock on the wall, and shorter than a token's last minute.
+const LOOK_INTERVAL: Duration = Duration::from_secs(15);
