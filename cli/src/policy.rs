@@ -1,12 +1,129 @@
-//! `hoop policy`.
+//! `hoop policy`: checks a site offline, as the gateway would at its start, and prints the schema.
+//!
+//! Data goes to standard output: the problems, one after the other, or the schema. Needs no gateway and no login.
+
+use std::path::Path;
+
+use comfy_table::Table;
+use hoop_gateway_core::{
+    config::{Problem, Site},
+    policy::PolicySet,
+};
+use serde::Serialize;
 
 use crate::{
-    arguments::PolicyArguments,
+    arguments::{Format, PolicyArguments, PolicyCommand},
     context::Context,
     failure::{ExitStatus, Failure},
+    output::{Output, printable, printable_line},
 };
 
-/// Placeholder until its owner lands.
-pub(crate) async fn run(arguments: PolicyArguments, _context: &Context) -> Result<ExitStatus, Failure> {
-    Err(Failure::unsupported(format!("not built yet: {arguments:?}")))
+/// Checks a site, or prints the schema.
+#[expect(clippy::unused_async, reason = "every command is awaited")]
+pub(crate) async fn run(arguments: PolicyArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    match arguments.command {
+        PolicyCommand::Check(check) => self::check(&check.site, &context.output),
+        PolicyCommand::Schema(_) => {
+            context.output.text(PolicySet::schema())?;
+            Ok(ExitStatus::SUCCESS)
+        }
+    }
+}
+
+/// One problem, as programs read it.
+#[derive(Debug, Serialize)]
+struct ProblemItem {
+    file: String,
+    line: usize,
+    column: usize,
+    message: String,
+    fix: String,
+}
+
+impl From<&Problem> for ProblemItem {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            file: problem.file.display().to_string(),
+            line: problem.line,
+            column: problem.column,
+            message: problem.message.clone(),
+            fix: problem.fix.clone(),
+        }
+    }
+}
+
+/// Nothing wrong, as programs read it.
+#[derive(Debug, Serialize)]
+struct CheckItem {
+    policy_version: String,
+    policy_files: usize,
+    connections: usize,
+}
+
+fn check(site: &Path, output: &Output) -> Result<ExitStatus, Failure> {
+    match Site::load(site) {
+        Ok(loaded) => {
+            let item = CheckItem {
+                policy_version: loaded.policies.version().to_string(),
+                policy_files: loaded.sources.len(),
+                connections: loaded.connections.len(),
+            };
+            output.value("check", &item, |item| {
+                let CheckItem { policy_version, policy_files, connections } = item;
+                let version: String = policy_version.chars().take(12).collect();
+                format!(
+                    "{} is valid: {connections} connections, {policy_files} policy files, policies {version}",
+                    site.display()
+                )
+            })?;
+            Ok(ExitStatus::SUCCESS)
+        }
+        Err(problems) => {
+            let items: Vec<ProblemItem> = problems.iter().map(ProblemItem::from).collect();
+            print(&items, site, output)?;
+            let what = match items.len() {
+                1 => format!("{} has a mistake", site.display()),
+                many => format!("{} has {many} mistakes", site.display()),
+            };
+            Err(Failure::failed(what).next("correct what is listed, then check again"))
+        }
+    }
+}
+
+fn print(items: &[ProblemItem], site: &Path, output: &Output) -> Result<(), Failure> {
+    if output.format() == Format::Table {
+        return items.iter().try_for_each(|item| output.text(&in_words(item, site)));
+    }
+    output.list("problems", items, |_| Table::new())
+}
+
+/// `site/policies/a.cedar:3:10: what is wrong`, as editors and terminals link it, and the fix below.
+fn in_words(item: &ProblemItem, site: &Path) -> String {
+    let file = site.join(&item.file);
+    let place = match (item.line, item.column) {
+        (0, _) => file.display().to_string(),
+        (line, 0) => format!("{}:{line}", file.display()),
+        (line, column) => format!("{}:{line}:{column}", file.display()),
+    };
+    format!("{}: {}\n  fix: {}", printable_line(&place), printable(&item.message), printable(&item.fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_with_its_place_as_far_as_it_is_known() {
+        let item = |line, column| ProblemItem {
+            file: "gateway.toml".into(),
+            line,
+            column,
+            message: "no\u{1b}[2J".into(),
+            fix: "yes".into(),
+        };
+        assert!(in_words(&item(3, 7), Path::new("site")).starts_with("site/gateway.toml:3:7: no"));
+        assert!(in_words(&item(3, 0), Path::new("site")).starts_with("site/gateway.toml:3: no"));
+        assert!(in_words(&item(0, 0), Path::new("site")).starts_with("site/gateway.toml: no"));
+        assert!(!in_words(&item(0, 0), Path::new("site")).contains('\u{1b}'));
+    }
 }

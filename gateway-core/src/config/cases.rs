@@ -52,16 +52,13 @@ pub(super) fn read(document: &Document<'_>) -> Vec<PolicyCase> {
 }
 
 fn case(table: &mut Table<'_>, document: &Document<'_>) -> Option<PolicyCase> {
-    let principal = match table.table("principal") {
-        Some(mut principal) => {
-            let read = self::principal(&mut principal);
-            principal.finish();
-            read
-        }
-        None => {
-            table.missing("principal", "principal = { user = \"alice\", groups = [\"engineers\"] }");
-            None
-        }
+    let principal = if let Some(mut principal) = table.table("principal") {
+        let read = self::principal(&mut principal);
+        principal.finish();
+        read
+    } else {
+        table.missing("principal", "principal = { user = \"alice\", groups = [\"engineers\"] }");
+        None
     };
     let connection = table.required("connection", "connection = \"pg-prod\"");
     let connection = table.parsed("connection", connection, "connection = \"pg-prod\"", ConnectionName::from_str);

@@ -191,16 +191,13 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         None => upstream.as_ref().map(default_encryption),
     };
     let allow_superuser = table.boolean("allow_superuser").is_some_and(toml::Spanned::into_inner);
-    let credential = match table.table("credential") {
-        Some(mut credential) => {
-            let login = login(&mut credential, root);
-            credential.finish();
-            login
-        }
-        None => {
-            table.missing("credential", "[connection.credential] with type, username and secret");
-            None
-        }
+    let credential = if let Some(mut credential) = table.table("credential") {
+        let login = login(&mut credential, root);
+        credential.finish();
+        login
+    } else {
+        table.missing("credential", "[connection.credential] with type, username and secret");
+        None
     };
     Some(Connection {
         name: name?,
@@ -218,7 +215,7 @@ fn address(table: &mut Table<'_>) -> Option<UpstreamAddress> {
     const EXAMPLE: &str = "upstream = \"db.internal:5432\"";
     let text = table.required("upstream", EXAMPLE)?;
     let shows = |error: &UpstreamAddressError| {
-        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{EXAMPLE}`"))
+        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{EXAMPLE}`"));
     };
     text.get_ref().parse().inspect_err(shows).ok()
 }

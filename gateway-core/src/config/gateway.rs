@@ -298,7 +298,7 @@ fn algorithms(table: &mut Table<'_>) -> Vec<SigningAlgorithm> {
 }
 
 fn public_address(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "it is no URL")?;
+    let url = Url::parse(text).map_err(|_unread| "it is no URL")?;
     if url.scheme() != "https" || url.host().is_none() {
         return Err("it is no https URL");
     }
@@ -310,7 +310,7 @@ fn public_address(text: &str) -> Result<Url, &'static str> {
 
 /// An issuer is reached by https; by http only on this machine.
 fn issuer_address(text: &str) -> Result<(), &'static str> {
-    let url = Url::parse(text).map_err(|_| "it is no URL")?;
+    let url = Url::parse(text).map_err(|_unread| "it is no URL")?;
     let here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

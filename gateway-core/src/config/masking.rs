@@ -11,10 +11,10 @@ use super::{
     place::nearest,
     reader::{Document, Table},
 };
-use crate::model::{ConnectionFacts, ConnectionName};
-
-/// Detectors that exist.
-const DETECTORS: [&str; 2] = ["email", "credit_card"];
+use crate::{
+    mask::DetectedClass,
+    model::{ConnectionFacts, ConnectionName},
+};
 
 /// Which connections a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Masking {
 impl Default for Masking {
     /// No tags; every detector runs.
     fn default() -> Self {
-        Self { columns: Vec::new(), detectors: DETECTORS.iter().map(|name| (*name).to_owned()).collect() }
+        Self { columns: Vec::new(), detectors: detectors().map(str::to_owned).collect() }
     }
 }
 
@@ -149,9 +149,13 @@ pub(super) fn read(document: &Document<'_>, connections: &[Connection]) -> Maski
         Some(names) => names
             .into_iter()
             .filter_map(|name| {
-                let fix = format!("use some of: {}", DETECTORS.join(", "));
+                let fix = format!("use some of: {}", detectors().collect::<Vec<_>>().join(", "));
                 file.parsed("detectors", Some(name), &fix, |name| {
-                    if DETECTORS.contains(&name) { Ok(name.to_owned()) } else { Err("there is no such detector") }
+                    if detectors().any(|known| known == name) {
+                        Ok(name.to_owned())
+                    } else {
+                        Err("there is no such detector")
+                    }
                 })
             })
             .collect(),
@@ -167,6 +171,11 @@ pub(super) fn read(document: &Document<'_>, connections: &[Connection]) -> Maski
         .collect();
     file.finish();
     Masking { columns, detectors }
+}
+
+/// The names of the detectors that exist.
+fn detectors() -> impl Iterator<Item = &'static str> {
+    DetectedClass::ALL.into_iter().map(DetectedClass::as_str)
 }
 
 fn rule(table: &mut Table<'_>, connections: &[Connection]) -> Option<ColumnRule> {
@@ -197,19 +206,15 @@ fn selector(table: &mut Table<'_>, connections: &[Connection]) -> Option<Connect
     }
     let Some(name) = table.text("connection") else { return Some(ConnectionSelector::Any) };
     let known = || connections.iter().map(|connection| connection.name.as_str());
-    match connections.iter().find(|connection| connection.name.as_str() == name.get_ref()) {
-        Some(connection) => Some(ConnectionSelector::Name(connection.name.clone())),
-        None => {
-            let fix = match nearest(name.get_ref(), known()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    "name a connection of connections.toml, or labels: `connection = { env = \"prod\" }`".to_owned()
-                }
-            };
-            table.problem(&name.span(), "there is no connection of that name", fix);
-            None
-        }
+    let named = connections.iter().find(|connection| connection.name.as_str() == name.get_ref());
+    if named.is_none() {
+        let fix = match nearest(name.get_ref(), known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name a connection of connections.toml, or labels: `connection = { env = \"prod\" }`".to_owned(),
+        };
+        table.problem(&name.span(), "there is no connection of that name", fix);
     }
+    named.map(|connection| ConnectionSelector::Name(connection.name.clone()))
 }
 
 #[cfg(test)]

@@ -183,7 +183,9 @@ impl<'document> Table<'document> {
             (span, DeValue::Integer(integer)) => {
                 let value = u64::from_str_radix(integer.as_str(), integer.radix());
                 value
-                    .map_err(|_| self.problem(&span, format!("{} is no count", self.path(key)), "write a whole number"))
+                    .map_err(|_unread| {
+                        self.problem(&span, format!("{} is no count", self.path(key)), "write a whole number")
+                    })
                     .ok()
                     .map(|value| Spanned::new(span, value))
             }

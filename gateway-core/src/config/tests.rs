@@ -9,13 +9,18 @@ const CONNECTION: &str = "[[connection]]\nname = \"pg\"\nkind = \"postgres\"\nup
                           [connection.credential]\ntype = \"password\"\nusername = \"hoop\"\nsecret = \"env:PW\"\n";
 
 fn load(files: &[(&str, &str)]) -> Result<Site, Vec<Problem>> {
+    let folder = folder(files);
+    Site::load(folder.path())
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [("gateway.toml", GATEWAY), ("connections.toml", CONNECTION)].iter().chain(files) {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    Site::load(folder.path())
+    folder
 }
 
 fn problem(file: &str, text: &str) -> Problem {

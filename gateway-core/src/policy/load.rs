@@ -100,7 +100,7 @@ fn parse<'source>(source: &'source PolicySource, problems: &mut Vec<Problem>) ->
         .policies()
         .map(|policy| Placed {
             source,
-            offset: policy.as_ref().loc().map_or(0, |place| place.start()),
+            offset: policy.as_ref().loc().map_or(0, |place| place.span.offset()),
             policy: policy.clone(),
         })
         .collect();
@@ -196,7 +196,11 @@ fn version(ordered: &[&PolicySource], tags: &TagNames) -> PolicyVersion {
         part(source.text.as_bytes());
     }
     tags.0.iter().for_each(|tag| part(tag.as_bytes()));
-    PolicyVersion(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut text = String::with_capacity(64);
+    for byte in context.finish().as_ref() {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('?')));
+    }
+    PolicyVersion(text)
 }
 
 fn annotation(placed: &Placed<'_>, wrong: &AnnotationProblem) -> Problem {

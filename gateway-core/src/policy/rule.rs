@@ -113,7 +113,7 @@ fn obligation(policy: &Policy, annotations: &BTreeMap<&str, &str>) -> Result<Obl
             "`@mask` stands on something else than a forbid of reveal",
             "write `forbid(principal, action == Action::\"reveal\", resource …)`",
         )),
-        (None, Some(text)) => text.parse().map(Obligation::Mask).map_err(|_| {
+        (None, Some(text)) => text.parse().map(Obligation::Mask).map_err(|_unknown| {
             let known: Vec<_> = MaskFunction::ALL.iter().map(|function| function.as_str()).collect();
             problem("mask", format!("`{text}` is no masking function"), &format!("use one of: {}", known.join(", ")))
         }),
@@ -180,7 +180,7 @@ fn expiry(text: &str) -> Result<Duration, AnnotationProblem> {
         Some("d") => 86400,
         _ => return Err(wrong()),
     };
-    let count: u64 = digits.parse().map_err(|_| wrong())?;
+    let count: u64 = digits.parse().map_err(|_unread| wrong())?;
     count
         .checked_mul(seconds)
         .map(Duration::from_secs)
@@ -209,14 +209,15 @@ mod tests {
     use super::*;
 
     fn rule(text: &str) -> Result<Rule, Vec<AnnotationProblem>> {
-        read(&text.parse().unwrap(), RuleId("r".into()))
+        let policy = Policy::parse(None, text).map_err(|error| vec![problem("", error.to_string(), "")])?;
+        read(&policy, RuleId("r".into()))
     }
 
     fn hold(approval: &str) -> Result<Vec<Quorum>, String> {
         let text = format!("@approval(\"{approval}\") forbid(principal, action in Action::\"write\", resource);");
         match rule(&text).map_err(|problems| problems[0].message.clone())?.obligation {
             Obligation::Hold { quorums, .. } => Ok(quorums),
-            other => panic!("{other:?}"),
+            other @ (Obligation::Permit | Obligation::Forbid | Obligation::Mask(_)) => panic!("{other:?}"),
         }
     }
 

@@ -120,10 +120,8 @@ mod tests {
         for effect in Effect::ALL {
             writeln!(text, "action \"{effect}\";").unwrap();
             for verb in Verb::ALL.iter().filter(|verb| verb.effect() == effect) {
-                let object = match verb {
-                    Verb::Call | Verb::CallFunction => "Routine",
-                    _ => "Table",
-                };
+                let routine = [Verb::Call, Verb::CallFunction].contains(verb);
+                let object = if routine { "Routine" } else { "Table" };
                 writeln!(
                     text,
                     "action \"{verb}\" in [\"{effect}\"] appliesTo {{ principal: [User, Agent], resource: [Connection, \

@@ -62,7 +62,9 @@ pub(super) fn need(loaded: &Loaded, held: &BTreeSet<RuleId>) -> ApprovalNeed {
         }
         if let Obligation::Hold { quorums, expires_after } = &rule.obligation {
             need.expires_after = need.expires_after.min(*expires_after);
-            quorums.iter().for_each(|quorum| add(&mut need.quorums, quorum));
+            for quorum in quorums {
+                add(&mut need.quorums, quorum);
+            }
         }
     }
     need
@@ -70,7 +72,9 @@ pub(super) fn need(loaded: &Loaded, held: &BTreeSet<RuleId>) -> ApprovalNeed {
 
 /// Adds another need to one: every quorum of both, the shorter time.
 pub(super) fn join(need: &mut ApprovalNeed, more: ApprovalNeed) {
-    more.quorums.iter().for_each(|quorum| add(&mut need.quorums, quorum));
+    for quorum in &more.quorums {
+        add(&mut need.quorums, quorum);
+    }
     need.rules.extend(more.rules);
     need.rules.sort();
     need.rules.dedup();

@@ -20,6 +20,7 @@ use crate::model::{Access, ConnectionFacts, ObjectName, Operation, Principal, Pr
 pub(super) struct WorldError(Arc<str>);
 
 impl WorldError {
+    #[expect(clippy::needless_pass_by_value, reason = "it stands where `map_err` wants a function of the error")]
     pub(super) fn new(error: impl ToString) -> Self {
         Self(Arc::from(error.to_string()))
     }
