@@ -184,7 +184,7 @@ impl<'document> Table<'document> {
                 let value = u64::from_str_radix(integer.as_str(), integer.radix());
                 value
                     .map_err(|_unread| {
-                        self.problem(&span, format!("{} is no count", self.path(key)), "write a whole number")
+                        self.problem(&span, format!("{} is no count", self.path(key)), "write a whole number");
                     })
                     .ok()
                     .map(|value| Spanned::new(span, value))
