@@ -1,7 +1,7 @@
 //! The table of fuzz targets. One line here, one file in `fuzz/fuzz_targets` and one folder in `fuzz/corpus` make a
 //! target; `tests/fuzz_corpus.rs` replays every corpus through this table and fails when one of the three is missing.
 
-use crate::protocol::postgres::fuzz_entry as postgres;
+use crate::{protocol::postgres::fuzz_entry as postgres, sql};
 
 /// Takes any bytes; panics when a property does not hold.
 pub type Target = fn(&[u8]);
@@ -12,6 +12,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frontend_codec", postgres::frontend_codec),
     ("mask_detectors", postgres::mask_detectors),
     ("reframe", postgres::reframe),
+    ("sql_inspect", sql::fuzz_inspect),
 ];
 
 /// Runs the target of that name; panics when there is none.

@@ -27,6 +27,7 @@ mod statement;
 mod syntax;
 mod tree;
 mod utility;
+mod write;
 
 pub use lineage::{Lineage, MaskScope, OutputKind, OutputLineage, TaggedColumns};
 pub use name::{RawColumn, RawName};
@@ -44,6 +45,19 @@ pub fn inspect(text: &str) -> Result<Vec<Statement>, SyntaxError> {
     }
     let constants = literals::Constants::scan(text);
     parsed.into_iter().map(|(span, node)| classify::statement(text, &constants, span, node)).collect()
+}
+
+/// Any text is refused or classified, and every place that is named lies within it.
+pub(crate) fn fuzz_inspect(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    for statement in inspect(text).unwrap_or_default() {
+        assert!(!statement.accesses.is_empty(), "a statement asks for nothing");
+        let literals = statement.literals.iter().map(|literal| &literal.span);
+        for span in literals.chain(&statement.secret_spans).chain([&statement.span]) {
+            assert!(text.get(span.clone()).is_some(), "a span is outside of the text");
+        }
+        let _scope = statement.sources.mask_check(&|_| Some(TaggedColumns::default()));
+    }
 }
 
 #[cfg(test)]

@@ -318,7 +318,9 @@ fn alter_command(walk: &mut Walk<'_>, command: &AlterTableCmd) {
 }
 
 fn elements(walk: &mut Walk<'_>, nodes: &[Node]) {
-    nodes.iter().for_each(|node| element(walk, node));
+    for node in nodes {
+        element(walk, node);
+    }
 }
 
 /// One part of a definition: a column, a constraint, a partition, an option, or an expression.

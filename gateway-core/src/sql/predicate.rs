@@ -25,9 +25,8 @@ fn is_trivial(node: &Node) -> bool {
     }
     match inner {
         NodeEnum::BoolExpr(expression) => match expression.boolop() {
-            BoolExprType::AndExpr => expression.args.iter().all(is_trivial),
+            BoolExprType::AndExpr | BoolExprType::NotExpr => expression.args.iter().all(is_trivial),
             BoolExprType::OrExpr => expression.args.iter().any(is_trivial) || covers_null(&expression.args),
-            BoolExprType::NotExpr => expression.args.iter().all(is_trivial),
             BoolExprType::Undefined => true,
         },
         NodeEnum::AExpr(expression) => compares_with_itself(expression) || matches_anything(expression),

@@ -50,8 +50,9 @@ pub(super) fn shape(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         NodeEnum::AlterUserMappingStmt(_) => ("alter_user_mapping", Verb::Role),
         NodeEnum::DropUserMappingStmt(_) => ("drop_user_mapping", Verb::Role),
         NodeEnum::CreateExtensionStmt(_) => return Some(code(walk, "create_extension", Verb::Create)),
-        NodeEnum::AlterExtensionStmt(_) => return Some(code(walk, "alter_extension", Verb::Alter)),
-        NodeEnum::AlterExtensionContentsStmt(_) => return Some(code(walk, "alter_extension", Verb::Alter)),
+        NodeEnum::AlterExtensionStmt(_) | NodeEnum::AlterExtensionContentsStmt(_) => {
+            return Some(code(walk, "alter_extension", Verb::Alter));
+        }
         NodeEnum::CreatePlangStmt(_) => return Some(code(walk, "create_language", Verb::Create)),
         _ => return None,
     };

@@ -9,15 +9,11 @@ use std::{
 
 use pg_query::{
     Node, NodeEnum,
-    protobuf::{
-        AExpr, CmdType, ColumnRef, DeleteStmt, FuncCall, InsertStmt, MergeStmt, MergeWhenClause, OnConflictAction,
-        OnConflictClause, RangeVar, ReturningClause, SelectStmt, SetOperation, TypeName, UpdateStmt, WithClause,
-    },
+    protobuf::{AExpr, ColumnRef, FuncCall, RangeVar, SelectStmt, SetOperation, TypeName, WithClause},
 };
 
 use super::{
-    Literal, RawAccess, RawColumn, RawName, functions, literals::Constants, name::text_of, predicate, scope::Scopes,
-    tree,
+    Literal, RawAccess, RawColumn, RawName, functions, literals::Constants, name::text_of, scope::Scopes, tree,
 };
 use crate::model::Verb;
 
@@ -40,8 +36,8 @@ pub(super) struct Walk<'text> {
     pub(super) explained: bool,
     constants: &'text Constants,
     span: Range<usize>,
-    scopes: Scopes,
-    hint: Option<RawColumn>,
+    pub(super) scopes: Scopes,
+    pub(super) hint: Option<RawColumn>,
     depth: usize,
 }
 
@@ -108,7 +104,7 @@ impl<'text> Walk<'text> {
             }
         }
         for item in &select.from_clause {
-            self.from_item(item, locked);
+            self.range_item(item, locked);
         }
         let outer = self.hint.take();
         self.assigned(&select.target_list, target);
@@ -137,7 +133,7 @@ impl<'text> Walk<'text> {
     }
 
     /// Values that stand for columns by position: INSERT's rows, or a query's outputs where it feeds one.
-    fn assigned(&mut self, values: &[Node], target: Option<&[RawColumn]>) {
+    pub(super) fn assigned(&mut self, values: &[Node], target: Option<&[RawColumn]>) {
         for (index, value) in values.iter().enumerate() {
             self.hint = target.and_then(|target| {
                 target.get(index).or_else(|| target.first().filter(|only| only.column.is_none())).cloned()
@@ -147,7 +143,7 @@ impl<'text> Walk<'text> {
         self.hint = None;
     }
 
-    fn with(&mut self, clause: Option<&WithClause>) {
+    pub(super) fn with(&mut self, clause: Option<&WithClause>) {
         let Some(clause) = clause else { return };
         let expressions: Vec<_> = clause
             .ctes
@@ -158,7 +154,9 @@ impl<'text> Walk<'text> {
             })
             .collect();
         if clause.recursive {
-            expressions.iter().for_each(|expression| self.scopes.define(&expression.ctename));
+            for expression in &expressions {
+                self.scopes.define(&expression.ctename);
+            }
         }
         for expression in expressions {
             if let Some(query) = &expression.ctequery {
@@ -173,22 +171,22 @@ impl<'text> Walk<'text> {
         }
     }
 
-    fn from_item(&mut self, node: &Node, locked: bool) {
+    pub(super) fn range_item(&mut self, node: &Node, locked: bool) {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             self.too_deep = true;
         } else {
-            self.from_item_inside(node, locked);
+            self.range_item_inside(node, locked);
         }
         self.depth -= 1;
     }
 
-    fn from_item_inside(&mut self, node: &Node, locked: bool) {
+    fn range_item_inside(&mut self, node: &Node, locked: bool) {
         match node.node.as_ref() {
             Some(NodeEnum::RangeVar(relation)) => self.read(relation, locked),
             Some(NodeEnum::JoinExpr(join)) => {
                 for side in [&join.larg, &join.rarg].into_iter().flatten() {
-                    self.from_item(side, locked);
+                    self.range_item(side, locked);
                 }
                 self.expressions(join.quals.as_deref());
             }
@@ -212,7 +210,7 @@ impl<'text> Walk<'text> {
             }
             Some(NodeEnum::RangeTableSample(inner)) => {
                 if let Some(relation) = &inner.relation {
-                    self.from_item(relation, locked);
+                    self.range_item(relation, locked);
                 }
                 self.functions.extend(RawName::from_nodes(&inner.method));
                 self.expressions(inner.args.iter().chain(inner.repeatable.as_deref()));
@@ -248,139 +246,6 @@ impl<'text> Walk<'text> {
             self.access(Verb::Lock, Some(name.clone()));
         }
         self.scopes.range(alias, Some(name));
-    }
-
-    fn target(&mut self, verb: Verb, relation: Option<&RangeVar>) -> Option<RawName> {
-        let relation = relation?;
-        let name = RawName::of_relation(relation);
-        let alias = relation.alias.as_ref().map_or(relation.relname.as_str(), |alias| alias.aliasname.as_str());
-        self.access(verb, Some(name.clone()));
-        self.scopes.range(alias, Some(name.clone()));
-        Some(name)
-    }
-
-    fn insert(&mut self, insert: &InsertStmt) {
-        self.scopes.enter();
-        self.with(insert.with_clause.as_ref());
-        let relation = insert.relation.as_ref().map(RawName::of_relation);
-        self.access(Verb::Insert, relation.clone());
-        let columns = columns(relation.as_ref(), &insert.cols);
-        if let Some(NodeEnum::SelectStmt(select)) = insert.select_stmt.as_ref().and_then(|node| node.node.as_ref()) {
-            self.select(select, false, Some(&columns));
-        }
-        if let Some(relation) = &insert.relation {
-            let alias = relation.alias.as_ref().map_or(relation.relname.as_str(), |alias| alias.aliasname.as_str());
-            self.scopes.range(alias, Some(RawName::of_relation(relation)));
-        }
-        self.expressions(insert.cols.iter().filter(|column| has_indirection(column)));
-        if let Some(conflict) = &insert.on_conflict_clause {
-            self.conflict(conflict, relation.as_ref());
-        }
-        self.returning(insert.returning_clause.as_ref(), relation);
-        self.scopes.leave();
-    }
-
-    fn conflict(&mut self, conflict: &OnConflictClause, relation: Option<&RawName>) {
-        if conflict.action() == OnConflictAction::OnconflictUpdate {
-            self.access(Verb::Update, relation.cloned());
-        }
-        if let Some(infer) = &conflict.infer {
-            self.expressions(infer.index_elems.iter().chain(infer.where_clause.as_deref()));
-        }
-        self.assignments(&conflict.target_list, relation);
-        self.expressions(conflict.where_clause.as_deref());
-    }
-
-    fn update(&mut self, update: &UpdateStmt) {
-        self.scopes.enter();
-        self.with(update.with_clause.as_ref());
-        let relation = self.target(Verb::Update, update.relation.as_ref());
-        for item in &update.from_clause {
-            self.from_item(item, false);
-        }
-        self.narrowed(update.where_clause.as_deref());
-        self.assignments(&update.target_list, relation.as_ref());
-        self.expressions(update.where_clause.as_deref());
-        self.returning(update.returning_clause.as_ref(), relation);
-        self.scopes.leave();
-    }
-
-    fn delete(&mut self, delete: &DeleteStmt) {
-        self.scopes.enter();
-        self.with(delete.with_clause.as_ref());
-        let relation = self.target(Verb::Delete, delete.relation.as_ref());
-        for item in &delete.using_clause {
-            self.from_item(item, false);
-        }
-        self.narrowed(delete.where_clause.as_deref());
-        self.expressions(delete.where_clause.as_deref());
-        self.returning(delete.returning_clause.as_ref(), relation);
-        self.scopes.leave();
-    }
-
-    fn merge(&mut self, merge: &MergeStmt) {
-        self.scopes.enter();
-        self.with(merge.with_clause.as_ref());
-        let relation = self.target(Verb::Merge, merge.relation.as_ref());
-        if let Some(source) = &merge.source_relation {
-            self.from_item(source, false);
-        }
-        self.expressions(merge.join_condition.as_deref());
-        for node in &merge.merge_when_clauses {
-            match node.node.as_ref() {
-                Some(NodeEnum::MergeWhenClause(clause)) => {
-                    self.merge_action(clause, relation.as_ref(), merge.join_condition.as_deref());
-                }
-                _ => self.unknown = true,
-            }
-        }
-        self.returning(merge.returning_clause.as_ref(), relation);
-        self.scopes.leave();
-    }
-
-    fn merge_action(&mut self, clause: &MergeWhenClause, relation: Option<&RawName>, condition: Option<&Node>) {
-        self.expressions(clause.condition.as_deref());
-        match clause.command_type() {
-            CmdType::CmdInsert => {
-                self.access(Verb::Insert, relation.cloned());
-                self.assigned(&clause.values, Some(&columns(relation, &clause.target_list)));
-                return;
-            }
-            CmdType::CmdUpdate => self.access(Verb::Update, relation.cloned()),
-            CmdType::CmdDelete => self.access(Verb::Delete, relation.cloned()),
-            CmdType::CmdNothing => return,
-            _ => self.unknown = true,
-        }
-        if !predicate::names_rows(clause.condition.as_deref()) {
-            self.narrowed(condition);
-        }
-        self.assignments(&clause.target_list, relation);
-    }
-
-    fn narrowed(&mut self, predicate: Option<&Node>) {
-        if !self.explained && !predicate::names_rows(predicate) {
-            self.has_where = false;
-        }
-    }
-
-    fn returning(&mut self, clause: Option<&ReturningClause>, relation: Option<RawName>) {
-        let Some(clause) = clause else { return };
-        self.access(Verb::Select, relation);
-        self.expressions(&clause.exprs);
-    }
-
-    /// `SET column = value`, also `SET (a, b) = (…)`.
-    fn assignments(&mut self, targets: &[Node], relation: Option<&RawName>) {
-        for node in targets {
-            let Some(NodeEnum::ResTarget(target)) = node.node.as_ref() else {
-                self.unknown = true;
-                continue;
-            };
-            self.expressions(&target.indirection);
-            self.hint = Some(RawColumn { relation: relation.cloned(), column: Some(target.name.clone()) });
-            self.expressions(target.val.as_deref().map(assigned_value));
-            self.hint = None;
-        }
     }
 
     pub(super) fn expressions<'tree>(&mut self, nodes: impl IntoIterator<Item = &'tree Node>) {
@@ -466,30 +331,6 @@ impl<'text> Walk<'text> {
         let name = type_name.and_then(|type_name| RawName::from_nodes(&type_name.names));
         self.functions.extend(name.filter(|name| !functions::is_known_type(name)));
     }
-}
-
-fn columns(relation: Option<&RawName>, targets: &[Node]) -> Vec<RawColumn> {
-    if targets.is_empty() {
-        return vec![RawColumn { relation: relation.cloned(), column: None }];
-    }
-    let named = targets.iter().map(|node| match node.node.as_ref() {
-        Some(NodeEnum::ResTarget(target)) => Some(target.name.clone()),
-        _ => None,
-    });
-    named.map(|column| RawColumn { relation: relation.cloned(), column }).collect()
-}
-
-fn has_indirection(node: &Node) -> bool {
-    matches!(node.node.as_ref(), Some(NodeEnum::ResTarget(target)) if !target.indirection.is_empty())
-}
-
-/// The value that one column of `(a, b) = (x, y)` gets; the whole source where it is not a row.
-fn assigned_value(value: &Node) -> &Node {
-    let Some(NodeEnum::MultiAssignRef(part)) = value.node.as_ref() else { return value };
-    let row = part.source.as_ref().and_then(|source| source.node.as_ref());
-    let Some(NodeEnum::RowExpr(row)) = row else { return value };
-    let index = usize::try_from(part.colno).ok().and_then(|column| column.checked_sub(1));
-    index.and_then(|index| row.args.get(index)).unwrap_or(value)
 }
 
 /// The first column below an expression, subqueries left out.

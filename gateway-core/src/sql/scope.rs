@@ -37,8 +37,7 @@ impl Scopes {
 
     /// Whether an unqualified name is a CTE here.
     pub(super) fn is_expression(&self, relation: &RangeVar) -> bool {
-        relation.schemaname.is_empty()
-            && self.levels.iter().any(|level| level.expressions.iter().any(|name| *name == relation.relname))
+        relation.schemaname.is_empty() && self.levels.iter().any(|level| level.expressions.contains(&relation.relname))
     }
 
     /// Adds a FROM item: its alias, and the relation it stands for where it is one.

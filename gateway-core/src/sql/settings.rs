@@ -83,7 +83,7 @@ pub(super) fn set(statement: &VariableSetStmt) -> Shape {
 }
 
 /// Classifies DISCARD.
-pub(super) fn discard(statement: &DiscardStmt) -> Shape {
+pub(super) fn discard(statement: DiscardStmt) -> Shape {
     match statement.target() {
         DiscardMode::DiscardPlans | DiscardMode::DiscardSequences | DiscardMode::DiscardTemp => {
             Shape::new("discard", Verb::Discard)

@@ -163,7 +163,8 @@ mod tests {
     #[test]
     fn spans_are_the_statements_without_space() {
         let text = " select 1 ; \n select 'é' -- x\n;;";
-        let spans: Vec<_> = parse(text).unwrap().into_iter().map(|(span, _)| text[span].to_owned()).collect();
+        let spans: Vec<_> =
+            parse(text).unwrap().into_iter().map(|(span, _)| text.get(span).unwrap().to_owned()).collect();
         assert_eq!(spans, ["select 1", "select 'é' -- x"]);
         assert!(parse(" -- nothing\n").unwrap().is_empty());
     }

@@ -25,7 +25,7 @@ pub(super) fn shape(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         NodeEnum::TransactionStmt(statement) => transaction(statement),
         NodeEnum::VariableSetStmt(statement) => settings::set(statement),
         NodeEnum::VariableShowStmt(_) => Shape::new("show", Verb::Show),
-        NodeEnum::DiscardStmt(statement) => settings::discard(statement),
+        NodeEnum::DiscardStmt(statement) => settings::discard(*statement),
         NodeEnum::ConstraintsSetStmt(_) => Shape::new("set_constraints", Verb::Set),
         NodeEnum::ListenStmt(_) => Shape::new("listen", Verb::Listen),
         NodeEnum::UnlistenStmt(_) => Shape::new("unlisten", Verb::Listen),
@@ -205,7 +205,7 @@ fn vacuum(walk: &mut Walk<'_>, statement: &VacuumStmt) -> &'static str {
     for node in &statement.rels {
         match node.node.as_ref() {
             Some(NodeEnum::VacuumRelation(relation)) => {
-                walk.access_relation(Verb::Maintain, relation.relation.as_ref())
+                walk.access_relation(Verb::Maintain, relation.relation.as_ref());
             }
             _ => walk.unknown = true,
         }

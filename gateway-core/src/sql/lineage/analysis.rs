@@ -77,7 +77,7 @@ impl<'tags> Analysis<'tags> {
             return self.set_operation(select);
         }
         for item in &select.from_clause {
-            self.from_item(item)?;
+            self.range_item(item)?;
         }
         let clauses = [&select.distinct_clause, &select.group_clause, &select.window_clause, &select.sort_clause];
         self.allowed(clauses.into_iter().flatten())?;
@@ -165,7 +165,7 @@ impl<'tags> Analysis<'tags> {
     }
 
     /// Adds a FROM item to the innermost level.
-    pub(super) fn from_item(&mut self, node: &Node) -> Outcome<()> {
+    pub(super) fn range_item(&mut self, node: &Node) -> Outcome<()> {
         match node.node.as_ref() {
             Some(NodeEnum::RangeVar(relation)) => self.relation(relation),
             Some(NodeEnum::JoinExpr(join)) => self.join(join),
@@ -202,17 +202,15 @@ impl<'tags> Analysis<'tags> {
             }
             Some(NodeEnum::RangeTableSample(inner)) => {
                 self.allowed(inner.args.iter().chain(inner.repeatable.as_deref()))?;
-                inner.relation.as_ref().map_or(Ok(()), |relation| self.from_item(relation))
+                inner.relation.as_ref().map_or(Ok(()), |relation| self.range_item(relation))
             }
             _ => Err("a part of FROM is not understood".into()),
         }
     }
 
     fn relation(&mut self, relation: &RangeVar) -> Outcome<()> {
-        let found = match relation.schemaname.is_empty() {
-            true => self.expressions.iter().rev().find(|(name, _)| *name == relation.relname),
-            false => None,
-        };
+        let is_bare = relation.schemaname.is_empty();
+        let found = self.expressions.iter().rev().find(|(name, _)| is_bare && *name == relation.relname);
         let items = match found {
             Some((_, Some(items))) => items.clone(),
             Some((name, None)) => {
@@ -250,7 +248,7 @@ impl<'tags> Analysis<'tags> {
     fn join(&mut self, join: &JoinExpr) -> Outcome<()> {
         let before = self.levels.last().map_or(0, |level| level.entries.len());
         for side in [&join.larg, &join.rarg].into_iter().flatten() {
-            self.from_item(side)?;
+            self.range_item(side)?;
         }
         self.allowed(join.quals.as_deref())?;
         let aliases = [join.alias.as_ref(), join.join_using_alias.as_ref()];

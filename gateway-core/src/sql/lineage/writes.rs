@@ -42,7 +42,7 @@ impl Analysis<'_> {
     fn update(&mut self, update: &UpdateStmt) -> Outcome<Items> {
         self.target(update.relation.as_ref(), &["old", "new"])?;
         for item in &update.from_clause {
-            self.from_item(item)?;
+            self.range_item(item)?;
         }
         self.allowed(update.where_clause.as_deref())?;
         self.assignments(&update.target_list)?;
@@ -52,7 +52,7 @@ impl Analysis<'_> {
     fn delete(&mut self, delete: &DeleteStmt) -> Outcome<Items> {
         self.target(delete.relation.as_ref(), &["old", "new"])?;
         for item in &delete.using_clause {
-            self.from_item(item)?;
+            self.range_item(item)?;
         }
         self.allowed(delete.where_clause.as_deref())?;
         self.returning(delete.returning_clause.as_ref())
@@ -61,7 +61,7 @@ impl Analysis<'_> {
     fn merge(&mut self, merge: &MergeStmt) -> Outcome<Items> {
         self.target(merge.relation.as_ref(), &["old", "new"])?;
         if let Some(source) = &merge.source_relation {
-            self.from_item(source)?;
+            self.range_item(source)?;
         }
         self.allowed(merge.join_condition.as_deref())?;
         for node in &merge.merge_when_clauses {

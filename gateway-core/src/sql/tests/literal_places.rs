@@ -8,7 +8,7 @@ fn literals(text: &str) -> Vec<(String, String)> {
             let relation = column.relation.map_or_else(|| "?".into(), |relation| relation.to_string());
             format!("{relation}.{}", column.column.unwrap_or_else(|| "*".into()))
         });
-        (text[literal.span].to_owned(), column)
+        (text.get(literal.span).unwrap().to_owned(), column)
     });
     found.collect()
 }
@@ -78,7 +78,7 @@ fn secrets_are_marked() {
         ("do $$ begin alter role r password 'p'; end $$", vec!["$$ begin alter role r password 'p'; end $$"]),
         ("select 'a' from t where b = 'c'", vec![]),
     ] {
-        let found: Vec<_> = one(text).secret_spans.into_iter().map(|span| text[span].to_owned()).collect();
+        let found: Vec<_> = one(text).secret_spans.into_iter().map(|span| text.get(span).unwrap().to_owned()).collect();
         assert_eq!(found, secrets, "{text}");
     }
 }
