@@ -60,9 +60,7 @@ fn relation(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         NodeEnum::CreateSchemaStmt(statement) => {
             walk.access(Verb::Create, Some(RawName::qualified(statement.schemaname.clone(), "*")));
             for element in &statement.schema_elts {
-                if classify::shape(walk, element).verb() == Verb::Unknown {
-                    walk.unknown = true;
-                }
+                nested(walk, element);
             }
             Shape::new("create_schema", Verb::Create)
         }
@@ -98,9 +96,7 @@ fn dependent(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         NodeEnum::RuleStmt(statement) => {
             walk.expressions(statement.where_clause.as_deref());
             for action in &statement.actions {
-                if classify::shape(walk, action).verb() == Verb::Unknown {
-                    walk.unknown = true;
-                }
+                nested(walk, action);
             }
             ("create_rule", Verb::Create, statement.relation.as_ref())
         }
@@ -164,13 +160,16 @@ fn body_of(walk: &mut Walk<'_>, body: &Node) {
         match next.node.as_ref() {
             Some(NodeEnum::List(list)) => pending.extend(&list.items),
             Some(NodeEnum::ReturnStmt(statement)) => walk.expressions(statement.returnval.as_deref()),
-            Some(_) => {
-                if classify::shape(walk, next).verb() == Verb::Unknown {
-                    walk.unknown = true;
-                }
-            }
+            Some(_) => nested(walk, next),
             None => {}
         }
+    }
+}
+
+/// A statement inside a definition; one without a rule makes the whole unknown.
+fn nested(walk: &mut Walk<'_>, node: &Node) {
+    if classify::shape(walk, node).verb() == Verb::Unknown {
+        walk.unknown = true;
     }
 }
 
