@@ -156,6 +156,12 @@ impl DevelopmentProvider {
         routes::router(self.clone())
     }
 
+    /// An access token without a login, for the tests of the token exchange.
+    #[cfg(test)]
+    pub(crate) fn access_token(&self, user: &str) -> Result<String, IdentityError> {
+        self.tokens(user, &[]).map(|(access, _id)| access)
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,0 +1,254 @@
+//! A gateway's API over parts that live in memory, and what a client sees of it.
+
+use std::{
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::body::{Body, Bytes};
+use http::{HeaderMap, Method, Request, StatusCode, header, request};
+use http_body_util::BodyExt as _;
+use secrecy::ExposeSecret as _;
+use serde_json::Value;
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+use url::Url;
+
+use crate::{
+    api::{
+        self, ApiConnection, ApiParts, ApiState, LineSink, MayReveal, Recordings, RecordingsError,
+        types::{SessionDetail, SessionItem},
+    },
+    approval::{Desk, Limits, testing},
+    clock::WallClock,
+    identity::{DevelopmentMode, DevelopmentProvider, GatewayTokens, PublicOrigin, Verified},
+    model::{Principal, SessionId},
+    policy::{PolicySet, PolicySource, TagNames},
+    record::GatewayEvent,
+    store::{SessionCounts, SessionEntry, SessionIndex, Store},
+};
+
+pub(super) const HOST: &str = "127.0.0.1:8443";
+
+const POLICIES: &str = r#"
+@id("engineers") permit(principal in Group::"engineers",
+  action in [Action::"connect", Action::"read", Action::"write", Action::"reveal"], resource);
+@id("hold-deletes") @approval("dba") forbid(principal, action == Action::"delete", resource);
+@id("mask-pii") @mask("last4") forbid(principal, action == Action::"reveal", resource in DataClass::"pii")
+  unless { principal in Group::"auditors" };
+@id("dba-approve") permit(principal in Group::"dba", action == Action::"approve", resource);
+@id("no-approvals-on-leave") forbid(principal in Group::"on-leave", action == Action::"approve", resource);
+@id("auditors") permit(principal in Group::"auditors",
+  action in [Action::"replay", Action::"list_sessions", Action::"reveal"], resource);
+"#;
+
+pub(super) struct World {
+    pub(super) state: ApiState,
+    pub(super) clock: WallClock,
+    pub(super) desk: Desk,
+    pub(super) recordings: Arc<FakeRecordings>,
+    provider: DevelopmentProvider,
+    sessions: SessionIndex,
+    tokens: GatewayTokens,
+    // Kept open, as the gateway does.
+    _policies: watch::Sender<PolicySet>,
+    _connections: watch::Sender<Vec<ApiConnection>>,
+}
+
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+    pub(super) broken_off: bool,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let url = Url::parse(&format!("https://{HOST}")).unwrap();
+        // Requests of `approval::testing` begin at the epoch and lapse a minute later.
+        let clock = WallClock::manual(1_000);
+        let mode = DevelopmentMode::enable(HOST.parse().unwrap()).unwrap();
+        let provider = DevelopmentProvider::start(mode, &url, clock.clone()).unwrap();
+        let store = Store::in_memory().unwrap();
+        let desk = Desk::open(Arc::new(store.clone()), clock.clone(), Limits::STANDARD).await.unwrap();
+        let sessions = SessionIndex::open(store, 0).await.unwrap();
+        let tokens = GatewayTokens::ephemeral(url.as_str(), clock.clone()).unwrap();
+        let recordings = Arc::new(FakeRecordings::default());
+        let source = PolicySource { path: PathBuf::from("test.cedar"), text: POLICIES.to_owned() };
+        let set = PolicySet::load(&[source], &TagNames::default()).unwrap();
+        let (policy_sender, policies) = watch::channel(set);
+        let connection = ApiConnection { facts: testing::connection(), tags: vec!["email".into(), "jwt".into()] };
+        let (connection_sender, connections) = watch::channel(vec![connection]);
+        let shared: Arc<dyn Recordings> = recordings.clone();
+        let state = ApiState::new(ApiParts {
+            origin: PublicOrigin::new(&url).unwrap(),
+            dev: true,
+            verifier: provider.verifier().unwrap(),
+            tokens: tokens.clone(),
+            desk: desk.clone(),
+            sessions: sessions.clone(),
+            recordings: shared,
+            policies,
+            connections,
+            clock: clock.clone(),
+        });
+        Self {
+            state,
+            clock,
+            desk,
+            recordings,
+            provider,
+            sessions,
+            tokens,
+            _policies: policy_sender,
+            _connections: connection_sender,
+        }
+    }
+
+    /// A bearer for somebody.
+    pub(super) fn token(&self, principal: &Principal) -> String {
+        let expires_at = self.clock.unix_seconds() + 3_600;
+        let issued = self.tokens.issue(&Verified { principal: principal.clone(), expires_at }).unwrap();
+        issued.token.expose_secret().to_owned()
+    }
+
+    /// A token of the development issuer.
+    pub(super) async fn issuer_token(&self, user: &str) -> String {
+        self.provider.access_token(user).unwrap()
+    }
+
+    pub(super) async fn session(&self, name: &str, number: u64) -> SessionId {
+        let entry = SessionEntry {
+            id: SessionId::new(number, [0; 10]),
+            principal: testing::person(name, &[]),
+            connection: testing::connection(),
+            started_at_millis: i64::try_from(number).unwrap(),
+            ended_at_millis: None,
+            end_reason: None,
+            counts: SessionCounts::default(),
+        };
+        let id = entry.id.clone();
+        self.sessions.started(entry).await.unwrap();
+        id
+    }
+
+    pub(super) fn request(&self, method: Method, path: &str) -> request::Builder {
+        Request::builder().method(method).uri(format!("/api/v1{path}")).header(header::HOST, HOST)
+    }
+
+    pub(super) async fn send(&self, request: request::Builder, body: &str) -> Answer {
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let (parts, mut body) = api::router(self.state.clone()).oneshot(request).await.unwrap().into_parts();
+        let (mut text, mut broken_off) = (Vec::new(), false);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => text.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Err(_broken) => broken_off = true,
+            }
+        }
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(text).unwrap(), broken_off }
+    }
+
+    pub(super) async fn get(&self, token: Option<&str>, path: &str) -> Answer {
+        self.send(with_token(self.request(Method::GET, path), token), "").await
+    }
+
+    pub(super) async fn post(&self, token: Option<&str>, path: &str, body: &str) -> Answer {
+        self.send(with_token(self.request(Method::POST, path), token), body).await
+    }
+}
+
+fn with_token(request: request::Builder, token: Option<&str>) -> request::Builder {
+    match token {
+        Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+        None => request,
+    }
+}
+
+/// Notes what it is told, gives the same three lines for every session, and fails on demand.
+#[derive(Default)]
+pub(super) struct FakeRecordings {
+    notes: Mutex<Vec<String>>,
+    failing: AtomicBool,
+    breaking: AtomicBool,
+}
+
+impl FakeRecordings {
+    pub(super) fn fail(&self, failing: bool) {
+        self.failing.store(failing, Ordering::SeqCst);
+    }
+
+    pub(super) fn break_off(&self) {
+        self.breaking.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap().clone()
+    }
+}
+
+impl Recordings for FakeRecordings {
+    fn note(&self, event: GatewayEvent) -> Pin<Box<dyn Future<Output = Result<(), RecordingsError>> + Send + '_>> {
+        let note = match event {
+            GatewayEvent::LoggedIn { who, .. } => format!("logged in: {}", who.name),
+            GatewayEvent::Looked { who, session } => format!("looked: {} at {session}", who.name),
+            GatewayEvent::Reviewed { who, approved, reason, .. } => {
+                format!("reviewed: {} {approved} {}", who.name, reason.unwrap_or_default())
+            }
+            GatewayEvent::Denied { who, action, .. } => format!("denied: {} {action}", who.name),
+            other => format!("{other:?}"),
+        };
+        Box::pin(async move {
+            if !self.works() {
+                return Err(RecordingsError::Failed("the disk is full".into()));
+            }
+            self.notes.lock().unwrap().push(note);
+            Ok(())
+        })
+    }
+
+    fn detail(&self, id: &SessionId) -> Result<SessionDetail, RecordingsError> {
+        let session = SessionItem {
+            id: id.clone(),
+            principal: testing::person("alice", &[]),
+            connection: testing::connection().name,
+            started_at_millis: 1,
+            ended_at_millis: None,
+            end_reason: None,
+            operations: 1,
+            refused: 0,
+            held: 0,
+            masked: 0,
+        };
+        Ok(SessionDetail { session, operations: Vec::new() })
+    }
+
+    fn lines(&self, _id: &SessionId, may_reveal: &MayReveal, to: &mut LineSink<'_>) -> Result<(), RecordingsError> {
+        let literal = if may_reveal("email") { "ada@example.com" } else { "<email, 15>" };
+        for line in ["{}\n", &format!("{{\"text\":\"SELECT '{literal}'\"}}\n"), "{}\n"] {
+            to(Bytes::from(line.to_owned()));
+            if self.breaking.load(Ordering::SeqCst) {
+                return Err(RecordingsError::Failed("the chain is broken".into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn audit_key(&self) -> String {
+        "-----BEGIN PUBLIC KEY-----\n".into()
+    }
+
+    fn works(&self) -> bool {
+        !self.failing.load(Ordering::SeqCst)
+    }
+}
