@@ -28,18 +28,17 @@ pub(super) async fn authorize(
             .next("ask its administrator to allow the device authorization grant (RFC 8628)"));
     }
     let oauth = issuer.oauth();
-    let http = |request| issuer.exchange(request);
     let asked = oauth
         .exchange_device_code()
         .map_err(|error| Failure::internal("the device endpoint was lost").caused_by(&error))?
         .add_scopes(scopes.iter().cloned().map(Scope::new))
-        .request_async(&http)
+        .request_async(issuer)
         .await;
     let authorization: StandardDeviceAuthorizationResponse =
         asked.map_err(|error| issuer.failure(&error, "begin a login"))?;
     show(context, &authorization, may_open_browser)?;
     let countdown = Countdown::start(&context.output, authorization.expires_in());
-    let outcome = poll(&oauth, &authorization, &http, tokio::time::sleep).await;
+    let outcome = poll(&oauth, &authorization, issuer, tokio::time::sleep).await;
     countdown.stop();
     outcome.map(IssuerTokens::from).map_err(|error| refusal(issuer, &error))
 }

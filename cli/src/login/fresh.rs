@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use hoop_tunnel::client::{TokenError, TokenFuture, TokenSource};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, watch};
 
@@ -24,7 +25,7 @@ impl FreshLogin {
     }
 
     /// A token that is good now; renewed first where it has to be.
-    pub(crate) async fn current(&self) -> Result<SecretString, Failure> {
+    async fn current(&self) -> Result<SecretString, Failure> {
         let mut login = self.login.lock().await;
         let before = login.stored().token.clone();
         let token = login.token().await?;
@@ -33,11 +34,6 @@ impl FreshLogin {
             self.renewals.send_modify(|count| *count = count.wrapping_add(1));
         }
         Ok(token)
-    }
-
-    /// Counts the renewals.
-    pub(crate) fn renewals(&self) -> watch::Receiver<u64> {
-        self.renewals.subscribe()
     }
 
     /// Renews ahead of every end, for ever; returns only when the login has ended for good. Cancel-safe.
@@ -51,6 +47,22 @@ impl FreshLogin {
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
+    }
+}
+
+impl TokenSource for FreshLogin {
+    fn token(&self) -> TokenFuture<'_> {
+        Box::pin(async {
+            self.current().await.map_err(|failure| {
+                let what = failure.what().to_owned();
+                let logged_out = failure.kind() == FailureKind::NotLoggedIn;
+                if logged_out { TokenError::LoggedOut(what) } else { TokenError::Unavailable(what) }
+            })
+        })
+    }
+
+    fn refreshed(&self) -> watch::Receiver<u64> {
+        self.renewals.subscribe()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Speaks to one identity provider: discovery, device codes, refresh, revocation. The grants are the `oauth2` crate's.
 
-use std::fmt;
+use std::{fmt, pin::Pin};
 
 use oauth2::{
-    Client, ClientId, DeviceAuthorizationUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    RefreshToken, RequestTokenError, StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, Client, ClientId, DeviceAuthorizationUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet,
+    HttpRequest, HttpResponse, RefreshToken, RequestTokenError, StandardRevocableToken, StandardTokenResponse,
+    TokenResponse as _, TokenUrl,
     basic::{BasicErrorResponse, BasicErrorResponseType, BasicTokenIntrospectionResponse, BasicTokenType},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -117,8 +118,7 @@ impl Issuer {
             .set_device_authorization_url_option(device)
     }
 
-    /// Sends one request for the `oauth2` crate. Overload is an error here, so that polling backs off.
-    pub(crate) async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ExchangeError> {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ExchangeError> {
         let request = reqwest::Request::try_from(request).map_err(ExchangeError::Request)?;
         let response =
             self.http.execute(request).await.map_err(|error| ExchangeError::Unreached(error.without_url()))?;
@@ -138,8 +138,7 @@ impl Issuer {
     /// New tokens for a refresh token. A refusal is a login that ended; the network is not.
     pub(crate) async fn refresh(&self, refresh_token: &SecretString) -> Result<IssuerTokens, Failure> {
         let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
-        let http = |request| self.exchange(request);
-        let outcome = self.oauth().exchange_refresh_token(&refresh_token).request_async(&http).await;
+        let outcome = self.oauth().exchange_refresh_token(&refresh_token).request_async(self).await;
         outcome.map(IssuerTokens::from).map_err(|error| self.refresh_failure(&error))
     }
 
@@ -194,6 +193,16 @@ impl Issuer {
         Failure::failed(format!("the identity provider {} gave no usable answer", self.name))
             .because(why)
             .next("ask the gateway's operator to check [identity] in gateway.toml")
+    }
+}
+
+/// Sends requests for the `oauth2` crate. Overload is an error here, so that polling backs off.
+impl<'issuer> AsyncHttpClient<'issuer> for Issuer {
+    type Error = ExchangeError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, ExchangeError>> + Send + 'issuer>>;
+
+    fn call(&'issuer self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.exchange(request))
     }
 }
 
