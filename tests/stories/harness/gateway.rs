@@ -1,6 +1,6 @@
 //! The real gateway, started as an operator starts it, with `--dev`, and known only by what it says.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{cell::RefCell, fs, path::PathBuf, process::Command};
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -39,12 +39,19 @@ impl Gateway {
         let mut command = self.command();
         command.args(["gateway", "run", "--dev", "--ready-file"]).arg(&ready).args(arguments).arg(self.site.path());
         let mut program = Program::start(&mut command);
-        self.secret =
-            program.expect("its development secret", |_, line| Some(line.split_once("secret:")?.1.trim().to_owned()));
-        self.url = program.expect("where it listens", |_, line| {
-            let start = line.find("https://127.0.0.1:")?;
-            Some(line.get(start..)?.split([' ', ',', '/']).collect::<Vec<_>>().get(..3)?.join("/"))
+        // It says both when it is ready, in whichever order.
+        let said = (RefCell::new(None), RefCell::new(None));
+        let (secret, url) = program.expect("that it is ready", |_, line| {
+            if let Some((_, secret)) = line.split_once("secret:") {
+                said.0.replace(Some(secret.trim().to_owned()));
+            }
+            if let Some(start) = line.find("https://127.0.0.1:") {
+                let word = line.get(start..)?.split([' ', ',']).next()?;
+                said.1.replace(Some(word.trim_end_matches(['/', '.']).to_owned()));
+            }
+            said.0.borrow().clone().zip(said.1.borrow().clone())
         });
+        (self.secret, self.url) = (secret, url);
         self.program = Some(program);
     }
 

@@ -1,6 +1,6 @@
 //! A person at a shell of their own: logs in through the provider's real pages, then runs `hoop`.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use tempfile::TempDir;
 
@@ -19,8 +19,8 @@ impl Person {
         let person = Self::new(gateway, name);
         let mut login = person.start(&["login", "--no-browser"]);
         let page = login.expect("the address to open", |stream, line| {
-            let start = line.find("https://").filter(|_| stream == Stream::Errors)?;
-            Some(line.get(start..)?.split_whitespace().next()?.to_owned())
+            let mut words = line.split_whitespace().filter(|_| stream == Stream::Errors);
+            words.find(|word| word.starts_with("https://") && word.contains("user_code=")).map(str::to_owned)
         });
         Browser::trusting(&gateway.state()).approve(&page, name, &gateway.secret);
         login.finish().success();
@@ -31,7 +31,7 @@ impl Person {
     pub(crate) fn new(gateway: &Gateway, name: &str) -> Self {
         let home = tempfile::Builder::new().prefix("hoop-person-").tempdir().expect("a folder");
         let state = home.path().join("state");
-        copy_authorities(&gateway.state(), &state);
+        share_authorities(&gateway.state(), &state);
         Self { name: name.to_owned(), gateway: gateway.url.clone(), home }
     }
 
@@ -60,17 +60,13 @@ impl Person {
     }
 
     /// The folder of this person's home.
-    pub(crate) fn home(&self) -> &std::path::Path {
+    pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 }
 
-/// The people of a story are one operating-system user; each gets what that user's CLI trusts.
-fn copy_authorities(from: &std::path::Path, to: &std::path::Path) {
-    for entry in fs::read_dir(from.join("hoop")).into_iter().flatten().filter_map(Result::ok) {
-        if entry.path().is_file() {
-            fs::create_dir_all(to.join("hoop")).expect("made");
-            fs::copy(entry.path(), to.join("hoop").join(entry.file_name())).expect("copied");
-        }
-    }
+/// The people of a story are one operating-system user; each trusts the development authorities of that user.
+fn share_authorities(gateway: &Path, person: &Path) {
+    fs::create_dir_all(person.join("hoop")).expect("made");
+    symlink(gateway.join("hoop/dev"), person.join("hoop/dev")).expect("linked");
 }
