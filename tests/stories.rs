@@ -10,4 +10,8 @@ mod stories {
     mod harness;
 
     mod foundations;
+    mod hold;
+    mod main_line;
+    mod mask;
+    mod record;
 }

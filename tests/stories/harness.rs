@@ -16,7 +16,7 @@ pub(crate) use gateway::Gateway;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
 pub(crate) use psql::{Psql, psql};
-pub(crate) use site::Site;
+pub(crate) use site::{Site, site_policies};
 pub(crate) use tunnel::Tunnel;
 
 use std::time::Duration;

@@ -114,7 +114,7 @@ impl Stage {
         );
         let connections = format!(
             "[[connection]]\nname = \"{CONNECTION}\"\nkind = \"postgres\"\nupstream = \"127.0.0.1:{port}\"\n\
-             database = \"{database}\"\ntls = \"disable\"\nlabels = {{ env = \"demo\" }}\n\n[connection.credential]\n\
+             database = \"{database}\"\nlabels = {{ env = \"demo\" }}\n\n[connection.credential]\n\
              type = \"password\"\nusername = \"{role}\"\nsecret = \"file:{secret}\"\n",
             database = postgres::DATABASE,
             role = postgres::ROLE,

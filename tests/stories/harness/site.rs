@@ -12,9 +12,13 @@ use super::{
     cluster::{APP_PASSWORD, APP_ROLE, free_port},
 };
 
-/// What the engineers may do in most stories.
-pub(crate) const POLICIES: &str = include_str!("../../fixtures/site/policies/shop.cedar");
+const POLICIES: &str = include_str!("../../fixtures/site/policies/shop.cedar");
 const MASKING: &str = include_str!("../../fixtures/site/masking.toml");
+
+/// What the people may do in most stories, to be changed by the few that need something else.
+pub(crate) fn site_policies() -> String {
+    POLICIES.to_owned()
+}
 
 /// A site on disk.
 pub(crate) struct Site {
@@ -39,7 +43,7 @@ impl Site {
             "connections.toml",
             &format!(
                 "[[connection]]\nname = \"pg-prod\"\nkind = \"postgres\"\nupstream = \"{}\"\ndatabase = \"{}\"\n\
-                 tls = \"disable\"\nlabels = {{ env = \"prod\" }}\n\n[connection.credential]\ntype = \"password\"\n\
+                 labels = {{ env = \"prod\" }}\n\n[connection.credential]\ntype = \"password\"\n\
                  username = \"{APP_ROLE}\"\nsecret = \"file:{}\"\n",
                 database.address(),
                 database.name,
