@@ -75,16 +75,11 @@ any_file() {
 }
 have_compiler() { has cc || has gcc || has clang; }
 have_c_headers() { [ "$(uname -s)" != Linux ] || any_file /usr/include/stdio.h; }
-# The library, and on Linux the headers that come with it: bindgen needs both.
 have_libclang() {
-    [ -z "${LIBCLANG_PATH:-}" ] || return 0
-    if [ "$(uname -s)" = Linux ]; then
-        any_file /usr/lib/llvm-*/lib/clang/*/include/stddef.h /usr/lib/clang/*/include/stddef.h \
-            /usr/lib64/clang/*/include/stddef.h /usr/lib64/llvm*/lib*/clang/*/include/stddef.h || return 1
-    fi
-    any_file /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so* \
-        /usr/lib64/llvm*/lib*/libclang*.so* /usr/lib/libclang*.so* /opt/homebrew/opt/llvm/lib/libclang.dylib \
-        /usr/local/opt/llvm/lib/libclang.dylib /Library/Developer/CommandLineTools/usr/lib/libclang.dylib
+    [ -n "${LIBCLANG_PATH:-}" ] || any_file /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* \
+        /usr/lib64/libclang*.so* /usr/lib64/llvm*/lib*/libclang*.so* /usr/lib/libclang*.so* \
+        /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
+        /Library/Developer/CommandLineTools/usr/lib/libclang.dylib
 }
 have_postgres() {
     has initdb || any_file /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb
@@ -304,4 +299,4 @@ if [ "$demo" = yes ]; then
     fi
     exec "$binaries/hoop" demo
 fi
-say "next: hoop demo (a tour on this machine), or man hoop"
+say "next: hoop demo (a tour on this machine), or hoop init (a commented site)"

@@ -13,7 +13,7 @@ lint:
 stories *filter:
     ./tests/run --only stories {{filter}}
 
-# Rewrites what is generated from the binary: completions and man pages.
+# Rewrites what is generated from the binary: completions, man pages, the policy schema.
 generate:
     ./tests/generate
 

@@ -1,1 +1,302 @@
-//! (owner writes this header)
+//! A running gateway: a validated site becomes a listener, a log, a store, identities, the API and live sessions.
+//!
+//! Owns start and stop, and the order of both. Decides nothing. Called by `hoop gateway run`.
+
+pub mod certificate;
+mod connections;
+mod listener;
+mod upstream_tls;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+use crate::{
+    api::{self, ApiParts, ApiState, RecordingsOnDisk},
+    approval::{Desk, Limits},
+    clock::WallClock,
+    config::Site,
+    credential::CredentialError,
+    identity::{
+        DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, PublicOrigin, TokenKeyError,
+        Verifier,
+    },
+    mask::{DetectedClass, Detectors},
+    policy::PolicySet,
+    record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
+    session::{Environment, Served, registry::Registry},
+    store::{SessionIndex, Store, StoreError},
+};
+
+pub use certificate::CertificateError;
+pub use upstream_tls::UpstreamTlsError;
+
+/// How long live sessions may take to end when the gateway stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Why a gateway does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The address is taken or not of this machine.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `--dev` or the site's identity settings.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The gateway's own token key.
+    #[error(transparent)]
+    TokenKey(#[from] TokenKeyError),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The log.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A secret of a connection.
+    #[error("connection `{connection}`: {source}")]
+    Credential {
+        /// Which connection.
+        connection: String,
+        /// Why.
+        source: CredentialError,
+    },
+    /// TLS towards an upstream.
+    #[error("connection `{connection}`: {source}")]
+    UpstreamTls {
+        /// Which connection.
+        connection: String,
+        /// Why.
+        source: UpstreamTlsError,
+    },
+    /// The approvals.
+    #[error(transparent)]
+    Approvals(#[from] crate::approval::StorageError),
+    /// A setting that cannot be used.
+    #[error("{0}")]
+    Setting(String),
+    /// A file of the site could not be read.
+    #[error("{} cannot be read", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What a gateway is started with.
+#[derive(Debug)]
+pub struct Options {
+    /// The validated site.
+    pub site: Site,
+    /// Whether this is a development gateway: the caller has checked that everything is on loopback.
+    pub dev: bool,
+    /// The version, for the record and the API.
+    pub version: &'static str,
+}
+
+/// What the starting terminal is told about a development gateway.
+#[derive(Debug)]
+pub struct DevelopmentFacts {
+    /// The CA that vouches for the generated certificate, as PEM.
+    pub authority: String,
+    /// What the device page asks for; `None` where the site names a provider of its own.
+    pub secret: Option<SecretString>,
+}
+
+/// A gateway that listens.
+#[derive(Debug)]
+pub struct Gateway {
+    address: SocketAddr,
+    public_url: Url,
+    development: Option<DevelopmentFacts>,
+    listener: TcpListener,
+    tls: Arc<rustls::ServerConfig>,
+    router: axum::Router,
+    environment: Arc<Environment>,
+    tokens: GatewayTokens,
+    recorder: Recorder,
+    policies: watch::Sender<PolicySet>,
+    version: &'static str,
+}
+
+impl Gateway {
+    /// Opens everything and listens. Nothing is served before [`Gateway::run`].
+    pub async fn start(options: Options) -> Result<Self, GatewayError> {
+        let Options { mut site, dev, version } = options;
+        let (listener, address) = listen(site.gateway.listen).await?;
+        if dev && site.gateway.public_url.port() == Some(0) {
+            let set = site.gateway.public_url.set_port(Some(address.port()));
+            set.map_err(|()| GatewayError::Setting("public_url takes no port".to_owned()))?;
+        }
+        let public_url = site.gateway.public_url.clone();
+        let clock = WallClock::system();
+        let data = site.gateway.data_dir.clone();
+        let (tls, authority) = match &site.gateway.tls {
+            Some(files) => (certificate::from_files(files)?, String::new()),
+            None if dev => certificate::development(&data.join("dev-tls"))?,
+            None => return Err(GatewayError::Setting("gateway.toml names no certificate ([tls])".to_owned())),
+        };
+        let provider = development_provider(&site, dev, address, &clock)?;
+        let verifier = verifier(&site, provider.as_ref(), &clock)?;
+        let key_use = if dev { KeyUse::Development } else { KeyUse::Production };
+        let tokens = GatewayTokens::open(&data.join("keys"), key_use, public_url.as_str(), clock.clone())?;
+        let keys = RecordKeys::load_or_create(&data.join("keys"))?;
+        let (sealer, audit_key) = (Arc::clone(keys.sealer()), keys.public());
+        let recordings = &site.gateway.recordings;
+        let (recorder, recovery) =
+            Recorder::open(&recordings.directory, keys, recordings.durability, Arc::new(SystemClock))?;
+        if recovery.unknown_outcomes > 0 || recovery.ended_sessions > 0 || recovery.cut_bytes > 0 {
+            tracing::warn!(
+                ?recovery,
+                "the last run did not end in order; its open operations are marked outcome unknown"
+            );
+        }
+        let started = recorder.gateway(&GatewayEvent::Started { version: version.to_owned() })?;
+        recorder.durable(started).await?;
+        let store = Store::open(&site.gateway.store.path)?;
+        let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
+        let desk = Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await?;
+        let (policies, in_force) = watch::channel(site.policies.clone());
+        let served = connections::serve(&site, dev)?;
+        let environment = Arc::new(Environment {
+            recorder: recorder.clone(),
+            sealer,
+            policies: in_force.clone(),
+            desk: desk.clone(),
+            index: index.clone(),
+            registry: Registry::default(),
+            masking: site.masking.clone(),
+            detectors: detectors(&site),
+            understandings: crate::session::Understandings::default(),
+            clock: clock.clone(),
+            connections: served,
+            result_cap_bytes: usize::try_from(recordings.result_cap_bytes).unwrap_or(usize::MAX),
+        });
+        let origin =
+            PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
+        let (_listed, connections) = watch::channel(connections::listed(&site));
+        let api = api::router(ApiState::new(ApiParts {
+            origin,
+            dev,
+            verifier,
+            tokens: tokens.clone(),
+            desk,
+            sessions: index,
+            recordings: Arc::new(RecordingsOnDisk::new(recorder.clone(), audit_key)),
+            policies: in_force,
+            connections,
+            clock,
+        }));
+        let router = match &provider {
+            Some(provider) => api.merge(provider.router()),
+            None => api,
+        };
+        let secret = provider.map(|provider| provider.terminal_secret().clone());
+        let development = dev.then_some(DevelopmentFacts { authority, secret });
+        Ok(Self {
+            address,
+            public_url,
+            development,
+            listener,
+            tls,
+            router,
+            environment,
+            tokens,
+            recorder,
+            policies,
+            version,
+        })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL that clients use.
+    pub fn public_url(&self) -> &Url {
+        &self.public_url
+    }
+
+    /// What the starting terminal is told with `--dev`.
+    pub fn development(&self) -> Option<&DevelopmentFacts> {
+        self.development.as_ref()
+    }
+
+    /// Publishes policies: live sessions decide again.
+    pub fn publisher(&self) -> watch::Sender<PolicySet> {
+        self.policies.clone()
+    }
+
+    /// Serves until `shutdown`, then stops accepting, lets sessions end for a few seconds, and closes the log.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
+        let tasks = TaskTracker::new();
+        let acceptor = listener::SessionAcceptor::new(Arc::clone(&self.environment), self.tokens.clone());
+        listener::accept(self.listener, self.tls, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
+        tasks.close();
+        self.environment.registry.kill_all();
+        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+            tracing::warn!("some sessions did not end in time");
+        }
+        self.recorder.gateway(&GatewayEvent::Stopped { version: self.version.to_owned() })?;
+        self.recorder.close()?;
+        Ok(())
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {
+    let failed = |source| GatewayError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn development_provider(
+    site: &Site,
+    dev: bool,
+    address: SocketAddr,
+    clock: &WallClock,
+) -> Result<Option<DevelopmentProvider>, GatewayError> {
+    if !dev || site.gateway.identity.oidc.is_some() {
+        return Ok(None);
+    }
+    let mode = DevelopmentMode::enable(address)?;
+    Ok(Some(DevelopmentProvider::start(mode, &site.gateway.public_url, clock.clone())?))
+}
+
+fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClock) -> Result<Verifier, GatewayError> {
+    if let Some(provider) = provider {
+        return Ok(provider.verifier()?);
+    }
+    let Some(oidc) = &site.gateway.identity.oidc else {
+        return Err(GatewayError::Setting("gateway.toml names no identity provider ([identity.oidc])".to_owned()));
+    };
+    let authorities = oidc
+        .ca_file
+        .as_ref()
+        .map(|path| std::fs::read(path).map_err(|source| GatewayError::File { path: path.clone(), source }))
+        .transpose()?;
+    Ok(Verifier::discovered(oidc.clone(), site.agents.clone(), authorities.as_deref(), clock.clone())?)
+}
+
+fn detectors(site: &Site) -> Detectors {
+    DetectedClass::ALL
+        .into_iter()
+        .filter(|class| site.masking.detectors.contains(class.as_str()))
+        .fold(Detectors::none(), |detectors, class| detectors.with(class, class.default_function()))
+}
+
+/// The connections of a site by name, for sessions.
+type ServedConnections = BTreeMap<String, Arc<Served>>;

@@ -1,1 +1,22 @@
-//! (owner writes this header)
+//! One client conversation with one connection, from the accepted stream to the last record.
+//!
+//! The only place that orders decide → record → forward → mask. Owns the relay and its bookkeeping; knows PostgreSQL's
+//! messages through `protocol`, decisions through `policy`, durability through `record`, and sends through
+//! `upstream::Outlet`, which takes nothing that skipped a step.
+
+mod backend;
+mod conversation;
+mod environment;
+mod frontend;
+mod hold;
+mod ledger;
+mod open;
+mod relay;
+mod sealing;
+mod understanding;
+
+pub mod registry;
+
+pub use environment::{Environment, Served};
+pub use open::serve;
+pub(crate) use understanding::Understandings;

@@ -15,6 +15,12 @@ pub trait Digestible {
     fn parts(&self, sink: &mut dyn FnMut(&[u8]));
 }
 
+/// Tells whether a message runs nothing by itself, so that it may be prepared while what it prepares awaits approval.
+pub trait Preparation {
+    /// Whether the message only prepares.
+    fn only_prepares(&self) -> bool;
+}
+
 /// A message whose meaning is known: what `policy` decides and what an approval binds to.
 pub struct Inspected<M> {
     message: M,
@@ -56,6 +62,7 @@ impl<M: Digestible> Inspected<M> {
         };
         part(&self.circumstance);
         for operation in self.operations.iter() {
+            part(operation.text.as_bytes());
             part(operation.kind.as_bytes());
             for access in &operation.accesses {
                 part(access.verb.as_str().as_bytes());

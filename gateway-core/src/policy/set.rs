@@ -15,7 +15,7 @@ use crate::{
     mask::MaskFunction,
     model::{
         ConnectionFacts, Operation, Principal, Refusal, RefusalKind, RuleId, Verdict,
-        flow::{Digestible, Inspected},
+        flow::{Digestible, Inspected, Preparation},
     },
 };
 
@@ -109,6 +109,23 @@ impl PolicySet {
             Verdict::Permit { rules } => Decision::Permit(Permitted::new(inspected, rules, None)),
             Verdict::Refuse(refusal) => Decision::Refuse { refusal, inspected },
             Verdict::NeedsApproval(need) => Decision::NeedsApproval { need, inspected },
+        }
+    }
+
+    /// Decides a message that only prepares: like [`Self::decide`], but what an approval could lift does not hold it,
+    /// since its execution is decided again. A message that runs something is decided as such.
+    pub fn decide_preparation<M: Preparation>(
+        &self,
+        who: &Principal,
+        to: &ConnectionFacts,
+        inspected: Inspected<M>,
+        circumstances: &Circumstances,
+    ) -> Decision<M> {
+        match self.decide(who, to, inspected, circumstances) {
+            Decision::NeedsApproval { need, inspected } if inspected.message().only_prepares() => {
+                Decision::Permit(Permitted::new(inspected, need.rules, None))
+            }
+            other => other,
         }
     }
 

@@ -28,6 +28,8 @@
 pub mod codec;
 #[doc(hidden)]
 pub mod fuzz_entry;
+pub mod handshake;
+pub mod inspect;
 pub mod message;
 pub mod reframe;
 pub mod refuse;

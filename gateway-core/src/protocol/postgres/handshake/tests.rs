@@ -1,0 +1,93 @@
+//! What start-up lets through, and how logins answer.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::model::{ConnectionKind, ConnectionName};
+
+fn facts() -> ConnectionFacts {
+    ConnectionFacts {
+        name: ConnectionName::new("pg-prod").unwrap(),
+        kind: ConnectionKind::Postgres,
+        labels: BTreeMap::new(),
+        database: "shop".into(),
+    }
+}
+
+fn start(parameters: &[(&str, &str)]) -> Start {
+    let text = |value: &str| Text::copied(value).unwrap();
+    Start {
+        minor: 0,
+        parameters: parameters.iter().map(|(name, value)| (text(name), text(value))).collect(),
+        protocol_options: Vec::new(),
+    }
+}
+
+fn planned(parameters: &[(&str, &str)]) -> Result<Vec<(String, String)>, StartError> {
+    let plan = plan(&start(parameters), &facts(), "hoop_app")?;
+    Ok(plan.parameters.iter().map(|(n, v)| (n.as_str().to_owned(), v.as_str().to_owned())).collect())
+}
+
+#[test]
+fn the_clients_user_never_reaches_the_upstream() {
+    let sent = planned(&[("user", "postgres"), ("database", "postgres")]).unwrap();
+    assert!(sent.contains(&("user".into(), "hoop_app".into())));
+    assert!(sent.contains(&("database".into(), "shop".into())));
+    assert!(!sent.iter().any(|(_, value)| value == "postgres"));
+}
+
+#[test]
+fn refuses_settings_that_change_what_a_statement_means() {
+    for (name, value) in [
+        ("session_preload_libraries", "x"),
+        ("role", "admin"),
+        ("session_authorization", "admin"),
+        ("row_security", "off"),
+        ("backslash_quote", "on"),
+        ("replication", "database"),
+        ("standard_conforming_strings", "off"),
+        ("client_encoding", "SJIS"),
+        ("database", "other"),
+    ] {
+        assert!(planned(&[("user", "a"), (name, value)]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn options_are_parsed_as_the_server_does_and_held_to_the_same_list() {
+    let sent =
+        planned(&[("user", "a"), ("options", "-c statement_timeout=5s --search-path=app\\ x  -cjit=off")]).unwrap();
+    assert!(sent.contains(&("statement_timeout".into(), "5s".into())));
+    assert!(sent.contains(&("search_path".into(), "app x".into())));
+    for bad in [
+        "-c role=admin",
+        "-crole=admin",
+        "--role=admin",
+        "-c ROLE=x",
+        "-d 5",
+        "-S 1",
+        "-c standard_conforming_strings=off",
+        "-c",
+        "role=admin",
+    ] {
+        assert!(planned(&[("user", "a"), ("options", bad)]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn answers_md5_and_cleartext_and_refuses_unknown_methods() {
+    let frame = |code: u32, rest: &[u8]| Frame { tag: b'R', body: Bytes::from([&code.to_be_bytes(), rest].concat()) };
+    let mut login = Login::new("hoop".into(), Some(SecretString::from("secret")));
+    let Ok(LoginStep::Send(sent)) = login.step(&frame(5, &[1, 2, 3, 4])) else { panic!("md5 not answered") };
+    assert!(sent.starts_with(b"p") && sent.windows(3).any(|window| window == b"md5"));
+    assert!(matches!(login.step(&frame(7, &[])), Err(LoginError::Method(7))));
+    assert!(matches!(Login::new("a".into(), None).step(&frame(3, &[])), Err(LoginError::NoPassword)));
+}
+
+#[test]
+fn a_server_that_skips_the_end_of_scram_is_not_believed() {
+    let frame = |code: u32, rest: &[u8]| Frame { tag: b'R', body: Bytes::from([&code.to_be_bytes(), rest].concat()) };
+    let mut login = Login::new("hoop".into(), Some(SecretString::from("secret")));
+    assert!(matches!(login.step(&frame(10, b"SCRAM-SHA-256\0\0")), Ok(LoginStep::Send(_))));
+    assert!(login.step(&frame(0, &[])).is_err());
+}

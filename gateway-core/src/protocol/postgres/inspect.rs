@@ -1,0 +1,208 @@
+//! Message → operation: what a statement asks for once its names are resolved as the server would resolve them, and
+//! what masking and sealing have to do with it. Pure.
+//!
+//! The only maker of [`Inspected`] messages for this protocol. Knows a catalogue snapshot and which tags are masked
+//! for the session's principal; knows no policy. Called by `session`.
+
+mod masking;
+mod sight;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+pub use masking::{Masking, Reason, detected, strictest};
+pub use sight::{Sight, Veil};
+
+use super::message::{Bind, Frontend, Parse, Query};
+use crate::{
+    model::{
+        Access, Effect, ObjectName, Operation, Verb,
+        flow::{Digestible, Inspected, Preparation},
+    },
+    record::SealSpan,
+    sql::{self, RawName, Statement, SyntaxError},
+};
+
+/// Everything that is known of a text in a session's sight. Cached by exact text and sight.
+#[derive(Debug)]
+pub struct Understood {
+    /// The exact text.
+    pub text: Arc<str>,
+    /// One operation a statement; one `empty` operation for a text without statements.
+    pub operations: Arc<[Operation]>,
+    /// What has to be masked for this principal.
+    pub masking: Masking,
+    /// What has to be masked in the record, whatever the principal may see.
+    pub record_masking: Masking,
+    /// Spans of the text that the record seals.
+    pub seals: Vec<SealSpan>,
+    /// Spans of the text that are never stored.
+    pub secrets: Vec<std::ops::Range<usize>>,
+    /// The class of `$n` (from 1), where it belongs to a tagged column.
+    pub parameter_classes: std::collections::BTreeMap<u32, Arc<str>>,
+    /// Whether it may change what later names mean.
+    pub changes_catalogue: bool,
+    /// Whether some statement asks the client for data (COPY … FROM STDIN).
+    pub copies_in: bool,
+    /// How many statements it holds.
+    pub statements: usize,
+}
+
+/// Understands a text. Fails only where the grammar fails: then nothing is ever forwarded.
+pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> {
+    let statements = sql::inspect(text)?;
+    let text: Arc<str> = Arc::from(text);
+    let count = u32::try_from(statements.len()).unwrap_or(u32::MAX);
+    let mut operations: Vec<Operation> =
+        statements.iter().map(|statement| operation(statement, &text, count, sight)).collect();
+    if operations.is_empty() {
+        operations.push(empty(&text));
+    }
+    let masking = masking::check(&statements, &operations, sight, true);
+    let record_masking = masking::check(&statements, &operations, sight, false);
+    let seals = masking::seals(&text, &statements, sight);
+    Ok(Understood {
+        masking,
+        record_masking,
+        seals,
+        secrets: statements.iter().flat_map(|statement| statement.secret_spans.iter().cloned()).collect(),
+        parameter_classes: masking::parameter_classes(&statements, sight),
+        changes_catalogue: operations
+            .iter()
+            .any(|operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write)),
+        copies_in: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::In)),
+        statements: statements.len(),
+        operations: Arc::from(operations),
+        text,
+    })
+}
+
+/// A simple query, ready to be decided.
+pub fn query(message: Query, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    Inspected::new(Frontend::Query(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
+}
+
+/// A Parse, ready to be decided.
+pub fn parse(message: Parse, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    Inspected::new(Frontend::Parse(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
+}
+
+/// A Bind of a statement that was understood when it was parsed, ready to be decided.
+pub fn bind(message: Bind, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    Inspected::new(Frontend::Bind(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
+}
+
+impl Preparation for Frontend {
+    fn only_prepares(&self) -> bool {
+        matches!(self, Self::Parse(_))
+    }
+}
+
+impl Digestible for Frontend {
+    fn parts(&self, sink: &mut dyn FnMut(&[u8])) {
+        match self {
+            Self::Query(query) => sink(query.text.as_bytes()),
+            Self::Parse(parse) => {
+                sink(parse.text.as_bytes());
+                for oid in &parse.parameter_types {
+                    sink(&oid.to_be_bytes());
+                }
+            }
+            Self::Bind(bind) => {
+                for (index, parameter) in bind.parameters.iter().enumerate() {
+                    let binary = super::message::Format::of_column(&bind.parameter_formats, index)
+                        == Some(super::message::Format::Binary);
+                    sink(if binary { b"binary" } else { b"text" });
+                    match parameter {
+                        Some(value) => sink(value),
+                        None => sink(b"\0null"),
+                    }
+                }
+            }
+            Self::Describe(_)
+            | Self::Execute(_)
+            | Self::Close(_)
+            | Self::Flush
+            | Self::Sync
+            | Self::FunctionCall(_)
+            | Self::CopyData(_)
+            | Self::CopyDone
+            | Self::CopyFail(_)
+            | Self::Password(_)
+            | Self::Terminate => {}
+        }
+    }
+}
+
+fn empty(text: &Arc<str>) -> Operation {
+    Operation {
+        text: Arc::clone(text),
+        kind: Arc::from("empty"),
+        effect: Effect::Session,
+        accesses: BTreeSet::from([Access { verb: Verb::Show, object: None }]),
+        has_where: true,
+        risk: 0,
+        risk_reasons: Vec::new(),
+        statements: 0,
+        estimated_rows: None,
+        advice: None,
+    }
+}
+
+fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight) -> Operation {
+    let mut accesses: BTreeSet<Access> = statement
+        .accesses
+        .iter()
+        .map(|access| Access { verb: access.verb, object: access.object.as_ref().map(|name| resolve(name, sight)) })
+        .collect();
+    let mut effect = statement.effect;
+    let mut risk = statement.risk;
+    let mut risk_reasons = statement.risk_reasons.clone();
+    let attributes = statement.attributes.iter().filter(|name| sight.catalogue.is_user_function(name));
+    let called = statement.functions.iter().cloned().chain(attributes.map(RawName::bare));
+    for (name, verb) in called.filter_map(|name| Some((name.clone(), function_verb(&name, sight)?))) {
+        let schema = name.schema.clone().unwrap_or_else(|| "?".to_owned());
+        accesses.insert(Access { verb, object: Some(ObjectName { schema, name: name.name }) });
+        effect = effect.max(verb.effect());
+        if verb.effect() > Effect::Write {
+            risk = risk.max(70);
+            risk_reasons.push("calls a function that is not known to be harmless");
+        }
+    }
+    risk_reasons.dedup();
+    Operation {
+        text: Arc::clone(text),
+        kind: Arc::clone(&statement.kind),
+        effect,
+        accesses,
+        has_where: statement.has_where,
+        risk,
+        risk_reasons,
+        statements: count,
+        estimated_rows: None,
+        advice: statement.advice.clone(),
+    }
+}
+
+/// The verb that a call adds; `None` for a function known to be harmless.
+fn function_verb(name: &RawName, sight: &Sight) -> Option<Verb> {
+    let builtin = match name.schema.as_deref() {
+        None => !sight.catalogue.is_user_function(&name.name),
+        Some(schema) => schema == "pg_catalog",
+    };
+    if !builtin {
+        return Some(Verb::CallFunction);
+    }
+    match sql::functions::classify(&name.name) {
+        Some(verb) => Some(verb),
+        None if sql::functions::is_known_safe(name) => None,
+        None => Some(Verb::CallFunction),
+    }
+}
+
+fn resolve(name: &RawName, sight: &Sight) -> ObjectName {
+    let found = sight.catalogue.resolve(name.schema.as_deref(), &name.name, &sight.search_path);
+    match found {
+        Some(relation) => ObjectName { schema: relation.schema.to_string(), name: relation.name.to_string() },
+        None => ObjectName { schema: name.schema.clone().unwrap_or_else(|| "?".to_owned()), name: name.name.clone() },
+    }
+}

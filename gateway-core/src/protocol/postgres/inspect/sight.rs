@@ -1,0 +1,47 @@
+//! What a session sees when it reads a statement: the catalogue, the search path, and which tags are masked for it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    mask::{Detectors, MaskFunction},
+    model::RuleId,
+    upstream::Catalogue,
+};
+
+/// How one tag is masked for a principal, and which policy says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Veil {
+    /// The masking function.
+    pub function: MaskFunction,
+    /// The policy.
+    pub rule: RuleId,
+}
+
+/// The facts that give a text its meaning in a session. Immutable; a change makes a new one.
+#[derive(Debug, Clone)]
+pub struct Sight {
+    /// The snapshot of the database.
+    pub catalogue: Arc<Catalogue>,
+    /// The schemas that unqualified names are looked up in, implicit ones included, as the server reported them.
+    pub search_path: Arc<[String]>,
+    /// Tags that are masked for this principal on this connection.
+    pub veils: Arc<BTreeMap<Arc<str>, Veil>>,
+    /// Detectors of the classes that are masked for this principal.
+    pub detectors: Detectors,
+    /// Detectors of every class that the site turned on: what the record seals.
+    pub record_detectors: Detectors,
+    /// Distinguishes this sight from others that share a cache.
+    pub fingerprint: u64,
+}
+
+impl Sight {
+    /// Whether values are searched for classes that are masked for this principal.
+    pub fn detects(&self) -> bool {
+        !self.detectors.is_empty()
+    }
+
+    /// Whether anything at all is masked for this principal here.
+    pub fn masks(&self) -> bool {
+        !self.veils.is_empty()
+    }
+}

@@ -1,0 +1,109 @@
+//! What every session of a gateway shares: the recorder, policies, the approval desk, caches and the live registry.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use secrecy::SecretString;
+use tokio::sync::{Mutex, watch};
+
+use super::{registry::Registry, understanding::Understandings};
+use crate::{
+    approval::Desk,
+    clock::WallClock,
+    config::{Connection, Masking},
+    mask::Detectors,
+    model::ConnectionFacts,
+    policy::PolicySet,
+    record::{Recorder, Sealer},
+    store::SessionIndex,
+    upstream::{Catalogue, Target},
+};
+
+/// How long a catalogue snapshot serves new sessions.
+const CATALOGUE_LIFE: Duration = Duration::from_secs(10);
+
+/// A connection that the gateway serves, with everything resolved that a dial needs.
+#[derive(Debug)]
+pub struct Served {
+    /// As the site says.
+    pub connection: Connection,
+    /// What policies see.
+    pub facts: ConnectionFacts,
+    /// Where it is.
+    pub target: Target,
+    /// The resolved password, where the credential has one.
+    pub password: Option<SecretString>,
+    catalogue: Mutex<Option<(Instant, Arc<Catalogue>)>>,
+    generation: AtomicU64,
+}
+
+impl Served {
+    /// A connection ready to be dialled.
+    pub fn new(connection: Connection, target: Target, password: Option<SecretString>) -> Self {
+        let facts = connection.facts();
+        let (catalogue, generation) = (Mutex::new(None), AtomicU64::new(0));
+        Self { connection, facts, target, password, catalogue, generation }
+    }
+
+    /// Forgets the snapshot: a statement may have changed what it says.
+    pub(super) fn outdate(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The generation of the catalogue: a session whose snapshot is older must take a new one.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// The cached snapshot while it is young, or the one that `read` brings.
+    pub(super) async fn catalogue<E>(
+        &self,
+        fresh: bool,
+        read: impl AsyncFnOnce() -> Result<Catalogue, E>,
+    ) -> Result<Arc<Catalogue>, E> {
+        let mut kept = self.catalogue.lock().await;
+        if let Some((read_at, catalogue)) = kept.as_ref() {
+            if !fresh && read_at.elapsed() < CATALOGUE_LIFE {
+                return Ok(Arc::clone(catalogue));
+            }
+        }
+        let catalogue = Arc::new(read().await?);
+        *kept = Some((Instant::now(), Arc::clone(&catalogue)));
+        Ok(catalogue)
+    }
+}
+
+/// The surroundings of every session. Cheap to share behind one `Arc`.
+#[derive(Debug)]
+pub struct Environment {
+    /// The log that everything goes to before it goes on.
+    pub recorder: Recorder,
+    /// Seals what the log must not show.
+    pub sealer: Arc<Sealer>,
+    /// The policies in force; a change wakes live sessions.
+    pub policies: watch::Receiver<PolicySet>,
+    /// Where held operations wait.
+    pub desk: Desk,
+    /// The index of sessions for `hoop sessions ls`.
+    pub index: SessionIndex,
+    /// Live sessions.
+    pub registry: Registry,
+    /// Which columns carry which tag.
+    pub masking: Masking,
+    /// Finds tagged values that no column announces: every class that the site turned on.
+    pub detectors: Detectors,
+    /// Texts that were understood before.
+    pub(crate) understandings: Understandings,
+    /// The wall clock.
+    pub clock: WallClock,
+    /// Connections by name.
+    pub connections: BTreeMap<String, Arc<Served>>,
+    /// The most bytes of a result that the record keeps for one operation.
+    pub result_cap_bytes: usize,
+}

@@ -1,0 +1,450 @@
+//! What the client sends: each message is understood, decided, recorded, and only then queued for the upstream.
+//!
+//! Messages that arrived together are recorded by one durable write. A refusal lets the upstream fail in place of the
+//! refused message, so that transaction state and pipelining stay what a real error would have left (law 7).
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    conversation::{CopyIn, Expect, Lookup},
+    hold::HeldMessage,
+    relay::{Ending, Session, Step},
+    sealing,
+};
+use crate::{
+    model::{OperationNumber, Refusal, RefusalKind, flow::Inspected},
+    policy::{Decision, Permitted},
+    protocol::postgres::{
+        codec::{Piece, limit, parse_frontend},
+        inspect::{self, Masking, Understood},
+        message::{Bind, Execute, Frontend, Parse, Query, Target, Text},
+        refuse::{self, Report},
+    },
+    record::{Asked, Event, OwnPurpose, SealedText, Step as RecordedStep},
+    sql::SyntaxError,
+    upstream::{Continuation, OwnMessage},
+};
+
+impl Session {
+    /// Whether the client's next message has to wait.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.held.is_some()
+            || self.talk.copy_in == CopyIn::Awaited
+            || (self.waiting.is_some() && !self.talk.is_settled())
+    }
+
+    /// Takes every message that can be taken now, then records and forwards what was permitted. Not cancel-safe.
+    pub(super) async fn take_client_messages(&mut self) -> Result<(), Ending> {
+        while !self.is_blocked() {
+            if let Some(message) = self.waiting.take() {
+                self.client_message(message).await?;
+                continue;
+            }
+            match self.frontend.next(&mut self.client_in) {
+                Ok(None) => break,
+                Ok(Some(Piece::Frame(frame))) => match parse_frontend(&frame) {
+                    Ok(message) => self.client_message(message).await?,
+                    Err(error) if error.breaks_framing() => return Err(Ending::Protocol(error)),
+                    Err(error) => {
+                        let mut answer = BytesMut::new();
+                        refuse::protocol_error(&error, &self.id, &mut answer);
+                        self.fail_in_place(frame.tag == b'Q', answer.freeze())?;
+                    }
+                },
+                Ok(Some(Piece::Oversize { tag, length })) => {
+                    let mut answer = BytesMut::new();
+                    refuse::oversize(length, limit::STATEMENT_BYTES, &self.id, &mut answer);
+                    self.fail_in_place(tag == b'Q', answer.freeze())?;
+                }
+                Ok(Some(Piece::Chunk { .. })) => return Err(Ending::Unexpected("client")),
+                Err(error) => return Err(Ending::Protocol(error)),
+            }
+        }
+        self.forward().await
+    }
+
+    async fn client_message(&mut self, message: Frontend) -> Result<(), Ending> {
+        if self.talk.skipping && !matches!(message, Frontend::Sync | Frontend::Terminate) {
+            return Ok(());
+        }
+        if let CopyIn::Active(number) = self.talk.copy_in {
+            return self.copy_message(number, message);
+        }
+        if self.is_outdated() && matches!(message, Frontend::Query(_) | Frontend::Parse(_) | Frontend::Bind(_)) {
+            if !self.talk.is_settled() {
+                return self.wait(message);
+            }
+            self.refresh_sight().await?;
+        }
+        match message {
+            Frontend::Query(query) => self.query(query).await,
+            Frontend::Parse(parse) => self.parse(parse),
+            Frontend::Bind(bind) => self.bind(bind).await,
+            Frontend::Describe(target) => self.describe(target),
+            Frontend::Execute(execute) => self.execute(execute),
+            Frontend::Close(target) => self.close(target),
+            Frontend::Sync => {
+                self.talk.skipping = false;
+                self.talk.sent(Expect::Sync);
+                self.follow(None, Frontend::Sync)
+            }
+            Frontend::Flush => self.follow(None, Frontend::Flush),
+            Frontend::Terminate => Err(Ending::ClientLeft),
+            // SPEC: postgres.c ignores these outside COPY: a client may not have noticed that COPY ended.
+            Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => Ok(()),
+            Frontend::FunctionCall(_) => self.refuse_unsupported("function calls by protocol message"),
+            Frontend::Password(_) => Err(Ending::Unexpected("client")),
+        }
+    }
+
+    /// SPEC: in COPY FROM STDIN the server takes data and its end, ignores Flush and Sync, and fails on anything else.
+    fn copy_message(&mut self, number: OperationNumber, message: Frontend) -> Result<(), Ending> {
+        match message {
+            Frontend::CopyData(_) => self.follow(Some(number), message),
+            Frontend::CopyDone | Frontend::CopyFail(_) => {
+                self.talk.copy_in = CopyIn::Idle;
+                self.follow(Some(number), message)
+            }
+            Frontend::Flush | Frontend::Sync => Ok(()),
+            Frontend::Terminate => Err(Ending::ClientLeft),
+            Frontend::Query(_)
+            | Frontend::Parse(_)
+            | Frontend::Bind(_)
+            | Frontend::Describe(_)
+            | Frontend::Execute(_)
+            | Frontend::Close(_)
+            | Frontend::FunctionCall(_)
+            | Frontend::Password(_) => Err(Ending::Unexpected("client")),
+        }
+    }
+
+    async fn query(&mut self, query: Query) -> Result<(), Ending> {
+        let understood = match self.understand(query.text.as_str()) {
+            Ok(understood) => understood,
+            Err(error) => return self.refuse_syntax(query.text.as_str(), &error, true),
+        };
+        let inspected = inspect::query(query, &understood, &self.circumstance);
+        self.decide(inspected, HeldMessage::Query, understood).await
+    }
+
+    fn parse(&mut self, parse: Parse) -> Result<(), Ending> {
+        if !parse.name.is_empty() {
+            match self.talk.statement(&parse.name) {
+                Lookup::Absent => {}
+                Lookup::Unsettled => {
+                    return self.wait(Frontend::Parse(parse));
+                }
+                Lookup::Known(_) => {
+                    let message = format!("prepared statement \"{}\" already exists", parse.name.as_str());
+                    return self.fail_with(&Report::error("42P05", &message), false);
+                }
+            }
+        }
+        let understood = match self.understand(parse.text.as_str()) {
+            Ok(understood) if understood.statements <= 1 => understood,
+            Ok(_) => {
+                let report = Report::error("42601", "cannot insert multiple commands into a prepared statement");
+                return self.fail_with(&report, false);
+            }
+            Err(error) => return self.refuse_syntax(parse.text.as_str(), &error, false),
+        };
+        let (name, types) = (parse.name.clone(), Arc::from(parse.parameter_types.as_slice()));
+        let inspected = inspect::parse(parse, &understood, &self.circumstance);
+        let number = self.recorder.number();
+        // What needs an approval is decided again at Bind, when its parameters are known; until then it is prepared
+        // only. FAIL-CLOSED: what would be refused is not even prepared.
+        let decision = self.policies.decide_preparation(&self.principal, &self.facts, inspected, &self.circumstances());
+        match decision {
+            Decision::Permit(permitted) => {
+                if let Masking::Refused(reason) = &understood.masking {
+                    let refusal = sealing::unmaskable(reason);
+                    return self.refuse(number, &refusal, &understood, false);
+                }
+                self.admit(number, permitted, &understood, &[], RecordedStep::Prepare)?;
+                self.talk.sent_parse(number, name, understood, types);
+                Ok(())
+            }
+            Decision::Refuse { refusal, .. } => self.refuse(number, &refusal, &understood, false),
+            Decision::NeedsApproval { .. } => {
+                let refusal = sealing::undecided();
+                self.refuse(number, &refusal, &understood, false)
+            }
+        }
+    }
+
+    async fn bind(&mut self, bind: Bind) -> Result<(), Ending> {
+        let text = match self.talk.statement(&bind.statement) {
+            Lookup::Known(prepared) => Arc::clone(&prepared.understood.text),
+            Lookup::Unsettled => return self.wait(Frontend::Bind(bind)),
+            Lookup::Absent => {
+                let message = format!("prepared statement \"{}\" does not exist", bind.statement.as_str());
+                return self.fail_with(&Report::error("26000", &message), false);
+            }
+        };
+        if !bind.portal.is_empty() {
+            match self.talk.portal(&bind.portal) {
+                Lookup::Absent => {}
+                Lookup::Unsettled => return self.wait(Frontend::Bind(bind)),
+                Lookup::Known(_) => {
+                    let message = format!("cursor \"{}\" already exists", bind.portal.as_str());
+                    return self.fail_with(&Report::error("42P03", &message), false);
+                }
+            }
+        }
+        let understood = match self.understand(&text) {
+            Ok(understood) => understood,
+            Err(error) => return self.refuse_syntax(&text, &error, false),
+        };
+        let inspected = inspect::bind(bind, &understood, &self.circumstance);
+        self.decide(inspected, HeldMessage::Bind, understood).await
+    }
+
+    fn describe(&mut self, target: Target) -> Result<(), Ending> {
+        match &target {
+            Target::Statement(name) => match self.talk.statement(name) {
+                Lookup::Known(prepared) => {
+                    let number = prepared.number;
+                    self.talk.sent(Expect::DescribeStatement);
+                    self.follow(Some(number), Frontend::Describe(target))
+                }
+                Lookup::Unsettled => self.wait(Frontend::Describe(target)),
+                Lookup::Absent => {
+                    let message = format!("prepared statement \"{}\" does not exist", name.as_str());
+                    self.fail_with(&Report::error("26000", &message), false)
+                }
+            },
+            Target::Portal(name) => match self.talk.portal(name) {
+                Lookup::Known(portal) => {
+                    let number = portal.number;
+                    self.talk.sent(Expect::DescribePortal { number, own: false });
+                    self.follow(Some(number), Frontend::Describe(target))
+                }
+                Lookup::Unsettled => self.wait(Frontend::Describe(target)),
+                Lookup::Absent => self.no_portal(name),
+            },
+        }
+    }
+
+    fn execute(&mut self, execute: Execute) -> Result<(), Ending> {
+        match self.talk.portal(&execute.portal) {
+            Lookup::Known(portal) => {
+                let number = portal.number;
+                let copies = self.ledger.entry(number).is_some_and(|entry| entry.understood.copies_in);
+                self.talk.sent(Expect::Execute { number });
+                if copies {
+                    self.talk.copy_in = CopyIn::Awaited;
+                }
+                self.follow(Some(number), Frontend::Execute(execute))
+            }
+            Lookup::Unsettled => self.wait(Frontend::Execute(execute)),
+            Lookup::Absent => self.no_portal(&execute.portal),
+        }
+    }
+
+    fn close(&mut self, target: Target) -> Result<(), Ending> {
+        match &target {
+            Target::Statement(name) => self.talk.sent_close_statement(name.clone()),
+            Target::Portal(name) => self.talk.sent_close_portal(name.clone()),
+        }
+        self.follow(None, Frontend::Close(target))
+    }
+
+    fn no_portal(&mut self, name: &Text) -> Result<(), Ending> {
+        let message = format!("portal \"{}\" does not exist", name.as_str());
+        self.fail_with(&Report::error("34000", &message), false)
+    }
+
+    /// Keeps a message until everything before it is answered, and asks the server for those answers.
+    fn wait(&mut self, message: Frontend) -> Result<(), Ending> {
+        self.waiting = Some(message);
+        self.follow(None, Frontend::Flush)
+    }
+
+    /// Whether names may mean something else than the session's snapshot says.
+    fn is_outdated(&self) -> bool {
+        self.outdated || self.generation != self.served.generation()
+    }
+
+    fn understand(&self, text: &str) -> Result<Arc<Understood>, SyntaxError> {
+        self.environment.understandings.of(text, &self.sight)
+    }
+
+    /// Decides a message that runs something, and either queues, refuses or holds it.
+    pub(super) async fn decide(
+        &mut self,
+        inspected: Inspected<Frontend>,
+        kind: HeldMessage,
+        understood: Arc<Understood>,
+    ) -> Result<(), Ending> {
+        let number = self.recorder.number();
+        let decision = self.policies.decide(&self.principal, &self.facts, inspected, &self.circumstances());
+        match decision {
+            Decision::Permit(permitted) => self.run(number, permitted, understood),
+            Decision::Refuse { refusal, .. } => self.refuse(number, &refusal, &understood, kind.is_query()),
+            Decision::NeedsApproval { need, inspected } => match &understood.masking {
+                Masking::Refused(reason) => {
+                    self.refuse(number, &sealing::unmaskable(reason), &understood, kind.is_query())
+                }
+                Masking::Untouched | Masking::Rows(_) => self.hold(number, inspected, need, kind, understood).await,
+            },
+        }
+    }
+
+    /// Queues a permitted Query or Bind. What cannot be masked is refused here, whatever the policy says.
+    pub(super) fn run(
+        &mut self,
+        number: OperationNumber,
+        permitted: Permitted<Frontend>,
+        understood: Arc<Understood>,
+    ) -> Result<(), Ending> {
+        let query = matches!(permitted.message(), Frontend::Query(_));
+        if let Masking::Refused(reason) = &understood.masking {
+            return self.refuse(number, &sealing::unmaskable(reason), &understood, query);
+        }
+        let portal = match permitted.message() {
+            Frontend::Bind(bind) => Some(bind.portal.clone()),
+            _ => None,
+        };
+        let parameters = match permitted.message() {
+            Frontend::Bind(bind) => {
+                sealing::parameters(bind, &understood, &self.parameter_types(bind), &self.environment)
+            }
+            _ => Vec::new(),
+        };
+        self.admit(number, permitted, &understood, &parameters, RecordedStep::Execute)?;
+        if understood.changes_catalogue {
+            (self.outdated, self.changed_catalogue) = (true, true);
+        }
+        let Some(portal) = portal else {
+            self.talk.sent_query(number);
+            if understood.copies_in {
+                self.talk.copy_in = CopyIn::Awaited;
+            }
+            return Ok(());
+        };
+        self.talk.sent_bind(number, portal.clone());
+        if self.needs_description(&understood) {
+            self.talk.sent(Expect::DescribePortal { number, own: true });
+            self.follow(Some(number), Frontend::Describe(Target::Portal(portal)))?;
+        }
+        Ok(())
+    }
+
+    fn parameter_types(&self, bind: &Bind) -> Arc<[u32]> {
+        match self.talk.statement(&bind.statement) {
+            Lookup::Known(prepared) => Arc::clone(&prepared.parameter_types),
+            Lookup::Absent | Lookup::Unsettled => Arc::from([]),
+        }
+    }
+
+    fn admit(
+        &mut self,
+        number: OperationNumber,
+        permitted: Permitted<Frontend>,
+        understood: &Arc<Understood>,
+        parameters: &[Option<SealedText<'_>>],
+        step: RecordedStep,
+    ) -> Result<(), Ending> {
+        let text = sealing::text(understood, &self.environment.sealer);
+        let asked = Asked { number, step, text: &text, parameters };
+        let admitted = self.recorder.admit(permitted, &asked)?;
+        self.admitted.push(admitted);
+        self.steps.push(Step::Open(number));
+        self.counts.operations += 1;
+        self.open_entry(number, understood, step == RecordedStep::Prepare);
+        Ok(())
+    }
+
+    /// Queues what follows under an open operation.
+    pub(super) fn follow(&mut self, under: Option<OperationNumber>, message: Frontend) -> Result<(), Ending> {
+        let continuation = Continuation::new(message).map_err(|_opens| Ending::Unexpected("gateway"))?;
+        self.steps.push(Step::Follow(under, continuation));
+        Ok(())
+    }
+
+    /// Makes everything queued durable, in one write, then hands it to the outlet in order.
+    pub(super) async fn forward(&mut self) -> Result<(), Ending> {
+        if self.steps.is_empty() {
+            return Ok(());
+        }
+        let recorded = self.recorder.settle(self.admitted.drain(..)).await?;
+        let mut recorded = recorded.into_iter();
+        for step in self.steps.drain(..) {
+            match step {
+                Step::Open(number) => {
+                    let message = recorded.next().ok_or(Ending::Unexpected("gateway"))?;
+                    self.outlet.send(number, message);
+                }
+                Step::Follow(under, continuation) => {
+                    self.outlet.follow(under, &continuation).map_err(|_closed| Ending::Unexpected("gateway"))?;
+                }
+                Step::Own(message) => self.outlet.send_own(message),
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_syntax(&mut self, text: &str, error: &SyntaxError, query: bool) -> Result<(), Ending> {
+        let refusal = Refusal {
+            kind: RefusalKind::Unsupported,
+            rule: None,
+            message: format!("not PostgreSQL's grammar (SQLSTATE {})", error.sqlstate),
+            hint: None,
+        };
+        let number = self.recorder.number();
+        let text = sealing::unparsed(text, &self.environment);
+        self.counts.refused += 1;
+        self.recorder.append(&Event::Refused { number, operations: &[], text: &text, refusal: &refusal })?;
+        let mut answer = BytesMut::new();
+        refuse::syntax_error(&error.message, error.position, &mut answer);
+        self.fail_in_place(query, answer.freeze())
+    }
+
+    fn refuse_unsupported(&mut self, what: &str) -> Result<(), Ending> {
+        let message = format!("{what} are not supported by the gateway");
+        self.fail_with(&Report::error("0A000", &message).hint("Use plain statements."), false)
+    }
+
+    /// Records a refusal and answers it in place.
+    pub(super) fn refuse(
+        &mut self,
+        number: OperationNumber,
+        refusal: &Refusal,
+        understood: &Understood,
+        query: bool,
+    ) -> Result<(), Ending> {
+        let text = sealing::text(understood, &self.environment.sealer);
+        let operations = &understood.operations;
+        self.counts.refused += 1;
+        self.counts.operations += 1;
+        self.recorder.append(&Event::Refused { number, operations, text: &text, refusal })?;
+        let mut answer = BytesMut::new();
+        refuse::refusal(refusal, &self.id, &mut answer);
+        self.fail_in_place(query, answer.freeze())
+    }
+
+    fn fail_with(&mut self, report: &Report<'_>, query: bool) -> Result<(), Ending> {
+        let mut answer = BytesMut::new();
+        report.write(&mut answer);
+        self.fail_in_place(query, answer.freeze())
+    }
+
+    /// Lets the upstream fail where the refused message would have run; `answer` replaces its error.
+    fn fail_in_place(&mut self, query: bool, answer: Bytes) -> Result<(), Ending> {
+        if self.talk.skipping {
+            return Ok(());
+        }
+        let message = if query {
+            OwnMessage::FailQuery(self.fault_query.clone())
+        } else {
+            OwnMessage::FailBatch(self.fault_portal.clone())
+        };
+        let recorded = self.recorder.own(OwnPurpose::ForcedError, message)?;
+        self.steps.push(Step::Own(recorded));
+        self.talk.sent(Expect::Fault { answer, query });
+        self.talk.skipping = !query;
+        Ok(())
+    }
+}

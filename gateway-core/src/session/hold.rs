@@ -1,0 +1,267 @@
+//! A held operation: the live connection waits at the risky statement until reviewers decide, then goes on.
+//!
+//! The client is told by NOTICE at once and on each change. Its cancel or disappearance withdraws the request.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{
+    relay::{Ending, Session},
+    sealing,
+};
+use crate::{
+    approval::{Request, State, Ticket},
+    model::{ApprovalId, ApprovalNeed, OperationNumber, PrincipalName, Refusal, RefusalKind, flow::Inspected},
+    policy::{Decision, PolicySet},
+    protocol::postgres::{inspect::Understood, message::Frontend, refuse},
+    record::Event,
+};
+
+/// Which kind of message is held: a refusal is answered in its protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeldMessage {
+    Query,
+    Bind,
+}
+
+impl HeldMessage {
+    pub(super) fn is_query(self) -> bool {
+        self == Self::Query
+    }
+}
+
+/// An operation that waits for reviewers.
+#[derive(Debug)]
+pub(super) struct Held {
+    number: OperationNumber,
+    inspected: Inspected<Frontend>,
+    kind: HeldMessage,
+    understood: Arc<Understood>,
+    need: ApprovalNeed,
+    ticket: Ticket,
+}
+
+impl Held {
+    /// Waits for the next change of the request. Cancel-safe.
+    pub(super) async fn changed(&mut self) -> State {
+        self.ticket.changed().await
+    }
+}
+
+impl Session {
+    /// Holds an operation: what was queued before it goes out, the request is recorded and submitted, the client told.
+    pub(super) async fn hold(
+        &mut self,
+        number: OperationNumber,
+        inspected: Inspected<Frontend>,
+        need: ApprovalNeed,
+        kind: HeldMessage,
+        understood: Arc<Understood>,
+    ) -> Result<(), Ending> {
+        self.forward().await?;
+        let request = self.request(&inspected, &need, &understood);
+        let (id, expires_at) = (request.id.clone(), request.expires_at_millis);
+        let text = sealing::text(&understood, &self.environment.sealer);
+        let position = self.recorder.append(&Event::Held {
+            number,
+            operations: inspected.operations(),
+            text: &text,
+            approval: &id,
+            rules: &need.rules,
+            expires_at_millis: u64::try_from(expires_at).unwrap_or(0),
+        })?;
+        self.recorder.durable(position).await?;
+        self.counts.held += 1;
+        let ticket = match self.environment.desk.submit(request).await {
+            Ok(ticket) => ticket,
+            // FAIL-CLOSED: what cannot be put before a reviewer is refused.
+            Err(error) => {
+                let refusal = Refusal {
+                    kind: RefusalKind::Unsupported,
+                    rule: need.rules.first().cloned(),
+                    message: format!("this needs an approval, and it cannot be asked for: {error}"),
+                    hint: Some("Try again later.".to_owned()),
+                };
+                return self.refuse(number, &refusal, &understood, kind.is_query());
+            }
+        };
+        refuse::hold_notice(&id, &need, &clock_time(expires_at), &mut self.to_client);
+        self.held = Some(Held { number, inspected, kind, understood, need, ticket });
+        Ok(())
+    }
+
+    fn request(&self, inspected: &Inspected<Frontend>, need: &ApprovalNeed, understood: &Understood) -> Request {
+        let operations = inspected.operations();
+        let worst = operations.iter().max_by_key(|operation| (operation.risk, operation.effect));
+        let now = self.environment.clock.unix_millis();
+        let life = i64::try_from(need.expires_after.as_millis()).unwrap_or(i64::MAX);
+        let parameters = match inspected.message() {
+            Frontend::Bind(bind) => sealing::parameters(bind, understood, &[], &self.environment),
+            _ => Vec::new(),
+        };
+        let objects: BTreeSet<_> = operations
+            .iter()
+            .flat_map(|operation| &operation.accesses)
+            .filter_map(|access| access.object.clone())
+            .collect();
+        Request {
+            id: ApprovalId::new(u64::try_from(now).unwrap_or(0), super::open::random()),
+            requester: self.principal.clone(),
+            session: self.id.clone(),
+            connection: self.facts.clone(),
+            database: self.facts.database.clone(),
+            role: self.role.clone(),
+            search_path: self.sight.search_path.to_vec(),
+            objects,
+            text: sealing::text(understood, &self.environment.sealer).shown().to_owned(),
+            parameters: parameters.into_iter().map(|value| value.map(|value| value.shown().to_owned())).collect(),
+            kind: worst.map(|operation| operation.kind.to_string()).unwrap_or_default(),
+            effect: worst.map_or(crate::model::Effect::Unknown, |operation| operation.effect),
+            risk: worst.map_or(100, |operation| operation.risk),
+            risk_reasons: worst
+                .map(|o| o.risk_reasons.iter().map(|reason| (*reason).to_owned()).collect())
+                .unwrap_or_default(),
+            digest: inspected.digest(),
+            need: need.clone(),
+            created_at_millis: now,
+            expires_at_millis: now.saturating_add(life),
+        }
+    }
+
+    /// Takes a change of the held request: resumes, refuses, or tells the client and goes on waiting.
+    pub(super) async fn held_changed(&mut self, state: State) -> Result<(), Ending> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        match state {
+            State::Pending { approvals } => {
+                let change = format!("approved by {}; more are needed", names(&approvals));
+                refuse::change_notice(held.ticket.id(), &change, &mut self.to_client);
+                self.held = Some(held);
+                return Ok(());
+            }
+            State::Approved { by } => {
+                let change = format!("approved by {}; running", names(&by));
+                refuse::change_notice(held.ticket.id(), &change, &mut self.to_client);
+                self.record_end(&held, "approved", &by, None)?;
+                self.resume(held).await?;
+            }
+            State::Denied { by, reason } => {
+                self.record_end(&held, "denied", std::slice::from_ref(&by), reason.as_deref())?;
+                let said = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                self.refuse_held(
+                    &held,
+                    RefusalKind::Denied,
+                    format!("{by} denied approval {}{said}", held.ticket.id()),
+                )?;
+            }
+            State::Expired => {
+                self.record_end(&held, "expired", &[], None)?;
+                let message = format!("approval {} expired before enough reviewers decided", held.ticket.id());
+                self.refuse_held(&held, RefusalKind::Expired, message)?;
+            }
+            State::Withdrawn | State::Superseded => {
+                self.record_end(&held, "withdrawn", &[], None)?;
+                let message = format!("approval {} was withdrawn", held.ticket.id());
+                self.refuse_held(&held, RefusalKind::Expired, message)?;
+            }
+        }
+        self.take_client_messages().await
+    }
+
+    /// The client cancels what is held.
+    pub(super) async fn withdraw_held(&mut self) -> Result<(), Ending> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        self.record_end(&held, "withdrawn", &[], Some("cancelled by the client"))?;
+        self.refuse_held(&held, RefusalKind::Expired, "canceling statement due to user request".to_owned())?;
+        drop(held);
+        self.take_client_messages().await
+    }
+
+    /// The client went away: the request goes with it.
+    pub(super) fn abandon_held(&mut self) -> Result<(), Ending> {
+        match self.held.take() {
+            Some(held) => self.record_end(&held, "withdrawn", &[], Some("the client went away")),
+            None => Ok(()),
+        }
+    }
+
+    /// The policies changed: decide again; a request that other reviewers must see now is made anew.
+    pub(super) async fn redecide_held(&mut self, policies: &PolicySet) -> Result<(), Ending> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        let Held { number, inspected, kind, understood, need, ticket } = held;
+        match policies.decide(&self.principal, &self.facts, inspected, &self.circumstances()) {
+            Decision::Permit(permitted) => {
+                drop(ticket);
+                self.run(number, permitted, understood)?;
+            }
+            Decision::Refuse { refusal, .. } => {
+                drop(ticket);
+                self.refuse(number, &refusal, &understood, kind.is_query())?;
+            }
+            Decision::NeedsApproval { need: now, inspected } if now.quorums == need.quorums => {
+                self.held = Some(Held { number, inspected, kind, understood, need, ticket });
+                return Ok(());
+            }
+            Decision::NeedsApproval { need: now, inspected } => {
+                let id = ticket.id().clone();
+                if let Err(error) = self.environment.desk.supersede(&id).await {
+                    tracing::warn!(%id, %error, "a request could not be superseded");
+                }
+                refuse::change_notice(&id, "superseded by a policy change", &mut self.to_client);
+                drop(ticket);
+                return self.hold(number, inspected, now, kind, understood).await;
+            }
+        }
+        self.take_client_messages().await
+    }
+
+    async fn resume(&mut self, held: Held) -> Result<(), Ending> {
+        let Held { number, inspected, kind, understood, need, ticket } = held;
+        let Some(grant) = ticket.into_grant() else {
+            let refusal = Refusal {
+                kind: RefusalKind::Expired,
+                rule: need.rules.first().cloned(),
+                message: "the approval lapsed before the statement could run".to_owned(),
+                hint: Some("Run it again to ask again.".to_owned()),
+            };
+            return self.refuse(number, &refusal, &understood, kind.is_query());
+        };
+        match self.policies.decide_approved(&self.principal, &self.facts, inspected, &self.circumstances(), grant) {
+            Decision::Permit(permitted) => self.run(number, permitted, understood),
+            Decision::Refuse { refusal, .. } => self.refuse(number, &refusal, &understood, kind.is_query()),
+            Decision::NeedsApproval { need, inspected } => self.hold(number, inspected, need, kind, understood).await,
+        }
+    }
+
+    fn refuse_held(&mut self, held: &Held, kind: RefusalKind, message: String) -> Result<(), Ending> {
+        let hint = match kind {
+            RefusalKind::Denied => "Talk to the reviewer, or change the statement.",
+            _ => "Run it again to ask again.",
+        };
+        let refusal = Refusal { kind, rule: held.need.rules.first().cloned(), message, hint: Some(hint.to_owned()) };
+        self.refuse(held.number, &refusal, &held.understood, held.kind.is_query())
+    }
+
+    fn record_end(
+        &mut self,
+        held: &Held,
+        state: &str,
+        by: &[PrincipalName],
+        reason: Option<&str>,
+    ) -> Result<(), Ending> {
+        let (number, approval) = (held.number, held.ticket.id());
+        self.recorder.append(&Event::ApprovalDecided { number, approval, state, by, reason })?;
+        Ok(())
+    }
+}
+
+fn names(names: &[PrincipalName]) -> String {
+    names.iter().map(PrincipalName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn clock_time(unix_millis: i64) -> String {
+    OffsetDateTime::from_unix_timestamp(unix_millis.div_euclid(1_000))
+        .ok()
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+        .map_or_else(|| "soon".to_owned(), |moment| format!("at {moment}"))
+}

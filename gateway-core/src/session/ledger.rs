@@ -1,0 +1,66 @@
+//! What is known of each operation that was forwarded and has not ended: its rows, its masks, its result so far.
+//!
+//! Pure bookkeeping; the relay reports, and turns what ends here into records.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use crate::{
+    model::OperationNumber,
+    protocol::postgres::{
+        inspect::Understood,
+        reframe::{MaskTally, RowPlan},
+    },
+};
+
+use super::sealing::Capture;
+
+/// What happens to the rows of an operation.
+#[derive(Debug, Clone)]
+pub(super) enum RowTreatment {
+    /// They pass as they are: nothing is masked for this principal here.
+    Pass,
+    /// They pass through this plan.
+    Plan(Arc<RowPlan>),
+    /// No description of them has come, and something could have to be masked: a row is refused.
+    Undescribed,
+}
+
+/// One forwarded operation.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) understood: Arc<Understood>,
+    pub(super) started: Instant,
+    pub(super) rows: RowTreatment,
+    pub(super) capture: Capture,
+    pub(super) touched: u64,
+    pub(super) bytes: u64,
+    pub(super) masked: MaskTally,
+    pub(super) tag: String,
+    /// A Parse: it only prepares.
+    pub(super) prepares: bool,
+}
+
+/// The forwarded operations of a session that have not ended.
+#[derive(Debug, Default)]
+pub(super) struct Ledger(HashMap<OperationNumber, Entry>);
+
+impl Ledger {
+    pub(super) fn open(&mut self, number: OperationNumber, entry: Entry) {
+        self.0.insert(number, entry);
+    }
+
+    pub(super) fn entry(&mut self, number: OperationNumber) -> Option<&mut Entry> {
+        self.0.get_mut(&number)
+    }
+
+    pub(super) fn close(&mut self, number: OperationNumber) -> Option<Entry> {
+        self.0.remove(&number)
+    }
+
+    /// Every operation that is left, in order.
+    pub(super) fn drain(&mut self) -> Vec<(OperationNumber, Entry)> {
+        let mut left: Vec<_> = self.0.drain().collect();
+        left.sort_by_key(|(number, _)| *number);
+        left
+    }
+}

@@ -1,0 +1,146 @@
+//! Live sessions, so that they can be cancelled and ended. Keys of cancel requests are looked up by who asks.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    model::{ConnectionName, Principal, SessionId},
+    protocol::postgres::message::CancelKey,
+};
+
+/// What a live session is told from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// The client asked, on another stream, to cancel what runs.
+    Cancel,
+    /// End now.
+    Kill,
+}
+
+#[derive(Debug)]
+struct Live {
+    principal: Principal,
+    connection: ConnectionName,
+    process_id: u32,
+    key: CancelKey,
+    signals: mpsc::Sender<Signal>,
+}
+
+/// The live sessions of a gateway.
+#[derive(Debug, Clone, Default)]
+pub struct Registry(Arc<Mutex<HashMap<SessionId, Live>>>);
+
+/// A session's place in the registry; dropping it takes the session out.
+#[derive(Debug)]
+pub struct Membership {
+    registry: Registry,
+    id: SessionId,
+    /// What the session is told.
+    pub signals: mpsc::Receiver<Signal>,
+}
+
+impl Registry {
+    /// Enters a session.
+    pub(super) fn enter(
+        &self,
+        id: &SessionId,
+        principal: &Principal,
+        connection: &ConnectionName,
+        process_id: u32,
+        key: CancelKey,
+    ) -> Membership {
+        let (sender, signals) = mpsc::channel(4);
+        let live =
+            Live { principal: principal.clone(), connection: connection.clone(), process_id, key, signals: sender };
+        self.lock().insert(id.clone(), live);
+        Membership { registry: self.clone(), id: id.clone(), signals }
+    }
+
+    /// Passes a cancel request on, where the same principal holds a session of this connection with this key.
+    /// Answers nothing either way, as the protocol demands.
+    pub(super) fn cancel(&self, principal: &Principal, connection: &ConnectionName, process_id: u32, key: CancelKey) {
+        let live = self.lock();
+        let found = live.values().find(|live| {
+            live.process_id == process_id
+                && live.key == key
+                && live.connection == *connection
+                && live.principal.kind == principal.kind
+                && live.principal.name == principal.name
+        });
+        if let Some(found) = found {
+            // A full queue means that a signal is on its way already.
+            drop(found.signals.try_send(Signal::Cancel));
+        }
+    }
+
+    /// Ends a live session; false when there is none.
+    pub fn kill(&self, id: &SessionId) -> bool {
+        self.lock().get(id).is_some_and(|live| live.signals.try_send(Signal::Kill).is_ok())
+    }
+
+    /// Ends every live session: the gateway stops.
+    pub fn kill_all(&self) {
+        for live in self.lock().values() {
+            // A full queue means that a signal is on its way already.
+            drop(live.signals.try_send(Signal::Kill));
+        }
+    }
+
+    /// How many sessions are live.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether no session is live.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Live>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.registry.lock().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::model::{PrincipalKind, PrincipalName};
+
+    fn person(name: &str) -> Principal {
+        Principal {
+            kind: PrincipalKind::User,
+            name: PrincipalName::new(name).unwrap(),
+            groups: BTreeSet::new(),
+            claims: BTreeMap::new(),
+            owner: None,
+        }
+    }
+
+    #[test]
+    fn only_the_same_principal_on_the_same_connection_cancels() {
+        let registry = Registry::default();
+        let id = SessionId::new(1, [1; 10]);
+        let (prod, other) = (ConnectionName::new("pg-prod").unwrap(), ConnectionName::new("pg-dev").unwrap());
+        let mut member = registry.enter(&id, &person("alice"), &prod, 7, CancelKey(9));
+        registry.cancel(&person("bob"), &prod, 7, CancelKey(9));
+        registry.cancel(&person("alice"), &other, 7, CancelKey(9));
+        registry.cancel(&person("alice"), &prod, 7, CancelKey(8));
+        assert!(member.signals.try_recv().is_err());
+        registry.cancel(&person("alice"), &prod, 7, CancelKey(9));
+        assert_eq!(member.signals.try_recv(), Ok(Signal::Cancel));
+        drop(member);
+        assert!(registry.is_empty());
+    }
+}

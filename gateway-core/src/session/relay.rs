@@ -1,0 +1,395 @@
+//! The loop of a session: four byte streams, the held request, and what wakes a session from outside.
+//!
+//! One task owns everything, so no order of events is left to chance. Every buffer is bounded: a slow client stops the
+//! reading of its upstream, and the other way round.
+
+use std::{io, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use hoop_tunnel::{
+    acceptor::LinkIdentity,
+    link::{LinkStream, ReadHalf as ClientRead, WriteHalf as ClientWrite},
+};
+use tokio::{
+    io::{AsyncReadExt as _, ReadHalf, WriteHalf},
+    sync::watch,
+};
+
+use super::{
+    conversation::Conversation,
+    environment::{Environment, Served},
+    hold::Held,
+    ledger::Ledger,
+    registry::{Membership, Signal},
+};
+use crate::{
+    approval::State,
+    model::{ConnectionFacts, OperationNumber, Principal, Refusal, RefusalKind, SessionId, Verdict},
+    policy::{Circumstances, PolicySet, Source},
+    protocol::postgres::{
+        codec::{CodecError, FrameDecoder},
+        inspect::Sight,
+        message::{Frontend, Text},
+        refuse::{self, Report},
+    },
+    record::{Admitted, Own, RecordError, Recorded, SessionRecorder, Status},
+    store::SessionCounts,
+    upstream::{Continuation, Outlet, OwnMessage, Wire},
+};
+
+/// Why a session ends. The client is told where it is still there.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The client said goodbye or closed its stream.
+    ClientLeft,
+    /// The upstream closed, or ended the session with this SQLSTATE.
+    UpstreamEnded(String),
+    /// The client's bytes are not the protocol.
+    Protocol(CodecError),
+    /// A message came that has no place there.
+    Unexpected(&'static str),
+    /// A value could not be masked.
+    Unmaskable(&'static str),
+    /// A setting that decisions rely on changed under the session.
+    Setting(&'static str),
+    /// Something could not be recorded.
+    Unrecorded(RecordError),
+    /// A stream failed.
+    Io(io::Error),
+    /// The link's token ran out, or another principal took it over.
+    Identity,
+    /// A policy no longer permits the connection.
+    Policy(Refusal),
+    /// Someone ended it.
+    Killed,
+    /// The catalogue could not be read.
+    Catalogue(String),
+}
+
+impl From<RecordError> for Ending {
+    fn from(error: RecordError) -> Self {
+        Self::Unrecorded(error)
+    }
+}
+
+impl From<io::Error> for Ending {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Ending {
+    /// The word in the record.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::ClientLeft => "client left".to_owned(),
+            Self::UpstreamEnded(state) if state.is_empty() => "upstream closed".to_owned(),
+            Self::UpstreamEnded(state) => format!("upstream ended ({state})"),
+            Self::Protocol(error) => format!("protocol violation: {error}"),
+            Self::Unexpected(side) => format!("unexpected message from the {side}"),
+            Self::Unmaskable(what) => format!("unmaskable: {what}"),
+            Self::Setting(name) => format!("the setting {name} changed"),
+            Self::Unrecorded(_) => "could not be recorded".to_owned(),
+            Self::Io(error) => format!("connection lost: {}", error.kind()),
+            Self::Identity => "token expired or principal changed".to_owned(),
+            Self::Policy(_) => "policy no longer permits it".to_owned(),
+            Self::Killed => "ended by an administrator".to_owned(),
+            Self::Catalogue(_) => "the catalogue could not be read".to_owned(),
+        }
+    }
+
+    /// What the client is told, as a FATAL error; nothing where it has gone or was told.
+    fn write(&self, session: &SessionId, out: &mut BytesMut) {
+        let detail = format!("Session {session}.");
+        let mut say = |sqlstate: &'static str, message: &str, hint: &str| {
+            Report::fatal(sqlstate, message).detail(&detail).hint(hint).write(out);
+        };
+        match self {
+            Self::ClientLeft | Self::Io(_) => {}
+            Self::UpstreamEnded(state) if state.is_empty() => {
+                say("57P01", "the upstream closed the connection", "Connect again.");
+            }
+            Self::UpstreamEnded(_) => {}
+            Self::Protocol(error) => refuse::protocol_error(error, session, out),
+            Self::Unexpected(side) => {
+                let message = format!("the {side} sent a message that has no place here");
+                say("08P01", &message, "Connect again; if it happens again, report it with the session id.");
+            }
+            Self::Unmaskable(what) => {
+                let message = format!("the connection is closed because {what}");
+                say("42501", &message, "Select fewer or smaller columns, in text format.");
+            }
+            Self::Setting(name) => {
+                let message =
+                    format!("the connection is closed because {name} changed, and the gateway could no longer read it");
+                say("42501", &message, "Connect again, and leave that setting alone.");
+            }
+            Self::Unrecorded(_) => {
+                say(
+                    "58030",
+                    "the gateway cannot record this session, so it may not go on",
+                    "Tell the gateway's operator.",
+                );
+            }
+            Self::Identity => {
+                say(
+                    "57P01",
+                    "the login behind this connection expired or changed",
+                    "Run `hoop login`, then connect again.",
+                );
+            }
+            Self::Policy(refusal) => refuse::fatal_refusal(refusal, session, out),
+            Self::Killed => say("57P01", "an administrator ended this session", "Ask them why."),
+            Self::Catalogue(why) => {
+                let message = format!("the gateway cannot read the database's catalogue: {why}");
+                say("58000", &message, "Connect again; tell the gateway's operator if it stays.");
+            }
+        }
+    }
+}
+
+/// What the relay sends next, in order.
+#[derive(Debug)]
+pub(super) enum Step {
+    Open(OperationNumber),
+    Follow(Option<OperationNumber>, Continuation),
+    Own(Recorded<Own<OwnMessage>>),
+}
+
+/// Everything one session owns.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) environment: Arc<Environment>,
+    pub(super) served: Arc<Served>,
+    pub(super) principal: Principal,
+    pub(super) facts: ConnectionFacts,
+    pub(super) role: String,
+    pub(super) circumstance: Arc<[u8]>,
+    pub(super) policies: PolicySet,
+    pub(super) sight: Sight,
+    pub(super) generation: u64,
+    pub(super) outdated: bool,
+    pub(super) changed_catalogue: bool,
+    pub(super) recorder: SessionRecorder,
+    pub(super) counts: SessionCounts,
+    pub(super) talk: Conversation,
+    pub(super) ledger: Ledger,
+    pub(super) held: Option<Held>,
+    pub(super) waiting: Option<Frontend>,
+    pub(super) admitted: Vec<Admitted<Frontend>>,
+    pub(super) steps: Vec<Step>,
+    pub(super) frontend: FrameDecoder,
+    pub(super) backend: FrameDecoder,
+    pub(super) client_in: BytesMut,
+    pub(super) upstream_in: BytesMut,
+    pub(super) to_client: BytesMut,
+    pub(super) outlet: Outlet<WriteHalf<Wire>>,
+    pub(super) fault_query: Text,
+    pub(super) fault_portal: Text,
+    pub(super) backend_key: Option<(u32, crate::protocol::postgres::message::CancelKey)>,
+}
+
+/// What wakes a session besides bytes.
+#[derive(Debug)]
+pub(super) struct Watches {
+    pub(super) identity: watch::Receiver<LinkIdentity<Principal>>,
+    pub(super) policies: watch::Receiver<PolicySet>,
+    pub(super) recorder_failed: watch::Receiver<bool>,
+    pub(super) membership: Membership,
+}
+
+enum Wake {
+    Client(io::Result<usize>),
+    Upstream(io::Result<usize>),
+    ClientWritten(io::Result<()>),
+    UpstreamWritten(io::Result<()>),
+    Held(State),
+    Signal(Option<Signal>),
+    Identity,
+    Policies,
+    Recorder,
+}
+
+/// More than this waiting for one side stops the reading of the other.
+const HIGH_WATER_BYTES: usize = 256 * 1024;
+/// What is read ahead from a client that has to wait.
+const READ_AHEAD_BYTES: usize = 1024 * 1024;
+const READ_BYTES: usize = 16 * 1024;
+
+impl Session {
+    /// Runs the session to its end and records it. The client hears why, where it is still there.
+    pub(super) async fn serve(mut self, client: LinkStream, upstream: ReadHalf<Wire>, watches: Watches) {
+        let (mut read, mut write) = client.into_split();
+        let ending = match self.relay(&mut read, &mut write, upstream, watches).await {
+            Ok(never) => match never {},
+            Err(ending) => ending,
+        };
+        let reason = ending.reason();
+        if let Err(error) = self.abandon_held() {
+            tracing::warn!(session = %self.id, error = ?error, "a withdrawn request could not be recorded");
+        }
+        if !matches!(ending, Ending::Unrecorded(_)) {
+            if let Ok(farewell) = Continuation::new(Frontend::Terminate) {
+                if self.outlet.follow(None, &farewell).is_ok() && self.outlet.write_all().await.is_err() {
+                    tracing::debug!(session = %self.id, "the upstream left first");
+                }
+            }
+        }
+        ending.write(&self.id, &mut self.to_client);
+        let mut last = self.to_client.split().freeze();
+        let farewell = async {
+            write.send(&mut last).await?;
+            write.finish()
+        };
+        if !matches!(tokio::time::timeout(std::time::Duration::from_secs(5), farewell).await, Ok(Ok(()))) {
+            tracing::debug!(session = %self.id, "the client left first");
+        }
+        self.finish(&reason).await;
+    }
+
+    async fn finish(mut self, reason: &str) {
+        for (number, entry) in self.ledger.drain() {
+            self.ledger.open(number, entry);
+            if let Err(error) = self.end_operation(number, Status::Unknown) {
+                tracing::error!(session = %self.id, error = ?error, "an outcome could not be recorded");
+                break;
+            }
+        }
+        let (id, index, counts) = (self.id.clone(), self.environment.index.clone(), self.counts);
+        let now = self.environment.clock.unix_millis();
+        if let Err(error) = self.recorder.end(reason) {
+            tracing::error!(session = %id, %error, "the end of a session could not be recorded");
+        }
+        if let Err(error) = index.ended(&id, now, reason.to_owned(), counts).await {
+            tracing::error!(session = %id, %error, "the end of a session could not be indexed");
+        }
+    }
+
+    async fn relay(
+        &mut self,
+        read: &mut ClientRead,
+        write: &mut ClientWrite,
+        mut upstream: ReadHalf<Wire>,
+        mut watches: Watches,
+    ) -> Result<std::convert::Infallible, Ending> {
+        let mut sending = Bytes::new();
+        loop {
+            if sending.is_empty() && !self.to_client.is_empty() {
+                sending = self.to_client.split().freeze();
+            }
+            let wake = self.wake(read, write, &mut upstream, &mut watches, &mut sending).await;
+            match wake {
+                Wake::Client(Ok(0)) => return Err(Ending::ClientLeft),
+                Wake::Client(Ok(_)) => self.take_client_messages().await?,
+                Wake::Client(Err(_)) => return Err(Ending::ClientLeft),
+                Wake::Upstream(Ok(0)) => {
+                    return Err(Ending::UpstreamEnded(String::new()));
+                }
+                Wake::Upstream(Ok(_)) => {
+                    self.take_upstream_messages()?;
+                    if self.waiting.is_some() || !self.client_in.is_empty() {
+                        self.take_client_messages().await?;
+                    }
+                }
+                Wake::Upstream(Err(error)) | Wake::UpstreamWritten(Err(error)) => return Err(error.into()),
+                Wake::ClientWritten(Err(_)) => return Err(Ending::ClientLeft),
+                Wake::ClientWritten(Ok(())) | Wake::UpstreamWritten(Ok(())) => {}
+                Wake::Held(state) => self.held_changed(state).await?,
+                Wake::Signal(Some(Signal::Cancel)) => self.cancel().await?,
+                Wake::Signal(Some(Signal::Kill) | None) => return Err(Ending::Killed),
+                Wake::Identity => self.check_identity(&mut watches.identity)?,
+                Wake::Policies => {
+                    let policies = watches.policies.borrow_and_update().clone();
+                    self.policies_changed(policies).await?;
+                }
+                Wake::Recorder => {
+                    if *watches.recorder_failed.borrow_and_update() {
+                        return Err(Ending::Killed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next thing to do. Cancel-safe: every branch is.
+    async fn wake(
+        &mut self,
+        read: &mut ClientRead,
+        write: &mut ClientWrite,
+        upstream: &mut ReadHalf<Wire>,
+        watches: &mut Watches,
+        sending: &mut Bytes,
+    ) -> Wake {
+        let limit = if self.is_blocked() { READ_AHEAD_BYTES } else { usize::MAX };
+        let reads_client = self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
+        let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
+        let Self { client_in, upstream_in, outlet, held, .. } = self;
+        let writes_upstream = outlet.pending() > 0;
+        let is_held = held.is_some();
+        if reads_client {
+            client_in.reserve(READ_BYTES);
+        }
+        if reads_upstream {
+            upstream_in.reserve(READ_BYTES);
+        }
+        let waits = async {
+            match held {
+                Some(held) => held.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            result = outlet.write_some(), if writes_upstream => Wake::UpstreamWritten(result),
+            result = write.send(sending), if !sending.is_empty() => Wake::ClientWritten(result),
+            result = upstream.read_buf(upstream_in), if reads_upstream => Wake::Upstream(result),
+            result = read.read_buf(client_in), if reads_client => Wake::Client(result),
+            state = waits, if is_held => Wake::Held(state),
+            signal = watches.membership.signals.recv() => Wake::Signal(signal),
+            _ = watches.identity.changed() => Wake::Identity,
+            Ok(()) = watches.policies.changed() => Wake::Policies,
+            Ok(()) = watches.recorder_failed.changed() => Wake::Recorder,
+        }
+    }
+
+    /// The moment of a decision.
+    pub(super) fn circumstances(&self) -> Circumstances {
+        Circumstances { unix_seconds: self.environment.clock.unix_seconds(), source: Source::Tunnel, run: None }
+    }
+
+    /// Law 9: an expired or changed principal ends the session at once.
+    fn check_identity(&self, identity: &mut watch::Receiver<LinkIdentity<Principal>>) -> Result<(), Ending> {
+        match &*identity.borrow_and_update() {
+            LinkIdentity::Valid { principal, .. } if *principal == self.principal => Ok(()),
+            LinkIdentity::Valid { .. } | LinkIdentity::Expired => Err(Ending::Identity),
+        }
+    }
+
+    /// Law 9: a policy change decides the connection and what is held again; masks follow it at once.
+    async fn policies_changed(&mut self, policies: PolicySet) -> Result<(), Ending> {
+        match policies.connect(&self.principal, &self.facts, &self.circumstances()) {
+            Verdict::Permit { .. } => {}
+            Verdict::Refuse(refusal) => return Err(Ending::Policy(refusal)),
+            Verdict::NeedsApproval(_) => {
+                let message = "a policy change made this connection need an approval".to_owned();
+                let refusal = Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None };
+                return Err(Ending::Policy(refusal));
+            }
+        }
+        self.policies = policies.clone();
+        self.outdated = true;
+        self.redecide_held(&policies).await
+    }
+
+    /// The client asks to cancel: what is held is withdrawn, what runs is cancelled at the server.
+    async fn cancel(&mut self) -> Result<(), Ending> {
+        if self.held.is_some() {
+            return self.withdraw_held().await;
+        }
+        if self.talk.is_settled() {
+            return Ok(());
+        }
+        self.cancel_upstream().await
+    }
+}

@@ -1,0 +1,299 @@
+//! What the record and the reviewers may read of texts, parameters and results (law 4).
+//!
+//! Values of tagged columns, and what a detector hits, are sealed; passwords are dropped; results are kept masked,
+//! whatever the principal itself may see, up to a cap.
+
+use std::{borrow::Cow, sync::Arc};
+
+use bytes::BytesMut;
+
+use super::{environment::Environment, ledger::RowTreatment};
+use crate::{
+    mask::{Detectors, MaskFunction},
+    model::{Refusal, RefusalKind},
+    protocol::postgres::{
+        inspect::{Masking, Reason, Sight, Understood, detected, strictest},
+        message::{
+            Bind, Format,
+            backend::{DataRow, Field},
+        },
+        reframe::{self, ColumnRule, MaskTally, RowPlan},
+    },
+    record::{SealSpan, SealedText, Sealer},
+    sql::OutputKind,
+};
+
+/// The text of an understood message.
+pub(super) fn text<'text>(understood: &'text Understood, sealer: &Sealer) -> SealedText<'text> {
+    if understood.seals.is_empty() && understood.secrets.is_empty() {
+        return SealedText::plain(&understood.text);
+    }
+    SealedText::new(&understood.text, &understood.seals, &understood.secrets, sealer)
+}
+
+/// A text that the grammar rejects: its constants are not known, so it is sealed as a whole where anything is found.
+pub(super) fn unparsed(text: &str, environment: &Environment) -> SealedText<'static> {
+    let shown: String = text.chars().take(4_096).collect();
+    let suspicious = shown.to_ascii_lowercase().contains("password");
+    let spans = detected(&shown, &environment.detectors);
+    let secrets = if suspicious { vec![0..shown.len()] } else { Vec::new() };
+    SealedText::new(&shown, &spans, &secrets, &environment.sealer).into_owned()
+}
+
+/// The parameters of a Bind as text; `None` is NULL.
+pub(super) fn parameters(
+    bind: &Bind,
+    understood: &Understood,
+    types: &[u32],
+    environment: &Environment,
+) -> Vec<Option<SealedText<'static>>> {
+    let sealed = |(index, value): (usize, &Option<bytes::Bytes>)| {
+        let value = value.as_ref()?;
+        let format = Format::of_column(&bind.parameter_formats, index).unwrap_or_default();
+        let shown = readable(value, format, types.get(index).copied().unwrap_or(0));
+        let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let class = understood.parameter_classes.get(&number);
+        Some(sealed_value(&shown, class, &environment.detectors, &environment.sealer))
+    };
+    bind.parameters.iter().enumerate().map(sealed).collect()
+}
+
+fn sealed_value(value: &str, class: Option<&Arc<str>>, detectors: &Detectors, sealer: &Sealer) -> SealedText<'static> {
+    let spans: Vec<SealSpan> = match class {
+        Some(class) => vec![SealSpan { range: 0..value.len(), class: Arc::clone(class) }],
+        None => detected(value, detectors),
+    };
+    SealedText::new(value, &spans, &[], sealer).into_owned()
+}
+
+/// A value as people read it: text as it is, common binary types decoded, others in hexadecimal.
+/// SPEC: PostgreSQL `send` functions: integers, floats and booleans are big-endian and of fixed size.
+fn readable(value: &[u8], format: Format, type_oid: u32) -> Cow<'_, str> {
+    if format == Format::Text {
+        return String::from_utf8_lossy(value);
+    }
+    match (type_oid, value) {
+        (16, [byte]) => Cow::Borrowed(if *byte == 0 { "false" } else { "true" }),
+        (20, _) => {
+            value.try_into().map(i64::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
+        }
+        (21, _) => {
+            value.try_into().map(i16::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
+        }
+        (23 | 26, _) => {
+            value.try_into().map(i32::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
+        }
+        (700, _) => {
+            value.try_into().map(f32::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
+        }
+        (701, _) => {
+            value.try_into().map(f64::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
+        }
+        (18 | 19 | 25 | 114 | 142 | 705 | 1042 | 1043, _) => String::from_utf8_lossy(value),
+        (0, _) if is_printable(value) => String::from_utf8_lossy(value),
+        _ => hexadecimal(value),
+    }
+}
+
+fn is_printable(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| !text.chars().any(char::is_control))
+}
+
+fn hexadecimal(value: &[u8]) -> Cow<'_, str> {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(2 + value.len() * 2);
+    out.push_str("\\x");
+    for byte in value {
+        // A `String` takes every write.
+        let _written: Result<(), _> = write!(out, "{byte:02x}");
+    }
+    Cow::Owned(out)
+}
+
+/// The refusal for what cannot be masked.
+pub(super) fn unmaskable(reason: &Reason) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Unmaskable,
+        rule: None,
+        message: reason.message.clone(),
+        hint: Some(reason.hint.clone()),
+    }
+}
+
+/// The refusal for a preparation that a policy neither permits nor refuses.
+pub(super) fn undecided() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Unsupported,
+        rule: None,
+        message: "this statement cannot be prepared before it is approved".to_owned(),
+        hint: Some("Run it as a simple query.".to_owned()),
+    }
+}
+
+/// What happens to rows of this shape for the session's principal.
+pub(super) fn treatment(fields: &[Field], masking: &Masking, sight: &Sight) -> RowTreatment {
+    if matches!(masking, Masking::Untouched) && !sight.detects() {
+        return RowTreatment::Pass;
+    }
+    let veil = |tag: &Arc<str>| sight.veils.get(tag).map(|veil| (Arc::clone(tag), veil.function));
+    let plan = plan(
+        fields,
+        masking,
+        sight,
+        &veil,
+        strictest(&sight.veils).map(|(tag, veil)| (Arc::clone(tag), veil.function)),
+    );
+    if plan.passes() { RowTreatment::Pass } else { RowTreatment::Plan(Arc::new(plan)) }
+}
+
+/// One rule a column: by the server's own table oid where it gives one, by lineage where it gives none, and masked
+/// where neither proves it clean.
+fn plan(
+    fields: &[Field],
+    masking: &Masking,
+    sight: &Sight,
+    veil: &dyn Fn(&Arc<str>) -> Option<(Arc<str>, MaskFunction)>,
+    strictest: Option<(Arc<str>, MaskFunction)>,
+) -> RowPlan {
+    let rule = |index: usize, field: &Field| {
+        let hidden = |(class, function): (Arc<str>, MaskFunction)| ColumnRule::Mask { class, function };
+        let unproven = || strictest.clone().map_or(ColumnRule::Detect, hidden);
+        let outputs = match masking {
+            Masking::Untouched => return ColumnRule::Detect,
+            Masking::Rows(outputs) => outputs.as_ref(),
+            Masking::Refused(_) => return unproven(),
+        };
+        if field.table_oid != 0 {
+            let mut veiled = sight.catalogue.tags_at(field.table_oid, field.column).filter_map(|one| veil(&one.tag));
+            if let Some(found) = veiled.next() {
+                return hidden(found);
+            }
+            return if sight.catalogue.knows(field.table_oid) { ColumnRule::Detect } else { unproven() };
+        }
+        match outputs.map(|outputs| outputs.at(index, fields.len())) {
+            Some(OutputKind::Clean) => ColumnRule::Detect,
+            Some(OutputKind::Plain | OutputKind::Unknown) | None => unproven(),
+        }
+    };
+    RowPlan::new(fields.iter().enumerate().map(|(index, field)| (rule(index, field), field.type_oid, field.format)))
+}
+
+/// The part of a result that the record keeps: masked for everybody, up to a cap, one JSON array a line.
+#[derive(Debug)]
+pub(super) struct Capture {
+    text: String,
+    cap: usize,
+    open: bool,
+    truncated: bool,
+    plan: Option<RowPlan>,
+    formats: Vec<(Format, u32)>,
+    scratch: BytesMut,
+    tally: MaskTally,
+}
+
+impl Capture {
+    pub(super) fn new(cap: usize, understood: &Understood) -> Self {
+        let open = cap > 0 && !matches!(understood.record_masking, Masking::Refused(_));
+        Self {
+            text: String::new(),
+            cap,
+            open,
+            truncated: !open && cap > 0,
+            plan: None,
+            formats: Vec::new(),
+            scratch: BytesMut::new(),
+            tally: MaskTally::new(),
+        }
+    }
+
+    /// Whether rows must still be read for the record.
+    pub(super) fn wants_more(&self) -> bool {
+        self.open
+    }
+
+    /// Ends the capture: what follows is not kept.
+    pub(super) fn cut(&mut self) {
+        (self.open, self.truncated) = (false, true);
+    }
+
+    /// Takes the columns of the rows to come.
+    pub(super) fn describe(&mut self, fields: &[Field], masking: &Masking, sight: &Sight) {
+        if !self.open {
+            return;
+        }
+        let veil = |tag: &Arc<str>| Some((Arc::clone(tag), recorded_function(tag)));
+        let any: Arc<str> = Arc::from("masked");
+        self.plan = Some(plan(fields, masking, sight, &veil, Some((any, MaskFunction::Redact))));
+        self.formats = fields.iter().map(|field| (field.format, field.type_oid)).collect();
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        self.line(&serde_json::json!({ "columns": names }).to_string());
+    }
+
+    /// Takes one row.
+    pub(super) fn row(&mut self, body: &[u8], detectors: &Detectors) {
+        if !self.open {
+            return;
+        }
+        let Some(plan) = &self.plan else { return self.cut() };
+        self.scratch.clear();
+        if reframe::row(plan, detectors, body, &mut self.scratch, &mut self.tally).is_err() {
+            return self.cut();
+        }
+        let masked = self.scratch.get(5..).unwrap_or_default();
+        match shown_cells(masked, &self.formats) {
+            Some(line) => self.line(&line),
+            None => self.cut(),
+        }
+    }
+
+    /// A COPY starts: its lines are kept only where no tagged relation is in scope.
+    pub(super) fn copy_starts(&mut self, binary: bool, masking: &Masking) {
+        if binary || !matches!(masking, Masking::Untouched) {
+            self.cut();
+        }
+    }
+
+    /// Takes one line of COPY output.
+    pub(super) fn copy_line(&mut self, body: &[u8], detectors: &Detectors) {
+        if !self.open {
+            return;
+        }
+        let line = String::from_utf8_lossy(body);
+        let masked = detectors.mask_text(&line).unwrap_or_else(|| line.into_owned());
+        self.line(&serde_json::json!([masked.trim_end_matches('\n')]).to_string());
+    }
+
+    fn line(&mut self, line: &str) {
+        if self.text.len() + line.len() + 1 > self.cap {
+            return self.cut();
+        }
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// What was kept, and whether it was cut off; `None` where there is nothing to record.
+    pub(super) fn take(&mut self) -> Option<(String, bool)> {
+        if self.text.is_empty() && !self.truncated {
+            return None;
+        }
+        Some((std::mem::take(&mut self.text), self.truncated))
+    }
+}
+
+/// How the record masks a tag: always, whatever the principal may see.
+fn recorded_function(tag: &str) -> MaskFunction {
+    match tag {
+        "credit_card" => MaskFunction::Last4,
+        _ => MaskFunction::Redact,
+    }
+}
+
+fn shown_cells(body: &[u8], formats: &[(Format, u32)]) -> Option<String> {
+    let mut row = DataRow::new(body).ok()?;
+    let mut cells = Vec::with_capacity(formats.len());
+    for (format, type_oid) in formats {
+        let cell = row.next_cell().ok()??;
+        cells.push(cell.map(|value| readable(value, *format, *type_oid)));
+    }
+    serde_json::to_string(&cells).ok()
+}
