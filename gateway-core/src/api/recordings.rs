@@ -102,3 +102,56 @@ impl From<RecordError> for RecordingsError {
         Self::Failed(failure.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        approval::testing::person,
+        model::ConnectionName,
+        policy::Source,
+        record::{Durability, RecordKeys, SessionFacts, SystemClock},
+    };
+
+    fn facts(id: &SessionId) -> SessionFacts {
+        SessionFacts {
+            id: id.clone(),
+            principal: person("alice", &[]),
+            connection: ConnectionName::new("pg-prod").unwrap(),
+            database: "shop".into(),
+            role: "hoop".into(),
+            source: Source::Tunnel,
+            client_address: None,
+            application_name: None,
+            run: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_back_what_the_recorder_wrote_and_knows_what_is_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = RecordKeys::load_or_create(&directory.path().join("keys")).unwrap();
+        let audit_key = keys.public();
+        let log = directory.path().join("recordings");
+        let (recorder, _recovery) = Recorder::open(&log, keys, Durability::Strict, Arc::new(SystemClock)).unwrap();
+        let id = SessionId::new(1, [0; 10]);
+        let _session = recorder.session(facts(&id)).unwrap();
+        let recordings = RecordingsOnDisk::new(recorder, audit_key);
+        recordings.note(GatewayEvent::Looked { who: person("carol", &[]), session: id.clone() }).await.unwrap();
+        let mut lines = Vec::new();
+        recordings
+            .lines(&id, &|_class| false, &mut |line| {
+                lines.push(line);
+                true
+            })
+            .unwrap();
+        let first: RecordedEvent = serde_json::from_slice(&lines[0]).unwrap();
+        assert_eq!((first.seq, first.kind.as_str()), (1, "session_started"));
+        assert_eq!(recordings.detail(&id).unwrap().session.principal.name.as_str(), "alice");
+        let absent = recordings.lines(&SessionId::new(2, [0; 10]), &|_class| false, &mut |_line| true);
+        assert_eq!(absent, Err(RecordingsError::NotFound));
+        assert!(recordings.works() && recordings.audit_key().contains("PUBLIC KEY"));
+    }
+}

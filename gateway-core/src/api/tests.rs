@@ -35,10 +35,10 @@ async fn everything_else_needs_a_token() {
     }
     let token = world.token(&person("alice", &[]));
     for wrong in [format!("Basic {token}"), token.clone(), format!("Bearer {token}x"), "Bearer ".into()] {
-        let request = world.request(Method::GET, "/whoami").header(header::AUTHORIZATION, wrong);
+        let request = World::request(Method::GET, "/whoami").header(header::AUTHORIZATION, wrong);
         assert_eq!(world.send(request, "").await.status, StatusCode::UNAUTHORIZED);
     }
-    let twice = world.request(Method::GET, "/whoami");
+    let twice = World::request(Method::GET, "/whoami");
     let twice =
         twice.header(header::AUTHORIZATION, format!("Bearer {token}")).header(header::AUTHORIZATION, "Bearer x");
     assert_eq!(world.send(twice, "").await.status, StatusCode::UNAUTHORIZED);
@@ -58,11 +58,11 @@ async fn refuses_what_is_addressed_to_another_name_or_sent_by_another_site() {
     let world = World::new().await;
     let rebound = http::Request::get("/api/v1/gateway").header(header::HOST, "rebound.example:8443");
     assert_eq!(world.send(rebound, "").await.status, StatusCode::MISDIRECTED_REQUEST);
-    let cross = world.request(Method::GET, "/gateway").header(header::ORIGIN, "https://evil.example");
+    let cross = World::request(Method::GET, "/gateway").header(header::ORIGIN, "https://evil.example");
     let answer = world.send(cross, "").await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(!answer.headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
-    let preflight = world.request(Method::OPTIONS, "/whoami");
+    let preflight = World::request(Method::OPTIONS, "/whoami");
     assert_eq!(world.send(preflight, "").await.status, StatusCode::METHOD_NOT_ALLOWED);
     let direct = http::Request::get(format!("https://{HOST}/api/v1/gateway"));
     assert_eq!(world.send(direct, "").await.status, StatusCode::OK);
@@ -80,7 +80,7 @@ async fn unknown_routes_and_methods_are_problems_too() {
 #[tokio::test]
 async fn exchanges_the_issuers_token_and_records_the_login() {
     let world = World::new().await;
-    let body = json!({ "token": world.issuer_token("bob").await }).to_string();
+    let body = json!({ "token": world.issuer_token("bob") }).to_string();
     let answer = world.post(None, "/token", &body).await;
     assert_eq!(answer.status, StatusCode::OK);
     let token = answer.json()["token"].as_str().unwrap().to_owned();
@@ -91,7 +91,7 @@ async fn exchanges_the_issuers_token_and_records_the_login() {
 #[tokio::test]
 async fn a_login_that_cannot_be_recorded_gives_no_token() {
     let world = World::new().await;
-    let body = json!({ "token": world.issuer_token("bob").await }).to_string();
+    let body = json!({ "token": world.issuer_token("bob") }).to_string();
     world.recordings.fail(true);
     let answer = world.post(None, "/token", &body).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

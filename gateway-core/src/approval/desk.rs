@@ -58,6 +58,9 @@ impl Limits {
     pub const STANDARD: Self = Self { pending_per_principal: 100, pending: 2_000 };
 }
 
+/// The most that a request may show: text and parameters together.
+pub(crate) const MAX_SHOWN_BYTES: usize = 64 * 1024;
+
 /// Why a request was not taken; the operation stays refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
@@ -67,6 +70,9 @@ pub enum SubmitError {
     /// The gateway has too many waiting.
     #[error("{0} requests already wait for approval on this gateway; try again later")]
     TooMany(usize),
+    /// Too large for anybody to review.
+    #[error("a request for approval holds at most {MAX_SHOWN_BYTES} bytes of text and parameters, this has {0}")]
+    TooLarge(usize),
     /// Nobody could approve it.
     #[error("the policy names nobody who could approve")]
     NoQuorum,

@@ -56,7 +56,7 @@ pub(crate) fn request(number: u8, requester: Principal) -> Request {
             quorums: vec![Quorum { count: 1, group: GroupName::new("dba").unwrap() }],
             rules: vec![RuleId("hold-deletes".into())],
             message: Some("a DBA looks at deletes".into()),
-            expires_after: Duration::from_secs(60),
+            expires_after: Duration::from_mins(1),
         },
         created_at_millis: 0,
         expires_at_millis: 60_000,

@@ -21,7 +21,7 @@ impl Storage for Store {
             )?;
             Ok(())
         })
-        .map_err(failed)
+        .map_err(|failure| failed(&failure))
     }
 
     fn load(&self, id: &ApprovalId) -> Result<Option<Case>, StorageError> {
@@ -31,7 +31,7 @@ impl Storage for Store {
                 .optional()?;
             content.map(|content| serde_json::from_str(&content).map_err(StoreError::Row)).transpose()
         })
-        .map_err(failed)
+        .map_err(|failure| failed(&failure))
     }
 
     fn list(&self, listed: Listed, limit: usize) -> Result<Vec<Case>, StorageError> {
@@ -46,7 +46,7 @@ impl Storage for Store {
             let rows = statement.query_map([limit], |row| row.get::<_, String>(0))?;
             rows.map(|content| serde_json::from_str(&content?).map_err(StoreError::Row)).collect()
         })
-        .map_err(failed)
+        .map_err(|failure| failed(&failure))
     }
 
     fn withdraw_pending(&self) -> Result<usize, StorageError> {
@@ -60,7 +60,7 @@ impl Storage for Store {
     }
 }
 
-fn failed(failure: StoreError) -> StorageError {
+fn failed(failure: &StoreError) -> StorageError {
     tracing::error!(%failure, "the approval store failed");
     StorageError(failure.to_string())
 }

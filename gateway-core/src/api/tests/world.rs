@@ -89,7 +89,7 @@ impl World {
         let (policy_sender, policies) = watch::channel(set);
         let connection = ApiConnection { facts: testing::connection(), tags: vec!["email".into(), "jwt".into()] };
         let (connection_sender, connections) = watch::channel(vec![connection]);
-        let shared: Arc<dyn Recordings> = recordings.clone();
+        let shared: Arc<dyn Recordings> = Arc::<FakeRecordings>::clone(&recordings);
         let state = ApiState::new(ApiParts {
             origin: PublicOrigin::new(&url).unwrap(),
             dev: true,
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// A token of the development issuer.
-    pub(super) async fn issuer_token(&self, user: &str) -> String {
+    pub(super) fn issuer_token(&self, user: &str) -> String {
         self.provider.access_token(user).unwrap()
     }
 
@@ -142,7 +142,7 @@ impl World {
         id
     }
 
-    pub(super) fn request(&self, method: Method, path: &str) -> request::Builder {
+    pub(super) fn request(method: Method, path: &str) -> request::Builder {
         Request::builder().method(method).uri(format!("/api/v1{path}")).header(header::HOST, HOST)
     }
 
@@ -160,11 +160,11 @@ impl World {
     }
 
     pub(super) async fn get(&self, token: Option<&str>, path: &str) -> Answer {
-        self.send(with_token(self.request(Method::GET, path), token), "").await
+        self.send(with_token(Self::request(Method::GET, path), token), "").await
     }
 
     pub(super) async fn post(&self, token: Option<&str>, path: &str, body: &str) -> Answer {
-        self.send(with_token(self.request(Method::POST, path), token), body).await
+        self.send(with_token(Self::request(Method::POST, path), token), body).await
     }
 }
 
@@ -206,7 +206,10 @@ impl Recordings for FakeRecordings {
                 format!("reviewed: {} {approved} {}", who.name, reason.unwrap_or_default())
             }
             GatewayEvent::Denied { who, action, .. } => format!("denied: {} {action}", who.name),
-            other => format!("{other:?}"),
+            other @ (GatewayEvent::Started { .. }
+            | GatewayEvent::Stopped { .. }
+            | GatewayEvent::Recovered { .. }
+            | GatewayEvent::PolicyChanged { .. }) => format!("{other:?}"),
         };
         Box::pin(async move {
             if !self.works() {

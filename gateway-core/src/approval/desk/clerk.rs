@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{DeskError, Limits, Storage, StorageError, SubmitError, Ticket, blocking};
+use super::{DeskError, Limits, MAX_SHOWN_BYTES, Storage, StorageError, SubmitError, Ticket, blocking};
 use crate::{
     approval::{Case, Request, Review, ReviewError, State},
     clock::WallClock,
@@ -86,6 +86,11 @@ impl Clerk {
     fn admit(&self, request: &Request) -> Result<(), SubmitError> {
         if request.need.quorums.is_empty() {
             return Err(SubmitError::NoQuorum);
+        }
+        let parameters = request.parameters.iter().flatten().map(String::len);
+        let shown = parameters.fold(request.text.len(), usize::saturating_add);
+        if shown > MAX_SHOWN_BYTES {
+            return Err(SubmitError::TooLarge(shown));
         }
         if self.waiting.contains_key(&request.id) {
             return Err(SubmitError::Duplicate);

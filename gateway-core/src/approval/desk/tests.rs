@@ -121,6 +121,14 @@ async fn a_request_that_nobody_could_approve_is_refused_at_once() {
     assert_eq!(desk.submit(impossible).await.unwrap_err(), SubmitError::NoQuorum);
 }
 
+#[tokio::test]
+async fn a_request_too_large_to_review_is_refused() {
+    let (desk, _store, _clock) = desk().await;
+    let mut large = request(1, person("alice", &[]));
+    large.parameters = vec![Some("x".repeat(MAX_SHOWN_BYTES)), None];
+    assert!(matches!(desk.submit(large).await, Err(SubmitError::TooLarge(_))));
+}
+
 struct Failing {
     store: Store,
     broken: AtomicBool,
@@ -147,7 +155,7 @@ impl Storage for Failing {
 #[tokio::test]
 async fn a_review_that_cannot_be_stored_does_not_count() {
     let storage = Arc::new(Failing { store: Store::in_memory().unwrap(), broken: AtomicBool::new(false) });
-    let shared: Arc<dyn Storage> = storage.clone();
+    let shared: Arc<dyn Storage> = Arc::<Failing>::clone(&storage);
     let desk = Desk::open(shared, WallClock::manual(0), Limits::STANDARD).await.unwrap();
     let ticket = desk.submit(request(1, person("alice", &[]))).await.unwrap();
     storage.broken.store(true, Ordering::SeqCst);

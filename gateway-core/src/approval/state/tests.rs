@@ -29,7 +29,7 @@ fn need(quorums: &[(u8, &str)]) -> ApprovalNeed {
             .collect(),
         rules: vec![RuleId("hold-deletes".into())],
         message: None,
-        expires_after: Duration::from_secs(60),
+        expires_after: Duration::from_mins(1),
     }
 }
 

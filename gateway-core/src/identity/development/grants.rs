@@ -76,8 +76,8 @@ impl Unmet {
 
 #[derive(Default)]
 pub(super) struct Grants {
-    /// By device code.
-    grants: BTreeMap<String, Grant>,
+    /// Logins under way, by device code.
+    pending: BTreeMap<String, Grant>,
     /// By refresh token.
     refreshes: BTreeMap<String, Refresh>,
     families: u64,
@@ -87,26 +87,26 @@ impl Grants {
     /// Starts a login; `false` when too many are under way.
     pub(super) fn begin(&mut self, device_code: String, user_code: String, scopes: Vec<String>, now: i64) -> bool {
         // A moment of grace, so that a late poll hears `expired_token`.
-        self.grants.retain(|_code, grant| now < grant.expires_at + GRANT_SECONDS);
-        if self.grants.len() >= MAX_GRANTS || self.grants.values().any(|grant| grant.user_code == user_code) {
+        self.pending.retain(|_code, grant| now < grant.expires_at + GRANT_SECONDS);
+        if self.pending.len() >= MAX_GRANTS || self.pending.values().any(|grant| grant.user_code == user_code) {
             return false;
         }
         let expires_at = now + GRANT_SECONDS;
         let outcome = Outcome::Pending;
         let grant = Grant { user_code, scopes, expires_at, interval: INTERVAL_SECONDS, polled_at: None, outcome };
-        self.grants.insert(device_code, grant);
+        self.pending.insert(device_code, grant);
         true
     }
 
     /// The scopes of a login that still waits for its user.
     pub(super) fn waiting(&self, user_code: &str, now: i64) -> Option<&[String]> {
-        let mut waiting = self.grants.values().filter(|grant| grant.waits(now));
+        let mut waiting = self.pending.values().filter(|grant| grant.waits(now));
         waiting.find(|grant| grant.user_code == user_code).map(|grant| grant.scopes.as_slice())
     }
 
     /// Decides a waiting login: `Some(user)` approves it as that user. `false` when none waits under this code.
     pub(super) fn decide(&mut self, user_code: &str, user: Option<&str>, now: i64) -> bool {
-        let mut waiting = self.grants.values_mut().filter(|grant| grant.waits(now));
+        let mut waiting = self.pending.values_mut().filter(|grant| grant.waits(now));
         let Some(grant) = waiting.find(|grant| grant.user_code == user_code) else { return false };
         grant.outcome = user.map_or(Outcome::Denied, |user| Outcome::Approved { user: user.to_owned() });
         true
@@ -114,7 +114,7 @@ impl Grants {
 
     /// Answers a poll. An approved or denied login is answered once.
     pub(super) fn poll(&mut self, device_code: &str, now: i64) -> Result<Login, Unmet> {
-        let grant = self.grants.get_mut(device_code).ok_or(Unmet::Invalid)?;
+        let grant = self.pending.get_mut(device_code).ok_or(Unmet::Invalid)?;
         if now >= grant.expires_at {
             return Err(Unmet::Expired);
         }
@@ -127,7 +127,7 @@ impl Grants {
         if grant.outcome == Outcome::Pending {
             return Err(Unmet::Pending);
         }
-        let grant = self.grants.remove(device_code).ok_or(Unmet::Invalid)?;
+        let grant = self.pending.remove(device_code).ok_or(Unmet::Invalid)?;
         match grant.outcome {
             Outcome::Approved { user } => {
                 self.families += 1;

@@ -30,41 +30,36 @@ pub(super) struct Shown<'page> {
 
 /// The form.
 pub(super) fn form(status: StatusCode, shown: &Shown<'_>) -> Response {
-    let mut body = String::with_capacity(4_096);
-    body.push_str("<h1>Log in to a development gateway</h1>");
-    if let Some(alert) = shown.alert {
-        body.push_str(&format!("<p role=\"alert\">{alert}</p>"));
-    }
+    let alert = shown.alert.map(|alert| format!("<p role=\"alert\">{alert}</p>")).unwrap_or_default();
     let code = shown.user_code.map(spaced_user_code).unwrap_or_default();
-    if let Some(scopes) = shown.scopes {
-        let scopes = scopes.join(", ");
-        body.push_str(&format!(
-            "<p>A program asks to act for you. Go on only if you started it and it shows the same code.</p>\
-             <dl><dt>Program</dt><dd><code>{CLIENT_ID}</code></dd><dt>Code</dt><dd><code>{code}</code></dd>\
-             <dt>It asks for</dt><dd><code>{scopes}</code></dd></dl>"
-        ));
-    }
-    body.push_str(&format!(
-        "<form method=\"post\" action=\"device\" autocomplete=\"off\">\
-         <input type=\"hidden\" name=\"form_token\" value=\"{}\">\
+    let asked = shown.scopes.map(|scopes| request(&code, &scopes.join(", "))).unwrap_or_default();
+    let users: String = USERS.iter().map(|(user, groups)| choice(user, &groups.join(", "))).collect();
+    let token = shown.form_token;
+    let body = format!(
+        "<h1>Log in to a development gateway</h1>{alert}{asked}\
+         <form method=\"post\" action=\"device\" autocomplete=\"off\">\
+         <input type=\"hidden\" name=\"form_token\" value=\"{token}\">\
          <label for=\"user_code\">Code that the program shows</label>\
          <input type=\"text\" id=\"user_code\" name=\"user_code\" value=\"{code}\" required spellcheck=\"false\">\
          <label for=\"secret\">Secret that the gateway printed in the terminal it was started in</label>\
          <input type=\"password\" id=\"secret\" name=\"secret\" required>\
-         <fieldset><legend>Log in as</legend>",
-        shown.form_token
-    ));
-    for (user, groups) in USERS {
-        body.push_str(&format!(
-            "<label><input type=\"radio\" name=\"user\" value=\"{user}\"> {user} ({})</label>",
-            groups.join(", ")
-        ));
-    }
-    body.push_str(
-        "</fieldset><button type=\"submit\" name=\"decision\" value=\"approve\">Approve</button>\
-         <button type=\"submit\" name=\"decision\" value=\"deny\">Deny</button></form>",
+         <fieldset><legend>Log in as</legend>{users}</fieldset>\
+         <button type=\"submit\" name=\"decision\" value=\"approve\">Approve</button>\
+         <button type=\"submit\" name=\"decision\" value=\"deny\">Deny</button></form>"
     );
     page(status, &body)
+}
+
+fn request(code: &str, scopes: &str) -> String {
+    format!(
+        "<p>A program asks to act for you. Go on only if you started it and it shows the same code.</p>\
+         <dl><dt>Program</dt><dd><code>{CLIENT_ID}</code></dd><dt>Code</dt><dd><code>{code}</code></dd>\
+         <dt>It asks for</dt><dd><code>{scopes}</code></dd></dl>"
+    )
+}
+
+fn choice(user: &str, groups: &str) -> String {
+    format!("<label><input type=\"radio\" name=\"user\" value=\"{user}\"> {user} ({groups})</label>")
 }
 
 /// A page without a form: what came of it.

@@ -68,17 +68,7 @@ fn usable(key: Value, allowed: &[Algorithm]) -> Option<Key> {
     if !matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
         return None;
     }
-    let of_type: &[Algorithm] = match &key.algorithm {
-        AlgorithmParameters::RSA(_) => &[Algorithm::RS256, Algorithm::PS256],
-        AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
-            EllipticCurve::P256 => &[Algorithm::ES256],
-            EllipticCurve::P384 => &[Algorithm::ES384],
-            _ => return None,
-        },
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => &[Algorithm::EdDSA],
-        // Symmetric keys never verify here.
-        _ => return None,
-    };
+    let of_type = of_type(&key.algorithm);
     let named =
         |algorithm: &Algorithm| key.common.key_algorithm.is_none_or(|name| name == KeyAlgorithm::from(*algorithm));
     let algorithms: Vec<_> = of_type.iter().filter(|one| allowed.contains(one) && named(one)).copied().collect();
@@ -87,6 +77,24 @@ fn usable(key: Value, allowed: &[Algorithm]) -> Option<Key> {
     }
     let decoding = DecodingKey::from_jwk(&key).ok()?;
     Some(Key { id: key.common.key_id, algorithms, decoding })
+}
+
+/// What a key of this type can verify. Symmetric keys and curves not known here verify nothing.
+fn of_type(parameters: &AlgorithmParameters) -> &'static [Algorithm] {
+    if let AlgorithmParameters::RSA(_) = parameters {
+        return &[Algorithm::RS256, Algorithm::PS256];
+    }
+    if let AlgorithmParameters::OctetKeyPair(pair) = parameters {
+        return if pair.curve == EllipticCurve::Ed25519 { &[Algorithm::EdDSA] } else { &[] };
+    }
+    let AlgorithmParameters::EllipticCurve(curve) = parameters else { return &[] };
+    if curve.curve == EllipticCurve::P256 {
+        &[Algorithm::ES256]
+    } else if curve.curve == EllipticCurve::P384 {
+        &[Algorithm::ES384]
+    } else {
+        &[]
+    }
 }
 
 /// The cache of one issuer's keys.

@@ -341,14 +341,14 @@ impl Issuer {
             asked: AtomicUsize::new(0),
             down: AtomicBool::new(false),
         });
-        let discovery = async |State(issuer): State<Arc<Issuer>>| {
+        let discovery = async |State(issuer): State<Arc<Self>>| {
             issuer.asked.fetch_add(1, Ordering::SeqCst);
             if issuer.down.load(Ordering::SeqCst) {
                 return http::StatusCode::BAD_GATEWAY.into_response();
             }
             Json(json!({ "issuer": issuer.url, "jwks_uri": format!("{}/keys", issuer.url) })).into_response()
         };
-        let keys = async |State(issuer): State<Arc<Issuer>>| Json(json!({ "keys": *issuer.keys.lock().unwrap() }));
+        let keys = async |State(issuer): State<Arc<Self>>| Json(json!({ "keys": *issuer.keys.lock().unwrap() }));
         let routes = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route("/keys", get(keys))
@@ -441,6 +441,19 @@ async fn a_huge_key_set_is_refused() {
     *issuer.keys.lock().unwrap() = (0..65).map(|_number| key.jwk()).collect();
     let verifier = issuer.verifier(&WallClock::manual(NOW * 1_000));
     assert!(matches!(verifier.verify(&issuer.token(&key)).await, Err(IdentityError::Unreachable(_))));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_a_token(header in ".{0,80}", claims in ".{0,80}", signature in "[a-zA-Z0-9_-]{0,90}") {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let verifier = verifier(&[SigningKey::new("one").jwk()]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let tokens = [header.clone(), format!("{header}.{claims}.{signature}"), format!("{}.{}.{signature}", part(&header), part(&claims))];
+        for token in tokens {
+            proptest::prop_assert!(runtime.block_on(verifier.verify(&token)).is_err());
+        }
+    }
 }
 
 #[test]

@@ -73,8 +73,8 @@ fn a_damaged_key_or_a_link_stops_the_start() {
     assert!(matches!(open(), Err(TokenKeyError::Damaged(_))));
 }
 
-/// Signs claims as the gateway would, with one thing changed.
-fn forged(change: impl FnOnce(&mut Header, &mut serde_json::Value)) -> Result<Verified, IdentityError> {
+/// Signs claims as the gateway would, with one thing changed, and says whether they are taken.
+fn takes(change: impl FnOnce(&mut Header, &mut serde_json::Value)) -> bool {
     let clock = clock();
     let tokens = GatewayTokens::ephemeral(ISSUER, clock.clone()).unwrap();
     let mut header = Header::new(Algorithm::EdDSA);
@@ -85,20 +85,20 @@ fn forged(change: impl FnOnce(&mut Header, &mut serde_json::Value)) -> Result<Ve
     });
     change(&mut header, &mut claims);
     let token = jsonwebtoken::encode(&header, &claims, &tokens.0.signing).unwrap();
-    tokens.verify(&token)
+    tokens.verify(&token).is_ok()
 }
 
 #[test]
 fn refuses_another_type_issuer_audience_and_an_end_in_the_past() {
-    assert!(forged(|_header, _claims| {}).is_ok());
-    assert!(forged(|header, _claims| header.typ = Some("JWT".into())).is_err());
-    assert!(forged(|header, _claims| header.typ = None).is_err());
-    assert!(forged(|_header, claims| claims["iss"] = json!("https://evil.example")).is_err());
-    assert!(forged(|_header, claims| claims["iss"] = json!([ISSUER, "https://evil.example"])).is_err());
-    assert!(forged(|_header, claims| claims["aud"] = json!("hoop-cli")).is_err());
-    assert!(forged(|_header, claims| claims["exp"] = json!(1_800_000_000)).is_err());
-    assert!(forged(|_header, claims| drop(claims.as_object_mut().unwrap().remove("exp"))).is_err());
-    assert!(forged(|_header, claims| claims["principal"]["name"] = json!("a\nb")).is_err());
+    assert!(takes(|_header, _claims| {}));
+    assert!(!takes(|header, _claims| header.typ = Some("JWT".into())));
+    assert!(!takes(|header, _claims| header.typ = None));
+    assert!(!takes(|_header, claims| claims["iss"] = json!("https://evil.example")));
+    assert!(!takes(|_header, claims| claims["iss"] = json!([ISSUER, "https://evil.example"])));
+    assert!(!takes(|_header, claims| claims["aud"] = json!("hoop-cli")));
+    assert!(!takes(|_header, claims| claims["exp"] = json!(1_800_000_000)));
+    assert!(!takes(|_header, claims| drop(claims.as_object_mut().unwrap().remove("exp"))));
+    assert!(!takes(|_header, claims| claims["principal"]["name"] = json!("a\nb")));
 }
 
 #[test]
