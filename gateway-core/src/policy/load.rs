@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -27,6 +27,8 @@ const BUILT_IN: &str = include_str!("builtin.cedar");
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 /// The most policies in a site.
 const MAX_POLICIES: usize = 10_000;
+/// The fix where the validator knows none.
+const NO_FIX: &str = "compare with `hoop policy schema`";
 /// The name of the permit that the liftable set needs to say anything but no.
 const PERMIT_ALL: &str = "hoop:permit-all";
 
@@ -69,10 +71,7 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
     }
     validate(&vocabulary, &named, &mut problems);
     if !problems.is_empty() {
-        problems
-            .sort_by(|left, right| (&left.file, left.line, left.column).cmp(&(&right.file, right.line, right.column)));
-        problems.dedup();
-        return Err(problems);
+        return Err(tidy(problems));
     }
     let reads_time = named.values().any(|placed| time_use::reads_time(&placed.policy));
     let (hard, liftable) = split(named, &rules).map_err(|message| vec![ours(message)])?;
@@ -106,6 +105,20 @@ fn parse<'source>(source: &'source PolicySource, problems: &mut Vec<Problem>) ->
         .collect();
     placed.sort_by_key(|placed| placed.offset);
     placed
+}
+
+/// In the order of the text; what is wrong for several actions at one place is told once.
+fn tidy(mut problems: Vec<Problem>) -> Vec<Problem> {
+    fn place(problem: &Problem) -> (&Path, usize, usize) {
+        (&problem.file, problem.line, problem.column)
+    }
+    problems.sort_by(|left, right| place(left).cmp(&place(right)).then_with(|| left.message.cmp(&right.message)));
+    problems.dedup_by(|later, first| {
+        place(later) == place(first)
+            && later.fix == first.fix
+            && (later.fix != NO_FIX || later.message == first.message)
+    });
+    problems
 }
 
 /// Gives each policy its name; names are unique in the site.
@@ -216,7 +229,7 @@ fn diagnostic(source: &PolicySource, policy: Option<usize>, error: &impl Diagnos
         .help()
         .map(|help| help.to_string())
         .or_else(|| label.as_ref().and_then(|label| label.label()).map(str::to_owned))
-        .unwrap_or_else(|| "compare with `hoop policy schema`".to_owned());
+        .unwrap_or_else(|| NO_FIX.to_owned());
     at(source, offset, plain(&error.to_string()), fix)
 }
 

@@ -11,7 +11,7 @@ fn only_problem(text: &str) -> Problem {
 #[test]
 fn a_misspelled_attribute_is_an_error_with_its_place_and_a_fix() {
     let problem =
-        only_problem("permit(principal, action == Action::\"delete\", resource)\n  when { context.has_were };");
+        only_problem("permit(principal, action in Action::\"write\", resource)\n  when { context.has_were };");
     assert_eq!((problem.line, problem.column), (2, 10), "{problem}");
     assert_eq!(problem.file.to_str(), Some("policies/site.cedar"));
     assert!(problem.message.contains("has_were"), "{problem}");
