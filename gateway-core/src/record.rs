@@ -30,6 +30,7 @@ pub use checkpoint::CHECKPOINT_FILE;
 pub use error::RecordError;
 pub use event::{Asked, Event, GatewayEvent, Outcome, OwnPurpose, SessionFacts, Status, Step};
 pub use frame::{Field, MAX_BODY_BYTES, Record};
+pub use hex::decode as parse_hash;
 pub use keys::{PublicKey, PublicKeyError, RecordKeys};
 pub use proof::{Admitted, Own, Recorded};
 pub use recorder::{Clock, Position, Recorder, Recovery, SystemClock};

@@ -55,8 +55,8 @@ pub(crate) struct ReplayArguments {
     /// The session
     #[arg(value_name = "SESSION")]
     pub(crate) session: SessionId,
-    /// How many times faster than it was; 0 shows everything at once
-    #[arg(long, env = "HOOP_REPLAY_SPEED", value_name = "FACTOR", default_value_t = 1.0)]
+    /// How many times faster than it was; `max` prints everything at once
+    #[arg(long, env = "HOOP_REPLAY_SPEED", value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
     /// Begin at this operation
     #[arg(long, env = "HOOP_REPLAY_AT", value_name = "NUMBER")]
@@ -68,7 +68,7 @@ pub(crate) struct ReplayArguments {
 
 /// Verify recordings offline.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hoop audit verify /var/lib/hoop/recordings --key recorder.pub")]
+#[command(after_help = "Examples:\n  hoop audit verify /var/lib/hoop/recordings --key recording.pub.pem")]
 pub(crate) struct AuditArguments {
     #[command(subcommand)]
     pub(crate) command: AuditCommand,
@@ -89,7 +89,16 @@ pub(crate) struct AuditVerify {
     /// The recorder's public key, from a place that the gateway's host cannot change
     #[arg(long, env = "HOOP_AUDIT_KEY", value_name = "FILE")]
     pub(crate) key: PathBuf,
-    /// Only this session
-    #[arg(long, env = "HOOP_AUDIT_SESSION", value_name = "SESSION")]
-    pub(crate) session: Option<SessionId>,
+    /// A head that an earlier verification printed: the log must still contain it
+    #[arg(long, env = "HOOP_AUDIT_HEAD", value_name = "HEX")]
+    pub(crate) head: Option<String>,
+}
+
+/// A factor, or `max` for everything at once.
+fn speed(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Ok(0.0);
+    }
+    let factor = text.parse::<f64>().ok().filter(|factor| factor.is_finite() && *factor >= 0.0);
+    factor.ok_or_else(|| "say a factor such as 1, 0.5 or 8, or max".to_owned())
 }

@@ -8,7 +8,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 }
 
 /// The 32 bytes of a hash; `None` unless the text is exactly 64 lower-case digits.
-pub(crate) fn decode(text: &str) -> Option<[u8; 32]> {
+pub fn decode(text: &str) -> Option<[u8; 32]> {
     let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
     let mut out = [0; 32];
     for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {

@@ -1,0 +1,81 @@
+//! A masked result as psql would show it. Pure; every cell is one safe line of bounded width.
+
+use hoop_gateway_core::record::{ResultLine, result_lines};
+use ratatui::text::Span;
+
+use super::{ScriptLine, Tone, line};
+use crate::output::printable_line;
+
+/// No column of a result is shown wider.
+const MAX_CELL_WIDTH: usize = 40;
+
+/// A recorded result, piece by piece.
+pub(super) fn result(text: &str, truncated: bool) -> Vec<ScriptLine> {
+    let mut columns: Vec<String> = Vec::new();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut shown = Vec::new();
+    for one in result_lines(text) {
+        match one {
+            ResultLine::Columns(names) => {
+                shown.extend(grid(&columns, &rows));
+                columns = names.iter().map(|name| cell(Some(name))).collect();
+                rows.clear();
+            }
+            ResultLine::Row(values) => rows.push(values.iter().map(|value| cell(value.as_deref())).collect()),
+        }
+    }
+    shown.extend(grid(&columns, &rows));
+    if truncated {
+        shown.push(line(Tone::Quiet, "-- more rows were returned than are recorded".to_owned()));
+    }
+    shown
+}
+
+fn cell(value: Option<&str>) -> String {
+    let text = printable_line(value.unwrap_or("∅"));
+    if width(&text) <= MAX_CELL_WIDTH {
+        return text;
+    }
+    let mut kept = String::new();
+    for letter in text.chars() {
+        if width(&kept) + 2 > MAX_CELL_WIDTH {
+            break;
+        }
+        kept.push(letter);
+    }
+    kept + "…"
+}
+
+fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+fn grid(columns: &[String], rows: &[Vec<String>]) -> Vec<ScriptLine> {
+    let count = rows.iter().map(Vec::len).chain([columns.len()]).max().unwrap_or(0);
+    let at = |row: &[String], index: usize| row.get(index).map_or("", String::as_str).to_owned();
+    let widths: Vec<usize> = (0..count)
+        .map(|index| {
+            rows.iter().map(Vec::as_slice).chain([columns]).map(|row| width(&at(row, index))).max().unwrap_or(0)
+        })
+        .collect();
+    let spelt = |row: &[String]| {
+        let cells: Vec<String> = widths
+            .iter()
+            .enumerate()
+            .map(|(index, wide)| {
+                let text = at(row, index);
+                let missing = wide.saturating_sub(width(&text));
+                format!(" {text}{} ", " ".repeat(missing))
+            })
+            .collect();
+        line(Tone::Plain, cells.join("|").trim_end().to_owned())
+    };
+    let mut shown = Vec::new();
+    if !columns.is_empty() {
+        shown.push(spelt(columns));
+        let rules: Vec<String> = widths.iter().map(|wide| "-".repeat(wide + 2)).collect();
+        shown.push(line(Tone::Plain, rules.join("+")));
+    }
+    shown.extend(rows.iter().map(|row| spelt(row)));
+    shown
+}
