@@ -47,20 +47,25 @@ fn local_length(before: &[u8]) -> usize {
 
 /// How many bytes after the `@` belong to the address: two labels or more, the last of them not a number.
 fn domain_length(after: &[u8]) -> usize {
-    let span =
-        after.iter().take(DOMAIN_BYTES).take_while(|byte| is_word(**byte) || matches!(byte, b'.' | b'-')).count();
+    let is_part = |byte: u8| is_word(byte) || matches!(byte, b'.' | b'-');
+    let span = after.iter().enumerate().take_while(|(index, byte)| match index {
+        0..DOMAIN_BYTES => is_part(**byte),
+        _ => is_continuation(**byte),
+    });
+    let span = span.count();
     let mut length = 0;
     let mut end = 0;
     for (index, label) in after.get(..span).unwrap_or_default().split(|byte| *byte == b'.').enumerate() {
-        let name = label.strip_suffix(b"-").unwrap_or(label);
+        let dashes = label.iter().rev().take_while(|byte| **byte == b'-').count();
+        let name = label.get(..label.len() - dashes).unwrap_or_default();
         if name.is_empty() || name.starts_with(b"-") {
             break;
         }
         end += label.len() + usize::from(index > 0);
         if index > 0 && name.len() > 1 && name.iter().any(|byte| is_letter(*byte)) {
-            length = end - (label.len() - name.len());
+            length = end - dashes;
         }
-        if name.len() < label.len() {
+        if dashes > 0 {
             break;
         }
     }

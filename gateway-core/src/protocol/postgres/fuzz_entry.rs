@@ -68,6 +68,10 @@ pub fn mask_detectors(input: &[u8]) {
         let detectors =
             Detectors::none().with(DetectedClass::Email, function).with(DetectedClass::CreditCard, function);
         let Some(masked) = detectors.mask_text(text) else { continue };
+        for hit in hits.iter().filter(|hit| hit.class == DetectedClass::Email) {
+            let shown = text.get(hit.range.clone()).is_some_and(|address| masked.contains(address));
+            assert!(!shown, "an address is still there");
+        }
         assert!(!masked.contains('\u{FFFD}') || text.contains('\u{FFFD}'), "a character was cut");
     }
 }

@@ -82,7 +82,8 @@ impl Shape {
             Self::IntegerArray => number::array_holds(value, number::integer_is_card),
             Self::NumericArray => number::array_holds(value, number::numeric_is_card),
             Self::BytesText => return find_in_hexadecimal(detectors, value, hits),
-            Self::Text | Self::Json { .. } | Self::OtherText | Self::NumberText | Self::OtherBinary => {
+            Self::OtherBinary => return find_in_binary(detectors, value, hits),
+            Self::Text | Self::Json { .. } | Self::OtherText | Self::NumberText => {
                 return detectors.find(value, hits);
             }
         };
@@ -168,6 +169,40 @@ fn find_in_hexadecimal(detectors: &Detectors, value: &[u8], hits: &mut Vec<Hit>)
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default();
     let bytes: Vec<u8> = digits.as_chunks::<2>().0.iter().map(|[high, low]| digit(*high) << 4 | digit(*low)).collect();
     detectors.find(&bytes, hits);
+}
+
+/// Searches arrays, composites and what else is binary. The length before an element may look like one more digit or
+/// letter of it, so bytes that stand where lengths stand are blanked for a second look.
+fn find_in_binary(detectors: &Detectors, value: &[u8], hits: &mut Vec<Hit>) {
+    detectors.find(value, hits);
+    if hits.is_empty() && detectors.may_hit(value) {
+        detectors.find(&without_lengths(value), hits);
+    }
+}
+
+/// Blanks the byte after three zeros, and the two after two: what is left of a length word below 16 MiB.
+fn without_lengths(value: &[u8]) -> Vec<u8> {
+    let (mut zeros, mut blanks) = (0, 0);
+    let blanked = value.iter().map(|byte| {
+        if blanks == 0 && *byte == 0 {
+            zeros += 1;
+            return 0;
+        }
+        if blanks == 0 {
+            blanks = match zeros {
+                0 | 1 => 0,
+                2 => 2,
+                _ => 1,
+            };
+        }
+        zeros = 0;
+        if blanks == 0 {
+            return *byte;
+        }
+        blanks -= 1;
+        0
+    });
+    blanked.collect()
 }
 
 fn put_null(out: &mut BytesMut) {
