@@ -164,6 +164,14 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// Ends every refresh token of the login that this one belongs to; an unknown one is none.
+    pub(super) fn revoke(&mut self, token: &str) {
+        let Some(family) = self.refreshes.get(token).map(|refresh| refresh.family) else { return };
+        self.refreshes.retain(|_token, refresh| refresh.family != family);
+    }
+}
+
 impl Grant {
     fn waits(&self, now: i64) -> bool {
         self.outcome == Outcome::Pending && now < self.expires_at

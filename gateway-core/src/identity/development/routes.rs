@@ -35,6 +35,7 @@ pub(super) fn router(provider: DevelopmentProvider) -> Router {
         .route("/jwks", get(keys))
         .route("/device_authorization", post(device_authorization))
         .route("/token", post(token))
+        .route("/revoke", post(revoke))
         .route("/device", get(show_page).post(submit_page))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(provider.clone(), guard));
@@ -63,6 +64,7 @@ async fn discovery(State(provider): State<DevelopmentProvider>) -> Response {
         "jwks_uri": format!("{issuer}/jwks"),
         "device_authorization_endpoint": format!("{issuer}/device_authorization"),
         "token_endpoint": format!("{issuer}/token"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
         "authorization_endpoint": format!("{issuer}/device"),
         "grant_types_supported": [DEVICE_GRANT, "refresh_token"],
         "response_types_supported": [],
@@ -139,6 +141,21 @@ async fn token(State(provider): State<DevelopmentProvider>, Form(asked): Form<To
         Ok(response) => response,
         Err(word) => oauth_error(word),
     }
+}
+
+#[derive(Deserialize)]
+struct Revocation {
+    client_id: String,
+    token: String,
+}
+
+/// SPEC: RFC 7009 §2.2, an unknown token is revoked already.
+async fn revoke(State(provider): State<DevelopmentProvider>, Form(asked): Form<Revocation>) -> Response {
+    if asked.client_id != CLIENT_ID {
+        return oauth_error("invalid_client");
+    }
+    provider.desk().grants.revoke(&asked.token);
+    StatusCode::OK.into_response()
 }
 
 fn grant(provider: &DevelopmentProvider, login: &Login, now: i64) -> Result<Response, IdentityError> {

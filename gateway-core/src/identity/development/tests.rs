@@ -212,6 +212,21 @@ async fn refresh_tokens_rotate() {
 }
 
 #[tokio::test]
+async fn logging_out_ends_the_refresh_tokens_of_that_login() {
+    let world = World::new();
+    let (alices, bobs) = (world.login("alice").await, world.login("bob").await);
+    let refresh = alices["refresh_token"].as_str().unwrap();
+    let revoked = world.post("/revoke", &[("client_id", CLIENT_ID), ("token", refresh)], &[]).await;
+    assert_eq!(revoked.status, StatusCode::OK);
+    let renew = async |token: &str| {
+        let fields = [("grant_type", "refresh_token"), ("client_id", CLIENT_ID), ("refresh_token", token)];
+        world.post("/token", &fields, &[]).await.status
+    };
+    assert_eq!(renew(refresh).await, StatusCode::BAD_REQUEST);
+    assert_eq!(renew(bobs["refresh_token"].as_str().unwrap()).await, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn refuses_foreign_clients_and_scopes() {
     let world = World::new();
     let foreign = world.post("/device_authorization", &[("client_id", "evil")], &[]).await;
