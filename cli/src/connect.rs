@@ -1,12 +1,150 @@
-//! `hoop connect`.
+//! `hoop connect`: a local port that leads to one connection, until Ctrl-C or until the native client ends.
+//!
+//! Puts the parts together: login, link, local listener, what is printed. The bytes are `hoop_tunnel`'s business.
+
+mod address;
+mod child;
+mod link;
+mod live;
+mod place;
+mod tunnel;
+
+use std::{sync::Arc, time::Duration};
+
+use hoop_gateway_core::{
+    api::types::{ConnectionItem, MayConnect},
+    model::ConnectionName,
+};
+use hoop_tunnel::peer::{self, PeerCheck};
+use secrecy::SecretString;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    api_client::Api,
     arguments::ConnectArguments,
     context::Context,
-    failure::{ExitStatus, Failure},
+    failure::{ExitStatus, Failure, FailureKind},
+    login::{FreshLogin, Login},
 };
+use address::{Access, Opened};
+use live::Live;
+use tunnel::Tunnel;
 
-/// Placeholder until its owner lands.
-pub(crate) async fn run(arguments: ConnectArguments, _context: &Context) -> Result<ExitStatus, Failure> {
-    Err(Failure::unsupported(format!("not built yet: {arguments:?}")))
+/// Opens the tunnel and keeps it; with `--`, for as long as the client runs.
+pub(crate) async fn run(arguments: ConnectArguments, context: &Context) -> Result<ExitStatus, Failure> {
+    let mut interrupts = Interrupts::new()?;
+    tokio::select! {
+        opened = Box::pin(open(&arguments, context)) => {
+            let ready = opened?;
+            match arguments.client {
+                Some(client) => Box::pin(with_client(ready, client)).await,
+                None => Box::pin(until_interrupted(ready, context, &mut interrupts)).await,
+            }
+        }
+        () = interrupts.next() => Err(Failure::interrupted()),
+    }
+}
+
+/// A tunnel that is open, and how a client gets in.
+struct Ready {
+    tunnel: Tunnel,
+    opened: Opened,
+    password: Option<SecretString>,
+}
+
+async fn open(arguments: &ConnectArguments, context: &Context) -> Result<Ready, Failure> {
+    let connection = find(context, &arguments.name).await?;
+    let gateway = context.gateway()?;
+    let login = Login::load(context, &gateway).await?;
+    let user = login.stored().principal.name.to_string();
+    let login = Arc::new(FreshLogin::new(login));
+    let client = link::connect(context, &gateway, Arc::clone(&login)).await?;
+    let listener = place::listen(arguments, context).await?;
+    let check = peer::available().await;
+    let password = (arguments.password || check == PeerCheck::Password).then(random_password).transpose()?;
+    let access = Access { user, database: connection.database, password: password.clone() };
+    let opened = Opened::new(&arguments.name, connection.kind, listener.bound(), &access, check);
+    let live = Live::start(&context.output, &opened, arguments.client.is_none());
+    let tunnel = Tunnel::new(client, listener, login, check, password.clone(), live, arguments.name.to_string());
+    Ok(Ready { tunnel, opened, password })
+}
+
+async fn find(context: &Context, name: &ConnectionName) -> Result<ConnectionItem, Failure> {
+    let connections: Vec<ConnectionItem> = Api::new(context).await?.get("/api/v1/connections").await?;
+    let found = connections.into_iter().find(|connection| connection.name == *name);
+    found.filter(|connection| connection.may_connect != MayConnect::No).ok_or_else(|| {
+        Failure::new(FailureKind::Refused, format!("there is no connection `{name}` that you may use"))
+            .next("`hoop ls` lists those you may use")
+    })
+}
+
+async fn until_interrupted(
+    ready: Ready,
+    context: &Context,
+    interrupts: &mut Interrupts,
+) -> Result<ExitStatus, Failure> {
+    context.output.value("tunnel", &ready.opened, Opened::text)?;
+    ready.tunnel.live().note(&ready.opened.greeting());
+    let tunnel = ready.tunnel.start();
+    interrupts.next().await;
+    tunnel.stop_accepting();
+    let open = tunnel.sessions();
+    if open > 0 {
+        let (sessions, seconds) = (live::plural(open, "session"), DRAIN.as_secs());
+        tunnel.live().note(&format!("Closing: {sessions} may finish within {seconds} s; Ctrl-C again cuts."));
+    }
+    let drained = tokio::select! {
+        drained = tunnel.drained(DRAIN) => drained,
+        () = interrupts.next() => false,
+    };
+    tunnel.close().await;
+    if drained { Ok(ExitStatus::SUCCESS) } else { Err(Failure::interrupted().because("open sessions were cut")) }
+}
+
+async fn with_client(ready: Ready, arguments: Vec<std::ffi::OsString>) -> Result<ExitStatus, Failure> {
+    let command = child::command(&ready.opened, ready.password.as_ref(), arguments);
+    ready.tunnel.live().note(&ready.opened.greeting());
+    let tunnel = ready.tunnel.start();
+    let status = child::run(command).await;
+    tunnel.stop_accepting();
+    tunnel.drained(AFTER_CLIENT).await;
+    tunnel.close().await;
+    status
+}
+
+/// How long open sessions may take to finish after Ctrl-C.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long the last bytes may take after the client ended.
+const AFTER_CLIENT: Duration = Duration::from_secs(1);
+
+/// Ctrl-C and its like, from the first moment on: none is lost between two waits.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Interrupts {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::internal("signals are not heard").caused_by(&error));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}
+
+/// 128 random bits, in letters and digits that no shell or URL minds.
+fn random_password() -> Result<SecretString, Failure> {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    Ok(URL_SAFE_NO_PAD.encode(link::random::<16>()?).into())
 }

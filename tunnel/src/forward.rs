@@ -2,7 +2,6 @@
 //!
 //! Owns its buffers and nothing else; knows neither who is there nor what the bytes mean. Called by the CLI's tunnels.
 
-use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,23 +46,37 @@ pub enum ForwardError {
 ///
 /// An error means that the end was not an orderly one: bytes may be missing, and the caller should reset what is left of either side (the
 /// stream resets itself). Not cancel safe: dropping the future gives up both directions.
-pub async fn forward<L>(local: &mut L, mut remote: LinkStream, counters: &Counters) -> Result<(), ForwardError>
+pub async fn forward<L>(local: &mut L, remote: LinkStream, counters: &Counters) -> Result<(), ForwardError>
 where
     L: AsyncRead + AsyncWrite + Unpin,
 {
-    let (read, write) = remote.split();
-    let mut up = Up { write, buffer: BytesMut::new(), pending: Bytes::new(), state: Direction::Copying };
-    let mut down = Down { read, pending: Bytes::new(), state: Direction::Copying };
-    poll_fn(|context| {
-        let received = down.poll(local, counters, context)?;
-        let sent = match up.poll(local, counters, context) {
+    let (read, write) = remote.into_split();
+    let up = Up { write, buffer: BytesMut::new(), pending: Bytes::new(), state: Direction::Copying };
+    let down = Down { read, pending: Bytes::new(), state: Direction::Copying };
+    Forward { local, counters, up, down }.await
+}
+
+/// Both directions in one future: they share the local side without a lock.
+struct Forward<'a, L> {
+    local: &'a mut L,
+    counters: &'a Counters,
+    up: Up,
+    down: Down,
+}
+
+impl<L: AsyncRead + AsyncWrite + Unpin> Future for Forward<'_, L> {
+    type Output = Result<(), ForwardError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { local, counters, up, down } = self.get_mut();
+        let received = down.poll(*local, counters, context)?;
+        let sent = match up.poll(*local, counters, context) {
             // The gateway finished and reads no more: what the local side still says has no reader, and nothing is missing.
             Poll::Ready(Err(ForwardError::Remote(_))) if received.is_ready() => Poll::Ready(()),
             other => other?,
         };
         if sent.is_ready() && received.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
-    })
-    .await
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -74,14 +87,14 @@ enum Direction {
 }
 
 /// Local to remote.
-struct Up<'a> {
-    write: &'a mut WriteHalf,
+struct Up {
+    write: WriteHalf,
     buffer: BytesMut,
     pending: Bytes,
     state: Direction,
 }
 
-impl Up<'_> {
+impl Up {
     fn poll<L>(
         &mut self,
         local: &mut L,
@@ -124,13 +137,13 @@ impl Up<'_> {
 }
 
 /// Remote to local.
-struct Down<'a> {
-    read: &'a mut ReadHalf,
+struct Down {
+    read: ReadHalf,
     pending: Bytes,
     state: Direction,
 }
 
-impl Down<'_> {
+impl Down {
     fn poll<L>(
         &mut self,
         local: &mut L,

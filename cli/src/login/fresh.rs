@@ -36,6 +36,16 @@ impl FreshLogin {
         Ok(token)
     }
 
+    /// Another token than the one the gateway did not take although it should last.
+    pub(crate) async fn replace(&self) -> Result<(), Failure> {
+        let mut login = self.login.lock().await;
+        let rejected = login.stored().token.clone();
+        login.renewed_token(&rejected).await?;
+        drop(login);
+        self.renewals.send_modify(|count| *count = count.wrapping_add(1));
+        Ok(())
+    }
+
     /// Renews ahead of every end, for ever; returns only when the login has ended for good. Cancel-safe.
     pub(crate) async fn keep(&self) -> Failure {
         loop {

@@ -1,0 +1,44 @@
+//! Where a tunnel listens: the protocol's usual port or the next free one, the port asked for, or a private Unix socket.
+
+use hoop_tunnel::listener::{ListenError, LocalListener, Port};
+
+use crate::{arguments::ConnectArguments, context::Context, failure::Failure, private_file::create_private_folder};
+
+/// `PostgreSQL`'s.
+pub(super) const USUAL_PORT: u16 = 5432;
+
+pub(super) async fn listen(arguments: &ConnectArguments, context: &Context) -> Result<LocalListener, Failure> {
+    if arguments.socket {
+        return socket(arguments, context).await;
+    }
+    let wanted = arguments.port.map_or(Port::From(USUAL_PORT), Port::Exactly);
+    LocalListener::tcp(wanted).await.map_err(|error| failure(&error))
+}
+
+/// A socket named as `PostgreSQL`'s clients look for it; a tunnel that lives already keeps its own.
+async fn socket(arguments: &ConnectArguments, context: &Context) -> Result<LocalListener, Failure> {
+    let folder = context.directories.state().join("sockets");
+    create_private_folder(&folder)?;
+    let folder = folder.join(arguments.name.as_str());
+    for number in USUAL_PORT..USUAL_PORT + MOST_SOCKETS {
+        match LocalListener::unix(folder.join(format!(".s.PGSQL.{number}"))).await {
+            Err(ListenError::Alive(_)) => {}
+            bound => return bound.map_err(|error| failure(&error)),
+        }
+    }
+    Err(Failure::failed(format!("{MOST_SOCKETS} tunnels to `{}` have sockets already", arguments.name)))
+}
+
+fn failure(error: &ListenError) -> Failure {
+    let failure = Failure::failed("the tunnel cannot listen").caused_by(error);
+    match error {
+        ListenError::Taken(_) => failure.next("choose another `--port`, or none for the next free one"),
+        ListenError::Port(..) => failure.next("choose a `--port` above 1023, or none"),
+        ListenError::Socket(..) => {
+            failure.next("use a port instead, or set HOOP_STATE_HOME to a short path of your own")
+        }
+        ListenError::Alive(_) => failure,
+    }
+}
+
+const MOST_SOCKETS: u16 = 100;
