@@ -11,7 +11,10 @@ mod stories {
 
     mod foundations;
     mod hold;
+    mod login;
     mod main_line;
     mod mask;
+    mod postgres;
     mod record;
+    mod sigkill;
 }

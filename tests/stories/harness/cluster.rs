@@ -147,6 +147,17 @@ impl Database {
         self.cluster
     }
 
+    /// Waits until the server logged at least so many lines about this database with `part`.
+    pub(crate) fn logged_times(&self, part: &str, times: usize) {
+        let place = format!("@{} ", self.name);
+        let mut seen = 0;
+        let enough = |line: &str| {
+            seen += usize::from(line.contains(&place) && line.contains(part));
+            seen >= times
+        };
+        assert!(self.cluster.log.until(enough).is_some(), "the server never logged {part} {times} times");
+    }
+
     /// `host:port` of the server.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.cluster.port)
@@ -171,14 +182,19 @@ impl Log {
     }
 
     fn wait(&self, part: &str) -> Option<Vec<String>> {
+        self.until(|line| line.contains(part))
+    }
+
+    /// Shows every line once, from the first on, until one is enough.
+    fn until(&self, mut enough: impl FnMut(&str) -> bool) -> Option<Vec<String>> {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = self.lines.lock().expect("not poisoned");
-        let mut seen = 0;
+        let mut shown = 0;
         loop {
-            if lines.iter().skip(seen).any(|line| line.contains(part)) {
+            if lines.iter().skip(shown).any(|line| enough(line)) {
                 return Some(lines.clone());
             }
-            seen = lines.len();
+            shown = lines.len();
             let left = deadline.checked_duration_since(Instant::now())?;
             lines = self.grew.wait_timeout(lines, left).expect("not poisoned").0;
         }

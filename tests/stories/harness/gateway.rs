@@ -5,7 +5,7 @@ use std::{cell::RefCell, fs, path::PathBuf, process::Command};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use super::{HOOP, Outcome, Program, Site};
+use super::{HOOP, Outcome, Program, Site, http::Browser};
 
 /// A running gateway.
 pub(crate) struct Gateway {
@@ -39,8 +39,11 @@ impl Gateway {
         let mut command = self.command();
         command.args(["gateway", "run", "--dev", "--ready-file"]).arg(&ready).args(arguments).arg(self.site.path());
         let mut program = Program::start(&mut command);
+        // With an issuer of its own there is no built-in provider and no secret.
+        let settings = fs::read_to_string(self.site.path().join("gateway.toml")).expect("readable");
+        let foreign = settings.contains("[identity.oidc]");
         // It says both when it is ready, in whichever order.
-        let said = (RefCell::new(None), RefCell::new(None));
+        let said = (RefCell::new(foreign.then(String::new)), RefCell::new(None));
         let (secret, url) = program.expect("that it is ready", |_, line| {
             if let Some((_, secret)) = line.split_once("secret:") {
                 said.0.replace(Some(secret.trim().to_owned()));
@@ -63,6 +66,11 @@ impl Gateway {
     /// Where the gateway's user keeps state: the development authority is there, for the same user's CLI.
     pub(crate) fn state(&self) -> PathBuf {
         self.home.path().join("state")
+    }
+
+    /// A browser that trusts this gateway.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::trusting(&self.state())
     }
 
     pub(crate) fn site(&self) -> &Site {

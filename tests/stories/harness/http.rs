@@ -54,6 +54,14 @@ impl Browser {
         panic!("the login never ended: {page:?}");
     }
 
+    /// Sends the first form of a page once, and gives the status of the answer.
+    pub(crate) fn try_once(&mut self, address: &str, person: &str, secret: &str) -> u16 {
+        let page = self.open(address);
+        let form = Form::first(&page.body).expect("a form");
+        let fields = form.filled(person, secret);
+        self.send(&page.url.join(&form.action).expect("an address"), &fields).status
+    }
+
     /// Gets a page, following redirections.
     pub(crate) fn open(&mut self, address: &str) -> Page {
         let url = Url::parse(address).expect("an address");
@@ -115,8 +123,12 @@ impl Form {
         let (_, rest) = body.split_once("<form")?;
         let (head, rest) = rest.split_once('>')?;
         let inside = rest.split("</form>").next()?;
-        let tags =
-            inside.split('<').filter(|tag| ["input", "button", "select"].iter().any(|kind| tag.starts_with(kind)));
+        // A person clicks the first button; the others send nothing.
+        let mut clicked = false;
+        let tags = inside.split('<').filter(|tag| {
+            let first_button = tag.starts_with("button") && !std::mem::replace(&mut clicked, true);
+            tag.starts_with("input") || first_button
+        });
         let fields =
             tags.filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())));
         let mut fields: Vec<(String, String)> = fields.collect();

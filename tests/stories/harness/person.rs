@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use tempfile::TempDir;
 
-use super::{Gateway, Outcome, Program, Stream, gateway::hermetic, http::Browser};
+use super::{Gateway, Outcome, Program, Stream, gateway::hermetic};
 
 /// Somebody with a home of their own.
 pub(crate) struct Person {
@@ -22,7 +22,7 @@ impl Person {
             let mut words = line.split_whitespace().filter(|_| stream == Stream::Errors);
             words.find(|word| word.starts_with("https://") && word.contains("user_code=")).map(str::to_owned)
         });
-        Browser::trusting(&gateway.state()).approve(&page, name, &gateway.secret);
+        gateway.browser().approve(&page, name, &gateway.secret);
         login.finish().success();
         person
     }
