@@ -23,7 +23,8 @@ pub(super) fn find(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
             continue;
         }
         // In `a@b.comc@d.com` the second local part was taken for the end of the first domain: one hit over both.
-        if let Some(range) = pending.as_mut().filter(|range| range.end == at) {
+        let is_chained = local == 0 && before.len() <= LOCAL_BYTES && before.iter().all(|byte| is_local(*byte));
+        if let Some(range) = pending.as_mut().filter(|_| is_chained) {
             range.end = at + 1 + domain;
         } else if local > 0
             && let Some(whole) = pending.replace(at - local..at + 1 + domain)
