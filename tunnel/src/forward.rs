@@ -73,7 +73,8 @@ impl<L: AsyncRead + AsyncWrite + Unpin> Future for Forward<'_, L> {
         let sent = match up.poll(*local, counters, context) {
             // The gateway finished and reads no more: what the local side still says has no reader, and nothing is missing.
             Poll::Ready(Err(ForwardError::Remote(_))) if received.is_ready() => Poll::Ready(()),
-            other => other?,
+            Poll::Ready(ended) => Poll::Ready(ended?),
+            Poll::Pending => Poll::Pending,
         };
         if sent.is_ready() && received.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }

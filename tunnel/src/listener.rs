@@ -47,11 +47,11 @@ pub enum ListenError {
 /// Where a tunnel listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
-    /// On 127.0.0.1, and on ::1 too where `both`.
+    /// On 127.0.0.1, and on `::1` too where `both`.
     Tcp {
         /// The port.
         port: u16,
-        /// Whether ::1 is held as well, so that `localhost` is ours whatever it resolves to.
+        /// Whether `::1` is held as well, so that `localhost` is ours whatever it resolves to.
         both: bool,
     },
     /// On a Unix socket.
@@ -76,7 +76,7 @@ enum Inner {
 }
 
 impl LocalListener {
-    /// Binds 127.0.0.1, and ::1 on the same port where it can be had. Fails when the port is taken, as wanted.
+    /// Binds 127.0.0.1, and `::1` on the same port where it can be had. Fails when the port is taken, as wanted.
     pub async fn tcp(wanted: Port) -> Result<Self, ListenError> {
         let v4 = match wanted {
             Port::Exactly(port) => bind(port).await?,
@@ -124,9 +124,9 @@ impl LocalListener {
 }
 
 async fn bind(port: u16) -> Result<TcpListener, ListenError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => ListenError::Taken(port),
-        _ => ListenError::Port(port, error),
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
+        let taken = error.kind() == io::ErrorKind::AddrInUse;
+        if taken { ListenError::Taken(port) } else { ListenError::Port(port, error) }
     })
 }
 
@@ -188,7 +188,7 @@ impl LocalStream {
 }
 
 fn address(address: io::Result<SocketAddr>) -> Result<SocketAddr, PeerError> {
-    address.map_err(|_| PeerError::Gone)
+    address.map_err(|_closed| PeerError::Gone)
 }
 
 impl AsyncRead for LocalStream {

@@ -83,5 +83,6 @@ pub fn same_user_unix(stream: &tokio::net::UnixStream) -> Result<(), PeerError> 
     if user == nix::unistd::geteuid().as_raw() { Ok(()) } else { Err(PeerError::OtherUser(user)) }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -100,15 +100,16 @@ impl<P: Clone + PartialEq> Identity<P> {
         let mut watch = self.watch();
         loop {
             let expires_at = watch.borrow_and_update().expires_at();
-            match expires_at {
-                Some(at) => tokio::select! {
+            if let Some(at) = expires_at {
+                tokio::select! {
                     () = sleep_until(at) => self.flip(at),
                     _ = watch.changed() => {}
-                },
-                None => tokio::select! {
+                }
+            } else {
+                tokio::select! {
                     () = sleep(PATIENCE) => return,
                     _ = watch.changed() => {}
-                },
+                }
             }
         }
     }
@@ -127,7 +128,7 @@ impl<P: Clone + PartialEq> Identity<P> {
 /// How long a link may live without a valid token.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest a token is believed without being presented again.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24);
 /// Rejected tokens after which a link is closed.
 const REJECTIONS: u32 = 8;
 
@@ -165,7 +166,7 @@ mod tests {
             () = identity.expire() => panic!("gave up"),
             changed = watch.wait_for(|now| *now == LinkIdentity::Expired) => { changed.unwrap(); }
         }
-        assert!(began.elapsed() >= Duration::from_secs(60));
+        assert!(began.elapsed() >= Duration::from_mins(1));
     }
 
     #[tokio::test]

@@ -49,7 +49,7 @@ where
 {
     let handshake = server_builder().handshake::<_, Bytes>(io);
     let mut connection =
-        timeout(HANDSHAKE, handshake).await.map_err(|_| ServeError::Slow)?.map_err(ServeError::Handshake)?;
+        timeout(HANDSHAKE, handshake).await.map_err(|_elapsed| ServeError::Slow)?.map_err(ServeError::Handshake)?;
     let link = Arc::new(Link { acceptor, identity: Identity::unknown(), abused: Notify::new() });
     let requests = TaskTracker::new();
     let mut wardens = JoinSet::new();

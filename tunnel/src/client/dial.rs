@@ -36,7 +36,7 @@ impl Endpoint {
     /// A host name or address (IPv6 with or without brackets) and a port. Fails when no certificate could be for it.
     pub fn new(host: &str, port: u16) -> Result<Self, EndpointError> {
         let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| EndpointError(host.to_owned()))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|_invalid| EndpointError(host.to_owned()))?;
         Ok(Self { host: host.to_owned(), port, name })
     }
 }
@@ -138,7 +138,7 @@ pub(super) async fn present(sender: SendRequest<Bytes>, token: &SecretString) ->
     *request.method_mut() = Method::POST;
     *request.uri_mut() = token_uri();
     let value =
-        bearer(token).map_err(|_| DialError::Unauthenticated("the token has characters no token has".into()))?;
+        bearer(token).map_err(|_invalid| DialError::Unauthenticated("the token has characters no token has".into()))?;
     request.headers_mut().insert(http::header::AUTHORIZATION, value);
     let (response, _send) = sender.send_request(request, true).map_err(DialError::Broken)?;
     let response = response.await.map_err(DialError::Broken)?;

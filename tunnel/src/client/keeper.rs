@@ -76,7 +76,15 @@ impl Keeper {
                 DialError::Unauthenticated(why) | DialError::Token(TokenError::LoggedOut(why)) => {
                     LinkState::Unauthenticated(why.clone())
                 }
-                _ => LinkState::Reconnecting { attempt: self.attempt, next, reason: chain(error) },
+                DialError::Unreachable(_)
+                | DialError::Tls(_)
+                | DialError::NotAGateway
+                | DialError::Broken(_)
+                | DialError::Slow
+                | DialError::Token(TokenError::Unavailable(_))
+                | DialError::Unavailable(_) => {
+                    LinkState::Reconnecting { attempt: self.attempt, next, reason: chain(error) }
+                }
             });
         }
         tokio::select! {

@@ -129,19 +129,19 @@ fn refusal<T>(response: &Response<T>) -> OpenError {
 
 fn head(request: &StreamRequest, token: &SecretString) -> Result<Request<()>, OpenError> {
     let malformed = || OpenError::Malformed(request.connection.clone());
-    let authority = Authority::try_from(request.connection.as_str()).map_err(|_| malformed())?;
+    let authority = Authority::try_from(request.connection.as_str()).map_err(|_invalid| malformed())?;
     let mut head = Request::new(());
     *head.method_mut() = Method::CONNECT;
     *head.uri_mut() = Uri::from(authority);
     let headers = head.headers_mut();
     let value =
-        bearer(token).map_err(|_| OpenError::Unauthenticated("the token has characters no token has".into()))?;
+        bearer(token).map_err(|_invalid| OpenError::Unauthenticated("the token has characters no token has".into()))?;
     headers.insert(http::header::AUTHORIZATION, value);
     if let Some(address) = &request.client_address {
-        headers.insert(CLIENT_ADDRESS_HEADER, HeaderValue::try_from(address).map_err(|_| malformed())?);
+        headers.insert(CLIENT_ADDRESS_HEADER, HeaderValue::try_from(address).map_err(|_invalid| malformed())?);
     }
     if let Some(password) = &request.local_password {
-        let mut value = HeaderValue::try_from(password.expose_secret()).map_err(|_| malformed())?;
+        let mut value = HeaderValue::try_from(password.expose_secret()).map_err(|_invalid| malformed())?;
         value.set_sensitive(true);
         headers.insert(LOCAL_PASSWORD_HEADER, value);
     }

@@ -1,6 +1,6 @@
 //! One stream of a link as bytes: `LinkStream`, and its halves that need no lock between them.
 //!
-//! Owns flow control (a byte is released to the peer once the reader took it), half-close (`shutdown` sends END_STREAM) and reset on drop.
+//! Owns flow control (a byte is released to the peer once the reader took it), half-close (`shutdown` sends `END_STREAM`) and reset on drop.
 //! Knows no requests; `client` and `acceptor` make these, `forward` and the gateway's sessions use them.
 
 use std::collections::VecDeque;
@@ -143,7 +143,7 @@ impl ReadHalf {
                 Some(Ok(chunk)) => self.chunks.push_back(chunk),
                 // SPEC: RFC 9113 §8.1, a complete answer may be followed by a reset with NO_ERROR; the gateway sends it only then.
                 Some(Err(error)) if error.is_reset() && error.reason() == Some(Reason::NO_ERROR) => {
-                    self.end = Some(Closed::Finished)
+                    self.end = Some(Closed::Finished);
                 }
                 Some(Err(error)) if error.is_reset() => self.end = Some(Closed::Reset),
                 Some(Err(_)) => self.end = Some(Closed::Lost),

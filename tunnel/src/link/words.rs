@@ -2,6 +2,8 @@
 //!
 //! Pure. Lengths are bounded here before anything is kept. Called by `client` and `acceptor`.
 
+use std::fmt::Write as _;
+
 use http::header::{HeaderMap, HeaderValue, InvalidHeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -41,7 +43,10 @@ pub(crate) fn problem_value(problem: &str) -> HeaderValue {
         let mut piece = String::new();
         for byte in character.encode_utf8(&mut bytes).bytes() {
             match byte {
-                b'%' | 0..=0x1f | 0x7f..=0xff => piece.push_str(&format!("%{byte:02X}")),
+                b'%' | 0..=0x1f | 0x7f..=0xff => {
+                    // Writing to a string does not fail.
+                    write!(piece, "%{byte:02X}").unwrap_or_default();
+                }
                 plain => piece.push(char::from(plain)),
             }
         }

@@ -51,15 +51,17 @@ fn ask(wanted: &SocketId) -> Result<InetResponse, PeerError> {
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
     let answer = exchange(&bytes).map_err(PeerError::Lookup)?;
-    let answer = NetlinkMessage::<SockDiagMessage>::deserialize(&answer).map_err(|_| PeerError::Nonsense)?;
+    let answer = NetlinkMessage::<SockDiagMessage>::deserialize(&answer).map_err(|_malformed| PeerError::Nonsense)?;
     if answer.header.sequence_number != SEQUENCE {
         return Err(PeerError::Nonsense);
     }
-    match answer.payload {
-        NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => Ok(*response),
-        NetlinkPayload::Error(error) => Err(refusal(error.to_io())),
-        _ => Err(PeerError::Nonsense),
+    if let NetlinkPayload::Error(error) = &answer.payload {
+        return Err(refusal(error.to_io()));
     }
+    let NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) = answer.payload else {
+        return Err(PeerError::Nonsense);
+    };
+    Ok(*response)
 }
 
 fn refusal(error: io::Error) -> PeerError {
@@ -105,5 +107,5 @@ fn pair(from: SocketAddr, to: SocketAddr) -> SocketId {
 const SEQUENCE: u32 = 1;
 const ANSWER_BYTES: usize = 4096;
 const KERNEL_PORT: u32 = 0;
-/// SPEC: sock_diag(7), `INET_DIAG_NOCOOKIE`.
+/// SPEC: `sock_diag(7)`, `INET_DIAG_NOCOOKIE`.
 const ANY_COOKIE: [u8; 8] = [0xff; 8];

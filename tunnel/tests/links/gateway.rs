@@ -44,7 +44,7 @@ impl Acceptor for Door {
     }
 
     async fn open(&self, incoming: Asked) {
-        let _ = self.asked.send(incoming);
+        drop(self.asked.send(incoming));
     }
 }
 
@@ -89,7 +89,7 @@ impl Gateway {
     /// Kills every link at once and stops listening.
     pub(crate) async fn die(self) -> Grave {
         self.task.abort();
-        let _ = self.task.await;
+        drop(self.task.await);
         Grave { address: self.address, certificate: self.certificate, key: self.key }
     }
 
@@ -150,7 +150,7 @@ async fn listen(
         served.spawn(async move {
             if let Ok(stream) = tls.accept(socket).await {
                 links.fetch_add(1, Ordering::Relaxed);
-                let _ = serve(stream, door, shutdown).await;
+                drop(serve(stream, door, shutdown).await);
             }
         });
     }

@@ -68,7 +68,7 @@ async fn a_closing_client_waits_for_its_streams() {
     let mut gateway = Gateway::start().await;
     let client = gateway.client(&Tokens::of("alice")).await.unwrap();
     let (mut near, mut far) = gateway.stream(&client).await;
-    let closing = tokio::spawn(client.close(Duration::from_secs(600)));
+    let closing = tokio::spawn(client.close(Duration::from_mins(10)));
     far.write_all(b"one more").await.unwrap();
     far.shutdown().await.unwrap();
     let mut read = Vec::new();

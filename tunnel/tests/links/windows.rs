@@ -20,7 +20,7 @@ async fn paused(
         let (full, is_full) = tokio::sync::oneshot::channel();
         senders.spawn(async move {
             far.write_all(&vec![0; STREAM_WINDOW_BYTES as usize]).await.unwrap();
-            let _ = full.send(());
+            full.send(()).unwrap();
             far.write_all(&vec![0; 4 << 20]).await.unwrap();
         });
         is_full.await.unwrap();
