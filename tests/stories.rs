@@ -9,6 +9,7 @@ mod stories {
     #[expect(dead_code, reason = "the stories to come use the rest")]
     mod harness;
 
+    mod demo;
     mod foundations;
     mod hold;
     mod login;

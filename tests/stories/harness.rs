@@ -15,7 +15,7 @@ pub(crate) use cluster::{Cluster, Database};
 pub(crate) use gateway::Gateway;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
-pub(crate) use psql::{Psql, psql};
+pub(crate) use psql::Psql;
 pub(crate) use site::{Site, site_policies};
 pub(crate) use tunnel::Tunnel;
 

@@ -141,7 +141,7 @@ fn a_hold_in_a_pipeline_answers_everything_in_order() {
         "x",
         "-f",
     ]);
-    command.arg(&script).arg("shop");
+    command.arg(&script).arg(&stage.tunnel.database);
     let mut waiting = Program::start(&mut command);
     waiting.close_input();
     let mut watch = stage.bob.start(&["approvals", "watch", "--output", "jsonl"]);

@@ -129,10 +129,10 @@ fn error_messages_do_not_carry_values() {
 fn binary_results_of_tagged_columns_are_refused() {
     let stage = stage();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let port = stage.tunnel.port;
-    runtime.block_on(async move {
+    let (port, database) = (stage.tunnel.port, &stage.tunnel.database);
+    runtime.block_on(async {
         let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(port).user("x").dbname("shop");
+        config.host("127.0.0.1").port(port).user("x").dbname(database);
         let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("connected");
         let connection = tokio::spawn(connection);
         let refused = client.query("select email from customers", &[]).await;

@@ -24,7 +24,7 @@ impl Stage {
     fn pgbench(&self, arguments: &[&str]) -> super::harness::Outcome {
         let mut command = Command::new(self.database.cluster().program("pgbench"));
         command.args(["-n", "-h", "127.0.0.1", "-U", "x", "-p", &self.tunnel.port.to_string()]);
-        Program::run(command.args(arguments).arg("shop"), "")
+        Program::run(command.args(arguments).arg(&self.tunnel.database), "")
     }
 }
 
@@ -70,10 +70,10 @@ fn every_protocol_mode_of_pgbench_works() {
 fn a_pipeline_is_answered_in_order_around_a_refusal() {
     let stage = stage();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let port = stage.tunnel.port;
-    runtime.block_on(async move {
+    let (port, database) = (stage.tunnel.port, &stage.tunnel.database);
+    runtime.block_on(async {
         let mut config = tokio_postgres::Config::new();
-        config.host("127.0.0.1").port(port).user("x").dbname("shop");
+        config.host("127.0.0.1").port(port).user("x").dbname(database);
         let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("connected");
         let connection = tokio::spawn(connection);
         let (first, refused, last) = tokio::join!(
@@ -106,7 +106,10 @@ fn a_cancel_reaches_the_running_statement_and_nothing_else() {
 fn settings_that_change_the_meaning_of_text_are_refused() {
     let stage = stage();
     for option in ["standard_conforming_strings=off", "client_encoding=latin1", "session_preload_libraries=x"] {
-        let address = format!("host=127.0.0.1 port={} dbname=shop user=x options='-c {option}'", stage.tunnel.port);
+        let address = format!(
+            "host=127.0.0.1 port={} dbname={} user=x options='-c {option}'",
+            stage.tunnel.port, stage.tunnel.database
+        );
         let mut command = Command::new("psql");
         let outcome = Program::run(command.args(["-X", "-d", &address, "-c", "show search_path"]), "");
         assert!(!outcome.status.success(), "{option}: {outcome:?}");

@@ -36,7 +36,7 @@ fn kill_again_and_again(durability: &str) {
         // A development login does not survive its provider: everybody logs in again.
         let alice = Person::login(&gateway, "alice");
         let tunnel = Tunnel::open(&alice, "pg-prod");
-        let clients = scripts.clone().map(|(mode, script)| start_clients(&database, tunnel.port, mode, &script));
+        let clients = scripts.clone().map(|(mode, script)| start_clients(&database, &tunnel, mode, &script));
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let point = 1 + (chance >> 33) % 400;
         database.logged_times(MARK, executed.len() + usize::try_from(point).expect("small"));
@@ -65,7 +65,7 @@ fn write_scripts(gateway: &Gateway) -> [(&'static str, String); 2] {
     })
 }
 
-fn start_clients(database: &Database, port: u16, mode: &str, script: &str) -> Program {
+fn start_clients(database: &Database, tunnel: &Tunnel, mode: &str, script: &str) -> Program {
     let mut command = Command::new(database.cluster().program("pgbench"));
     command.args([
         "-n",
@@ -82,9 +82,9 @@ fn start_clients(database: &Database, port: u16, mode: &str, script: &str) -> Pr
         "-U",
         "x",
         "-p",
-        &port.to_string(),
+        &tunnel.port.to_string(),
     ]);
-    Program::start(command.args(["-f", script, "shop"]))
+    Program::start(command.args(["-f", script, &tunnel.database]))
 }
 
 /// The ids that the server's log says it executed. Waits until every backend of the killed gateway is gone.

@@ -14,11 +14,6 @@ pub(crate) struct Psql {
     arguments: Vec<String>,
 }
 
-/// psql through a tunnel at this port, as nobody in particular: the gateway knows who it is.
-pub(crate) fn psql(port: u16) -> Psql {
-    Psql::new("127.0.0.1", port, "anyone", "shop")
-}
-
 impl Psql {
     pub(crate) fn new(host: &str, port: u16, user: &str, database: &str) -> Self {
         Self { host: host.into(), port, user: user.into(), database: database.into(), arguments: Vec::new() }

@@ -2,11 +2,12 @@
 
 use nix::sys::signal::Signal;
 
-use super::{Outcome, Person, Program, Psql, Stream, psql};
+use super::{Outcome, Person, Program, Psql, Stream};
 
 /// A tunnel that is open until it is dropped.
 pub(crate) struct Tunnel {
     pub(crate) port: u16,
+    pub(crate) database: String,
     program: Program,
 }
 
@@ -15,16 +16,17 @@ impl Tunnel {
     pub(crate) fn open(person: &Person, connection: &str) -> Self {
         let port = super::cluster::free_port().to_string();
         let mut program = person.start(&["connect", connection, "--port", &port, "--output", "jsonl"]);
-        let port = program.expect("its port", |stream, line| {
+        let (port, database) = program.expect("its port", |stream, line| {
             let event: serde_json::Value = serde_json::from_str(line).ok().filter(|_| stream == Stream::Output)?;
-            u16::try_from(event.get("port")?.as_u64()?).ok()
+            let database = event.get("database")?.as_str()?.to_owned();
+            Some((u16::try_from(event.get("port")?.as_u64()?).ok()?, database))
         });
-        Self { port, program }
+        Self { port, database, program }
     }
 
     /// psql through it.
     pub(crate) fn psql(&self) -> Psql {
-        psql(self.port)
+        Psql::new("127.0.0.1", self.port, "anyone", &self.database)
     }
 
     /// Runs a script through it and gives the rows; an error fails the story.
