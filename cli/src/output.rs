@@ -1,6 +1,6 @@
 //! The only place that prints: data to standard output, talk to standard error.
 //!
-//! Tables for people, versioned JSON for programs. Text that came from elsewhere passes through [`printable`].
+//! Tables for people, versioned JSON for programs. Text that came from elsewhere passes through [`printable()`].
 
 mod printable;
 

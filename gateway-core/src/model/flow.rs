@@ -1,7 +1,7 @@
 //! The first proof of the data path: a message together with what inspection found in it.
 //!
 //! `Inspected` → (`policy`) `Permitted` → (`record`) `Recorded` → (`upstream`) bytes. Each proof has one maker; an
-//! architecture test says that only a protocol's `inspect` calls [`Inspected::new`].
+//! architecture test says that only a protocol's `inspect` calls `Inspected::new`.
 
 use std::{fmt, sync::Arc};
 
