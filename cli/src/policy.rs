@@ -97,6 +97,11 @@ fn print(items: &[ProblemItem], site: &Path, output: &Output) -> Result<(), Fail
     output.list("problems", items, |_| Table::new())
 }
 
+/// A problem of a site as people read it, with its place and fix.
+pub(crate) fn problem_in_words(problem: &Problem, site: Option<&Path>) -> String {
+    in_words(&ProblemItem::from(problem), site.unwrap_or_else(|| Path::new("")))
+}
+
 /// `site/policies/a.cedar:3:10: what is wrong`, as editors and terminals link it, and the fix below.
 fn in_words(item: &ProblemItem, site: &Path) -> String {
     let file = site.join(&item.file);

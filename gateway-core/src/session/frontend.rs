@@ -72,12 +72,25 @@ impl Session {
         if let CopyIn::Active(number) = self.talk.copy_in {
             return self.copy_message(number, message);
         }
-        if self.is_outdated() && matches!(message, Frontend::Query(_) | Frontend::Parse(_) | Frontend::Bind(_)) {
+        let stale = match &message {
+            Frontend::Query(query) => self.is_outdated() || self.wants_fresh_names(query.text.as_str()),
+            Frontend::Parse(parse) => self.is_outdated() || self.wants_fresh_names(parse.text.as_str()),
+            Frontend::Bind(_) => self.is_outdated(),
+            _ => false,
+        };
+        if stale {
             if !self.talk.is_settled() {
                 return self.wait(message);
             }
             self.refresh_sight().await?;
+            self.fresh = true;
         }
+        let outcome = Box::pin(self.take_message(message)).await;
+        self.fresh = false;
+        outcome
+    }
+
+    async fn take_message(&mut self, message: Frontend) -> Result<(), Ending> {
         match message {
             Frontend::Query(query) => self.query(query).await,
             Frontend::Parse(parse) => self.parse(parse),
@@ -269,6 +282,13 @@ impl Session {
 
     fn understand(&self, text: &str) -> Result<Arc<Understood>, SyntaxError> {
         self.environment.understandings.of(text, &self.sight)
+    }
+
+    /// Whether the text names something that the snapshot does not know while a fresh one may: then it is read again.
+    fn wants_fresh_names(&mut self, text: &str) -> bool {
+        let wants = !self.fresh && self.understand(text).is_ok_and(|understood| understood.unresolved);
+        self.outdated |= wants;
+        wants
     }
 
     /// Decides a message that runs something, and either queues, refuses or holds it.

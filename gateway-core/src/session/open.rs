@@ -304,6 +304,7 @@ impl Opening {
             sight,
             generation,
             outdated: false,
+            fresh: false,
             changed_catalogue: false,
             recorder,
             counts: SessionCounts::default(),

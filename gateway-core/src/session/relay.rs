@@ -170,6 +170,8 @@ pub(super) struct Session {
     pub(super) sight: Sight,
     pub(super) generation: u64,
     pub(super) outdated: bool,
+    /// The snapshot was just read: what it does not know is not there.
+    pub(super) fresh: bool,
     pub(super) changed_catalogue: bool,
     pub(super) recorder: SessionRecorder,
     pub(super) counts: SessionCounts,

@@ -45,6 +45,8 @@ pub struct Understood {
     pub copies_in: bool,
     /// How many statements it holds.
     pub statements: usize,
+    /// Whether some name is not in the snapshot: a fresh one may know it.
+    pub unresolved: bool,
 }
 
 /// Understands a text. Fails only where the grammar fails: then nothing is ever forwarded.
@@ -71,6 +73,7 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
             .any(|operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write)),
         copies_in: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::In)),
         statements: statements.len(),
+        unresolved: operations.iter().flat_map(|operation| &operation.accesses).any(is_unresolved),
         operations: Arc::from(operations),
         text,
     })
@@ -152,7 +155,10 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight) 
     let mut accesses: BTreeSet<Access> = statement
         .accesses
         .iter()
-        .map(|access| Access { verb: access.verb, object: access.object.as_ref().map(|name| resolve(name, sight)) })
+        .map(|access| Access {
+            verb: access.verb,
+            object: access.object.as_ref().map(|name| resolve(access.verb, name, sight)),
+        })
         .collect();
     let mut effect = statement.effect;
     let mut risk = statement.risk;
@@ -199,10 +205,24 @@ fn function_verb(name: &RawName, sight: &Sight) -> Option<Verb> {
     }
 }
 
-fn resolve(name: &RawName, sight: &Sight) -> ObjectName {
+fn is_unresolved(access: &Access) -> bool {
+    !matches!(access.verb, Verb::Call | Verb::CallFunction)
+        && access.object.as_ref().is_some_and(|object| object.schema == UNRESOLVED)
+}
+
+/// Stands for the schema of a name that no schema of the search path holds.
+const UNRESOLVED: &str = "?";
+
+fn resolve(verb: Verb, name: &RawName, sight: &Sight) -> ObjectName {
     let found = sight.catalogue.resolve(name.schema.as_deref(), &name.name, &sight.search_path);
-    match found {
-        Some(relation) => ObjectName { schema: relation.schema.to_string(), name: relation.name.to_string() },
-        None => ObjectName { schema: name.schema.clone().unwrap_or_else(|| "?".to_owned()), name: name.name.clone() },
+    if let Some(relation) = found {
+        return ObjectName { schema: relation.schema.to_string(), name: relation.name.to_string() };
     }
+    // What is created goes to the first schema that can be created in.
+    let creation = || {
+        let mut schemas = sight.search_path.iter().filter(|schema| !schema.starts_with("pg_"));
+        (verb == Verb::Create).then(|| schemas.next().cloned()).flatten()
+    };
+    let schema = name.schema.clone().or_else(creation).unwrap_or_else(|| UNRESOLVED.to_owned());
+    ObjectName { schema, name: name.name.clone() }
 }
