@@ -1,7 +1,7 @@
 //! The table of fuzz targets. One line here, one file in `fuzz/fuzz_targets` and one folder in `fuzz/corpus` make a
 //! target; `tests/fuzz_corpus.rs` replays every corpus through this table and fails when one of the three is missing.
 
-use crate::{protocol::postgres::fuzz_entry as postgres, sql};
+use crate::{protocol::postgres::fuzz_entry as postgres, record, sql};
 
 /// Takes any bytes; panics when a property does not hold.
 pub type Target = fn(&[u8]);
@@ -11,6 +11,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("backend_codec", postgres::backend_codec),
     ("frontend_codec", postgres::frontend_codec),
     ("mask_detectors", postgres::mask_detectors),
+    ("record_log", record::read::fuzz),
     ("reframe", postgres::reframe),
     ("sql_inspect", sql::fuzz_inspect),
 ];

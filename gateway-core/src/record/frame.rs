@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RecordError,
-    chain::{Hash, Header, Salt, leaf_hash, record_hash},
+    chain::{GENESIS, Hash, Header, Salt, leaf_hash, record_hash},
 };
 
 /// The version of the format.
@@ -58,6 +58,23 @@ impl Record {
     /// The value of a field that is a number.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.value(name)?.parse().ok()
+    }
+
+    /// The body as it is written.
+    pub(crate) fn spelt(&self) -> Vec<u8> {
+        let header = Header {
+            version: VERSION,
+            session: &self.session,
+            seq: self.seq,
+            at_micros: self.at_micros,
+            kind: &self.kind,
+        };
+        let mut writer = Writer::default();
+        writer.begin(&header);
+        for field in &self.fields {
+            writer.salted_field(&field.name, &field.value, &field.salt);
+        }
+        writer.finish(&GENESIS, &header).map(|(body, _hash)| body.to_vec()).unwrap_or_default()
     }
 
     /// The hash that this record must have after `previous` in its chain.
@@ -180,10 +197,14 @@ impl Writer {
     /// Adds a field.
     pub(crate) fn field(&mut self, name: &str, value: &str) {
         let salt = self.salt();
+        self.salted_field(name, value, &salt);
+    }
+
+    fn salted_field(&mut self, name: &str, value: &str, salt: &Salt) {
         if !self.leaves.is_empty() {
             self.raw(b",");
         }
-        self.leaves.push(leaf_hash(&mut self.scratch, &salt, name, value.as_bytes()));
+        self.leaves.push(leaf_hash(&mut self.scratch, salt, name, value.as_bytes()));
         self.raw(b"[");
         self.json(name);
         let mut spelt = [0; 24];

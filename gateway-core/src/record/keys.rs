@@ -100,6 +100,13 @@ pub struct PublicKeyError;
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 impl PublicKey {
+    /// The curve's base point: a sound key whose seed nobody has.
+    pub(super) const NOBODY: Self = {
+        let mut point = [0x66; 32];
+        point[0] = 0x58;
+        Self(point)
+    };
+
     /// The key as PEM.
     pub fn to_pem(self) -> String {
         let der = [&SPKI_PREFIX[..], &self.0].concat();

@@ -9,8 +9,6 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use tokio::sync::watch;
 
-use crate::api::types::SessionItem;
-
 use super::{
     Durability, GatewayEvent, RecordError, RecordKeys, SessionFacts, SessionRecorder,
     chain::{Hash, Header},
@@ -18,7 +16,6 @@ use super::{
     frame::{VERSION, Writer},
     log::{ChainHead, ChainKey, Log},
     recovery,
-    sessions::Sessions,
 };
 
 /// The chain of what concerns the gateway itself.
@@ -65,7 +62,6 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Inner {
     gateway: Mutex<ChainWriter>,
-    sessions: Arc<Sessions>,
     log: Arc<Log>,
     /// Held for as long as the log is open: one process writes.
     _lock: std::fs::File,
@@ -92,18 +88,14 @@ impl Recorder {
         segment_bytes: u64,
     ) -> Result<(Self, Recovery), RecordError> {
         let opened = recovery::open(directory, keys, durability, clock, segment_bytes)?;
-        let inner = Inner {
-            gateway: Mutex::new(opened.gateway),
-            sessions: Arc::new(opened.sessions),
-            log: opened.log,
-            _lock: opened.lock,
-        };
+        let inner = Inner { gateway: Mutex::new(opened.gateway), log: opened.log, _lock: opened.lock };
         Ok((Self { inner: Arc::new(inner) }, opened.recovery))
     }
 
     /// Starts the recording of a session.
+    #[expect(clippy::needless_pass_by_value, reason = "the facts belong to the recording from here on")]
     pub fn session(&self, facts: SessionFacts) -> Result<SessionRecorder, RecordError> {
-        SessionRecorder::start(&self.inner.log, &self.inner.sessions, facts)
+        SessionRecorder::start(&self.inner.log, &facts)
     }
 
     /// Appends a fact about the gateway itself; durable once [`Self::durable`] says so.
@@ -120,11 +112,6 @@ impl Recorder {
     /// Turns true once, when the recorder failed for good: sessions must close.
     pub fn failed(&self) -> watch::Receiver<bool> {
         self.inner.log.failed()
-    }
-
-    /// Live sessions and the latest that ended, newest first, at most `limit`.
-    pub fn sessions(&self, limit: usize) -> Result<Vec<SessionItem>, RecordError> {
-        self.inner.sessions.list(limit)
     }
 
     /// Where the log is, for [`super::read`].

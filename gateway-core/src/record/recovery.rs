@@ -18,12 +18,12 @@ use crate::{api::types::SessionItem, model::OperationNumber};
 use super::{
     CHECKPOINT_FILE, Clock, Durability, GatewayEvent, Outcome, RecordError, RecordKeys, Recovery, Status,
     chain::GENESIS,
+    counts::Counts,
     fields,
     frame::Record,
     log::{ChainHead, Continuation, Log, Segment, housekeeping_name, segment_path},
     reader::{End, missing, segments, walk_segment},
     recorder::{ChainWriter, GATEWAY_CHAIN},
-    sessions::{Seen, Sessions, millis},
     summary::session_item,
     walk::Walk,
 };
@@ -41,7 +41,6 @@ const CRASHED: &str = "gateway stopped unexpectedly";
 pub(super) struct Opened {
     pub(super) log: Arc<Log>,
     pub(super) gateway: ChainWriter,
-    pub(super) sessions: Sessions,
     pub(super) lock: File,
     pub(super) recovery: Recovery,
 }
@@ -57,7 +56,6 @@ pub(super) fn open(
     let lock = take_lock(directory)?;
     trim_notes(directory)?;
     let found = survey(directory, &keys)?;
-    let sessions = Sessions::new(directory);
     let fresh = found.is_none();
     let found = match found {
         Some(found) => found,
@@ -73,7 +71,7 @@ pub(super) fn open(
     for (head, left) in open {
         recovery.unknown_outcomes += u64::try_from(left.pending.len()).unwrap_or_default();
         recovery.ended_sessions += 1;
-        end_session(&log, &sessions, head, left)?;
+        end_session(&log, head, &left)?;
     }
     if recovery != Recovery::default() {
         let Recovery { cut_bytes, unknown_outcomes, ended_sessions } = recovery;
@@ -82,7 +80,7 @@ pub(super) fn open(
     }
     log.sign()?;
     log.run()?;
-    Ok(Opened { log, gateway, sessions, lock, recovery })
+    Ok(Opened { log, gateway, lock, recovery })
 }
 
 fn take_lock(directory: &Path) -> Result<File, RecordError> {
@@ -141,7 +139,7 @@ impl Survey {
 struct LeftOpen {
     item: Option<SessionItem>,
     pending: BTreeSet<u64>,
-    ended: Option<String>,
+    ended: bool,
 }
 
 impl LeftOpen {
@@ -155,7 +153,7 @@ impl LeftOpen {
             "outcome" => {
                 self.pending.remove(&number);
             }
-            "session_ended" => self.ended = Some(record.value("reason").unwrap_or_default().to_owned()),
+            "session_ended" => self.ended = true,
             _ => {}
         }
         if let Some(item) = &mut self.item {
@@ -251,7 +249,7 @@ fn oldest_session(heads: &Record) -> u64 {
 }
 
 /// Writes down what nobody knows, and ends the chain.
-fn end_session(log: &Arc<Log>, sessions: &Sessions, head: ChainHead, left: LeftOpen) -> Result<(), RecordError> {
+fn end_session(log: &Arc<Log>, head: ChainHead, left: &LeftOpen) -> Result<(), RecordError> {
     let mut chain = ChainWriter::new(Arc::clone(log), head);
     let nothing = BTreeMap::new();
     for number in &left.pending {
@@ -265,8 +263,8 @@ fn end_session(log: &Arc<Log>, sessions: &Sessions, head: ChainHead, left: LeftO
         };
         chain.append("outcome", |to| fields::outcome_fields(&outcome, to))?;
     }
-    if left.ended.is_none() {
-        let seen = left.item.as_ref().map(Seen::of).unwrap_or_default();
+    if !left.ended {
+        let seen = left.item.as_ref().map(Counts::of).unwrap_or_default();
         chain.append("session_ended", |to| {
             to.field("reason", CRASHED);
             seen.fields(to);
@@ -274,12 +272,5 @@ fn end_session(log: &Arc<Log>, sessions: &Sessions, head: ChainHead, left: LeftO
     }
     chain.finish()?;
     chain.forget();
-    if let Some(item) = left.item {
-        sessions.note(&SessionItem {
-            ended_at_millis: Some(millis(log.now_micros())),
-            end_reason: Some(left.ended.unwrap_or_else(|| CRASHED.to_owned())),
-            ..item
-        });
-    }
     Ok(())
 }

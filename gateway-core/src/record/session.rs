@@ -10,10 +10,11 @@ use crate::{
 };
 
 use super::{
-    Admitted, Asked, Event, Own, OwnPurpose, Position, RecordError, Recorded, SessionFacts, Step, fields,
+    Admitted, Asked, Event, Own, OwnPurpose, Position, RecordError, Recorded, SessionFacts, Step,
+    counts::Counts,
+    fields,
     log::{ChainHead, Log},
     recorder::ChainWriter,
-    sessions::{Counts, Sessions},
 };
 
 /// The recording of one session. Dropped without [`Self::end`], it ends as `connection lost`.
@@ -22,26 +23,28 @@ pub struct SessionRecorder {
     id: SessionId,
     numbered: u64,
     chain: ChainWriter,
-    counts: Arc<Counts>,
-    sessions: Arc<Sessions>,
+    counts: Counts,
     ended: bool,
 }
 
 impl SessionRecorder {
-    pub(super) fn start(log: &Arc<Log>, sessions: &Arc<Sessions>, facts: SessionFacts) -> Result<Self, RecordError> {
+    pub(super) fn start(log: &Arc<Log>, facts: &SessionFacts) -> Result<Self, RecordError> {
         let mut chain = ChainWriter::new(Arc::clone(log), ChainHead::new(Arc::from(facts.id.as_str())));
-        if let Err(error) = chain.append("session_started", |to| fields::session_started(&facts, to)) {
+        if let Err(error) = chain.append("session_started", |to| fields::session_started(facts, to)) {
             chain.forget();
             return Err(error);
         }
-        let id = facts.id.clone();
-        let counts = sessions.started(facts, log.now_micros());
-        Ok(Self { id, numbered: 0, chain, counts, sessions: Arc::clone(sessions), ended: false })
+        Ok(Self { id: facts.id.clone(), numbered: 0, chain, counts: Counts::default(), ended: false })
     }
 
     /// Whose recording this is.
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// What it did so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// The number for the next operation, from 1.
@@ -66,7 +69,7 @@ impl SessionRecorder {
     pub fn admit<M>(&mut self, permitted: Permitted<M>, asked: &Asked<'_>) -> Result<Admitted<M>, RecordError> {
         let position = self.chain.append(fields::asked_kind(asked.step), |to| fields::asked(&permitted, asked, to))?;
         if asked.step == Step::Execute {
-            self.counts.operation();
+            self.counts.operations += 1;
         }
         Ok(Admitted { permitted, position })
     }
@@ -96,7 +99,7 @@ impl SessionRecorder {
 
     fn finish(&mut self, reason: &str) -> Result<Position, RecordError> {
         self.ended = true;
-        let counts = self.counts.seen();
+        let counts = self.counts;
         let ended = self.chain.append("session_ended", |to| {
             to.field("reason", reason);
             counts.fields(to);
@@ -106,7 +109,6 @@ impl SessionRecorder {
             Err(error) => Err(error),
         };
         self.chain.forget();
-        self.sessions.ended(&self.id, self.chain.log().now_micros(), reason);
         position
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     model::{ApprovalId, RuleId},
 };
 
-use super::{frame::Record, read::MAX_LISTED_OPERATIONS, sessions::millis};
+use super::{frame::Record, read::MAX_LISTED_OPERATIONS};
 
 /// The row of a session, from its first record; `None` where that is not one.
 pub(super) fn session_item(record: &Record) -> Option<SessionItem> {
@@ -123,4 +123,8 @@ fn masked(record: &Record) -> BTreeMap<String, u64> {
 
 fn json<T: serde::de::DeserializeOwned>(record: &Record, field: &str) -> Option<T> {
     serde_json::from_str(record.value(field)?).ok()
+}
+
+fn millis(micros: u64) -> i64 {
+    i64::try_from(micros / 1000).unwrap_or(i64::MAX)
 }
