@@ -49,11 +49,20 @@ fn remove_stale(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Reads a file that `replace_private_file` wrote; `None` where there is none. Refuses links, other owners, loose permissions and oversize.
-pub(crate) fn read(path: &Path) -> Result<Option<String>, Failure> {
+/// Who else may read a file of ours. Nobody else may ever write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Only its owner: it holds a secret.
+    OwnerOnly,
+    /// Anybody: it only has to be ours, such as a certificate.
+    Anybody,
+}
+
+/// Reads a file of ours; `None` where there is none. Refuses links, other owners, loose permissions and oversize.
+pub(crate) fn read(path: &Path, readers: Readers) -> Result<Option<String>, Failure> {
     let Some(file) = open(path)? else { return Ok(None) };
     let metadata = file.metadata().map_err(|error| unreadable(path).caused_by(&error))?;
-    check(path, &metadata)?;
+    check(path, &metadata, readers)?;
     let mut text = String::new();
     (&file).take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(|error| unreadable(path).caused_by(&error))?;
     Ok(Some(text))
@@ -70,7 +79,7 @@ fn open(path: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
-fn check(path: &Path, file: &Metadata) -> Result<(), Failure> {
+fn check(path: &Path, file: &Metadata, readers: Readers) -> Result<(), Failure> {
     let myself = nix::unistd::geteuid().as_raw();
     if !file.is_file() {
         return Err(unreadable(path).because("it is not a plain file"));
@@ -78,9 +87,13 @@ fn check(path: &Path, file: &Metadata) -> Result<(), Failure> {
     if file.uid() != myself {
         return Err(unreadable(path).because(format!("it belongs to user {}, not to you ({myself})", file.uid())));
     }
-    if file.mode() & 0o077 != 0 {
+    let (forbidden, wanted) = match readers {
+        Readers::OwnerOnly => (0o077, "0600"),
+        Readers::Anybody => (0o022, "0644"),
+    };
+    if file.mode() & forbidden != 0 {
         let mode = file.mode() & 0o7777;
-        return Err(unreadable(path).because(format!("others can use it: its mode is {mode:04o}, not 0600")));
+        return Err(unreadable(path).because(format!("others can use it: its mode is {mode:04o}, not {wanted}")));
     }
     if file.len() > MAX_FILE_BYTES {
         return Err(unreadable(path).because("it is far larger than it should be"));

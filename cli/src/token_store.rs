@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     context::{Context, Directories, GatewayUrl},
     failure::Failure,
-    private_file::{self, create_private_folder, remove_file, replace_private_file},
+    private_file::{self, Readers, create_private_folder, remove_file, replace_private_file},
 };
 
 /// Where tokens are kept.
@@ -95,7 +95,7 @@ impl TokenStore {
         let Some(kind) = self.kind()? else { return Ok(None) };
         let text = match self.forced.unwrap_or(kind) {
             StoreKind::Keyring => keyring::read(self.gateway.to_string()).await?,
-            StoreKind::File => private_file::read(&self.path("token"))?,
+            StoreKind::File => private_file::read(&self.path("token"), Readers::OwnerOnly)?,
         };
         text.map(|text| StoredLogin::decode(&text)).transpose()
     }

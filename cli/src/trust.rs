@@ -14,7 +14,7 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 use crate::{
     context::{Directories, GatewayUrl},
     failure::Failure,
-    private_file,
+    private_file::{self, Readers},
 };
 
 /// Where a development gateway puts its authority's certificate (PEM), and where clients of the same user find it.
@@ -54,7 +54,7 @@ fn config(
         .with_protocol_versions(versions)
         .map_err(|error| Failure::internal("TLS could not be set up").caused_by(&error))?;
     let development = match dev_ca_path_at(directories, host, port) {
-        Some(path) => private_file::read(&path)?,
+        Some(path) => private_file::read(&path, Readers::Anybody)?,
         None => None,
     };
     let builder = match development {

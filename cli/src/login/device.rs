@@ -101,7 +101,9 @@ fn refusal(issuer: &Issuer, error: &RequestTokenError<ExchangeError, DeviceCodeE
         return Failure::failed("the login was denied").because("somebody answered no at the identity provider");
     }
     if *said == DeviceCodeErrorResponseType::ExpiredToken {
-        return Failure::failed("the code was not confirmed in time").next("run `hoop login` again");
+        return Failure::failed("the code was not confirmed in time")
+            .because("it expired")
+            .next("run `hoop login` again");
     }
     Failure::failed(format!("the identity provider {} refused the login", issuer.name()))
         .because(issuer::describe(said.as_ref(), answer.error_description().map(String::as_str)))

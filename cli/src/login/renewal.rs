@@ -54,7 +54,7 @@ impl Login {
         // Another process may have renewed, or logged out, while we waited.
         self.stored = self.store.load().await?.ok_or_else(|| nobody(&self.gateway))?;
         let other = self.stored.token.expose_secret() != ended.expose_secret();
-        if other && self.stored.lasts(now(), MARGIN_SECONDS) {
+        if other && self.stored.lasts(now(), FRESH_SECONDS) {
             return Ok(());
         }
         let Some(refresh_token) = self.stored.refresh_token.clone() else {
@@ -81,6 +81,8 @@ impl Login {
     }
 }
 
+/// What another process has just renewed is taken even where tokens last less than the margin.
+const FRESH_SECONDS: i64 = 5;
 /// Renew a token this long before it ends.
 const MARGIN_SECONDS: i64 = 60;
 
