@@ -317,7 +317,7 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__audit__subcmd__verify)
-            opts="-v -h -V --key --session --gateway --output --color --no-input --verbose --help --version"
+            opts="-v -h -V --key --head --gateway --output --color --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -327,7 +327,7 @@ _hoop() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --session)
+                --head)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -234,7 +234,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subc
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand replay" -l speed -d 'How many times faster than it was; 0 shows everything at once' -r
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l speed -d 'How many times faster than it was; `max` prints everything at once' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l at -d 'Begin at this operation' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l search -d 'Show only operations whose text contains this, in either case' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
@@ -261,7 +261,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -f -a "verify" -d 'Check every chain, every signature and every length against a public key kept elsewhere'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l key -d 'The recorder\'s public key, from a place that the gateway\'s host cannot change' -r -F
-complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l session -d 'Only this session' -r
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l head -d 'A head that an earlier verification printed: the log must still contain it' -r
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
