@@ -1,6 +1,6 @@
 //! The tour: each act shows a real command and what came of it, and checks that it came true.
 
-use std::{path::PathBuf, process::ExitStatus};
+use std::process::ExitStatus;
 
 use super::{
     child::{Child, Ended, Source},
@@ -130,8 +130,7 @@ async fn verify(world: &World<'_>, narration: &Narration, session: &str) -> Resu
         .act("6. The verification", "Offline, with the recorder's public key: a changed byte anywhere would be found.")
         .await?;
     let data = world.gateway_data();
-    let key =
-        find(&data, "recording.pub.pem").ok_or_else(|| Failure::failed("the recorder's public key is missing"))?;
+    let key = data.join("keys").join("recording.pub.pem");
     let recordings = data.join("recordings").display().to_string();
     let ended =
         show(world, narration, "auditor", &["audit", "verify", &recordings, "--key", &key.display().to_string()])
@@ -181,13 +180,6 @@ fn expect(came_true: bool, what: &str, ended: &Ended) -> Result<(), Failure> {
 fn quoted(argument: &str) -> String {
     let plain = argument.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:=@".contains(&byte));
     if plain && !argument.is_empty() { argument.to_owned() } else { format!("\"{argument}\"") }
-}
-
-/// The first file of that name below `folder`.
-fn find(folder: &std::path::Path, name: &str) -> Option<PathBuf> {
-    let entries: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    let here = entries.iter().find(|path| path.file_name().is_some_and(|file| file == name)).cloned();
-    here.or_else(|| entries.iter().filter(|path| path.is_dir()).find_map(|path| find(path, name)))
 }
 
 #[cfg(test)]
