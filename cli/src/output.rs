@@ -9,7 +9,7 @@ pub(crate) use printable::{printable, printable_line};
 use std::io::{IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
@@ -109,7 +109,7 @@ impl Output {
         table: impl FnOnce(&[T]) -> Table,
     ) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.table(&table(items)),
+            Format::Table => self.table(table(items)),
             Format::Json => self.json(name, items),
             Format::Jsonl => items.iter().try_for_each(|item| self.json_line(item)),
         }
@@ -139,7 +139,10 @@ impl Output {
     /// An empty table in the house's style: columns by two spaces, no lines, headings in capitals.
     pub(crate) fn new_table(&self, headings: &[&str]) -> Table {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.width());
+        // What no person's terminal shows is never wrapped: it is for grep.
+        let arrangement =
+            if self.data_is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+        table.load_style(presets::NOTHING).set_content_arrangement(arrangement).set_width(self.width());
         table.set_header(headings.iter().map(|heading| heading.to_uppercase()));
         table
     }
@@ -204,7 +207,11 @@ impl Output {
         self.text(&text)
     }
 
-    fn table(&self, table: &Table) -> Result<(), Failure> {
+    fn table(&self, mut table: Table) -> Result<(), Failure> {
+        // The first column is the name or id that one copies into the next command: never broken over lines.
+        if let Some(first) = table.column_mut(0) {
+            first.set_constraint(ColumnConstraint::ContentWidth);
+        }
         // Cells have a space on both sides; the outermost ones would only be in the way.
         let lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
         let lines: Vec<String> = lines.collect();
