@@ -94,7 +94,7 @@ pub use hex::decode as parse_hash;
 pub use keys::{PublicKey, PublicKeyError, RecordKeys};
 pub use proof::{Admitted, Own, Recorded};
 pub use recorder::{Clock, Position, Recorder, Recovery, SystemClock};
-pub use result::{ResultLine, ResultText, result_lines};
+pub use result::{ResultLine, result_lines};
 pub use seal::{SECRET_PLACEHOLDER, SealSpan, SealedPart, SealedText, Sealer, UnsealError};
 pub use session::SessionRecorder;
 

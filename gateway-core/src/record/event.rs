@@ -139,7 +139,7 @@ pub enum Event<'a> {
     },
     /// An operation ended.
     Outcome(Outcome<'a>),
-    /// A piece of the masked result, as [`super::ResultText`] writes it.
+    /// A piece of the masked result, as [`super::result_lines`] reads it.
     Result {
         /// Of which operation.
         number: OperationNumber,
