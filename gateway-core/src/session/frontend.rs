@@ -104,7 +104,11 @@ impl Session {
                 self.follow(None, Frontend::Sync)
             }
             Frontend::Flush => self.follow(None, Frontend::Flush),
-            Frontend::Terminate => Err(Ending::ClientLeft),
+            Frontend::Terminate => {
+                self.leaving = true;
+                self.client_in.clear();
+                Ok(())
+            }
             // SPEC: postgres.c ignores these outside COPY: a client may not have noticed that COPY ended.
             Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => Ok(()),
             Frontend::FunctionCall(_) => self.refuse_unsupported("function calls by protocol message"),

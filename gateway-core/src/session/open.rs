@@ -305,6 +305,7 @@ impl Opening {
             generation,
             outdated: false,
             fresh: false,
+            leaving: false,
             changed_catalogue: false,
             recorder,
             counts: SessionCounts::default(),

@@ -172,6 +172,8 @@ pub(super) struct Session {
     pub(super) outdated: bool,
     /// The snapshot was just read: what it does not know is not there.
     pub(super) fresh: bool,
+    /// The client said goodbye: what it asked before is still answered.
+    pub(super) leaving: bool,
     pub(super) changed_catalogue: bool,
     pub(super) recorder: SessionRecorder,
     pub(super) counts: SessionCounts,
@@ -280,9 +282,13 @@ impl Session {
             if sending.is_empty() && !self.to_client.is_empty() {
                 sending = self.to_client.split().freeze();
             }
+            if self.leaving && self.is_quiet() && sending.is_empty() {
+                return Err(Ending::ClientLeft);
+            }
             let wake = self.wake(read, write, &mut upstream, &mut watches, &mut sending).await;
             match wake {
-                Wake::Client(Ok(0)) => return Err(Ending::ClientLeft),
+                Wake::Client(Ok(0)) if self.held.is_some() => return Err(Ending::ClientLeft),
+                Wake::Client(Ok(0)) => self.leaving = true,
                 Wake::Client(Ok(_)) => self.take_client_messages().await?,
                 Wake::Client(Err(_)) => return Err(Ending::ClientLeft),
                 Wake::Upstream(Ok(0)) => {
@@ -324,7 +330,7 @@ impl Session {
         sending: &mut Bytes,
     ) -> Wake {
         let limit = if self.is_blocked() { READ_AHEAD_BYTES } else { usize::MAX };
-        let reads_client = self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
+        let reads_client = !self.leaving && self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
         let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
         let Self { client_in, upstream_in, outlet, held, .. } = self;
         let writes_upstream = outlet.pending() > 0;
@@ -353,6 +359,11 @@ impl Session {
             Ok(()) = watches.policies.changed() => Wake::Policies,
             Ok(()) = watches.recorder_failed.changed() => Wake::Recorder,
         }
+    }
+
+    /// Whether nothing is on its way in either direction.
+    fn is_quiet(&self) -> bool {
+        self.talk.is_settled() && self.waiting.is_none() && self.outlet.pending() == 0 && self.to_client.is_empty()
     }
 
     /// The moment of a decision.

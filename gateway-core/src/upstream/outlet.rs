@@ -65,7 +65,7 @@ impl Continuation {
     }
 
     fn needs_operation(&self) -> bool {
-        !matches!(self.0, Frontend::Flush | Frontend::Sync | Frontend::Terminate)
+        !matches!(self.0, Frontend::Close(_) | Frontend::Flush | Frontend::Sync | Frontend::Terminate)
     }
 }
 
@@ -105,7 +105,8 @@ impl<W> Outlet<W> {
         encode_frontend(&message.into_inner().into_message(), &mut self.pending);
     }
 
-    /// Queues what follows under an open operation; Sync, Flush and Terminate need none.
+    /// Queues what follows under an open operation; Close, Sync, Flush and Terminate
+    /// run nothing and need none.
     pub fn follow(&mut self, under: Option<OperationNumber>, message: &Continuation) -> Result<(), NotOpen> {
         let open = under.is_some_and(|number| self.open.contains(&number));
         if message.needs_operation() && !open {
