@@ -65,7 +65,8 @@ fn a_provider_that_is_down_is_said() {
 fn ctrl_c_ends_a_login_with_its_status() {
     let database = Cluster::shared().database();
     let gateway = Gateway::start(Site::new(&database));
-    let mut login = Person::new(&gateway, "alice").start(&["login", "--no-browser"]);
+    let alice = Person::new(&gateway, "alice");
+    let mut login = alice.start(&["login", "--no-browser"]);
     login.expect_line("user_code=");
     login.signal(nix::sys::signal::Signal::SIGINT);
     assert_eq!(login.finish().code(), 130);
@@ -85,7 +86,8 @@ fn a_logout_ends_what_the_login_gave() {
 fn the_development_page_wants_the_terminals_secret() {
     let database = Cluster::shared().database();
     let gateway = Gateway::start(Site::new(&database));
-    let mut login = Person::new(&gateway, "bob").start(&["login", "--no-browser"]);
+    let bob = Person::new(&gateway, "bob");
+    let mut login = bob.start(&["login", "--no-browser"]);
     let page = login.expect("the page", |_, line| {
         line.split_whitespace().find(|word| word.contains("user_code=")).map(str::to_owned)
     });

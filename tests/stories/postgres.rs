@@ -85,6 +85,7 @@ fn a_pipeline_is_answered_in_order_around_a_refusal() {
         let refused = refused.expect_err("refused");
         assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("42501"));
         assert_eq!(last.expect("after").get::<_, i32>(0), 3);
+        client.simple_query("select 4").await.expect("the session goes on");
         drop(client);
         connection.await.expect("joined").expect("ended well");
     });

@@ -34,7 +34,7 @@ use crate::{
     policy::Permitted,
     protocol::postgres::{
         codec::encode_frontend,
-        message::{Frontend, Query, Text},
+        message::{Frontend, Query, Target, Text},
     },
     record::{Own, Recorded},
 };
@@ -64,8 +64,16 @@ impl Continuation {
         }
     }
 
+    /// What neither runs nor feeds anything needs none: its statement was permitted when it was prepared.
     fn needs_operation(&self) -> bool {
-        !matches!(self.0, Frontend::Close(_) | Frontend::Flush | Frontend::Sync | Frontend::Terminate)
+        !matches!(
+            self.0,
+            Frontend::Close(_)
+                | Frontend::Describe(Target::Statement(_))
+                | Frontend::Flush
+                | Frontend::Sync
+                | Frontend::Terminate
+        )
     }
 }
 
@@ -105,8 +113,7 @@ impl<W> Outlet<W> {
         encode_frontend(&message.into_inner().into_message(), &mut self.pending);
     }
 
-    /// Queues what follows under an open operation; Close, Sync, Flush and Terminate
-    /// run nothing and need none.
+    /// Queues what follows under an open operation; Sync, Flush and Terminate need none.
     pub fn follow(&mut self, under: Option<OperationNumber>, message: &Continuation) -> Result<(), NotOpen> {
         let open = under.is_some_and(|number| self.open.contains(&number));
         if message.needs_operation() && !open {

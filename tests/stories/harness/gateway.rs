@@ -37,7 +37,11 @@ impl Gateway {
         let ready = self.site.path().join("ready");
         drop(fs::remove_file(&ready));
         let mut command = self.command();
-        command.args(["gateway", "run", "--dev", "--ready-file"]).arg(&ready).args(arguments).arg(self.site.path());
+        command
+            .args(["-v", "gateway", "run", "--dev", "--ready-file"])
+            .arg(&ready)
+            .args(arguments)
+            .arg(self.site.path());
         let mut program = Program::start(&mut command);
         // With an issuer of its own there is no built-in provider and no secret.
         let settings = fs::read_to_string(self.site.path().join("gateway.toml")).expect("readable");
@@ -96,6 +100,15 @@ impl Gateway {
         let program = self.program.take().expect("running");
         program.signal(signal);
         program.finish()
+    }
+}
+
+impl Drop for Gateway {
+    #[expect(clippy::print_stderr, reason = "what the gateway said explains why a story failed")]
+    fn drop(&mut self) {
+        if let Some(program) = self.program.as_mut().filter(|_| std::thread::panicking()) {
+            eprintln!("the gateway said:\n{}", program.so_far());
+        }
     }
 }
 

@@ -20,7 +20,7 @@ impl Person {
         let mut login = person.start(&["login", "--no-browser"]);
         let page = login.expect("the address to open", |stream, line| {
             let mut words = line.split_whitespace().filter(|_| stream == Stream::Errors);
-            words.find(|word| word.starts_with("https://") && word.contains("user_code=")).map(str::to_owned)
+            words.find(|word| word.starts_with("http") && word.contains("user_code=")).map(str::to_owned)
         });
         gateway.browser().approve(&page, name, &gateway.secret);
         login.finish().success();

@@ -148,8 +148,19 @@ impl Program {
         }
     }
 
-    /// Everything it said so far.
-    pub(crate) fn transcript(&self) -> String {
+    /// Everything it said so far, lines that nobody waited for included.
+    pub(crate) fn so_far(&mut self) -> String {
+        while let Ok(event) = self.events.try_recv() {
+            match event {
+                Event::Line(stream, line) => self.lines.push((stream, line)),
+                Event::Exited(status) => self.status = Some(status),
+            }
+        }
+        self.transcript()
+    }
+
+    /// Everything it said, as far as it was waited for.
+    fn transcript(&self) -> String {
         self.lines.iter().fold(String::new(), |all, (_, line)| all + "  | " + line + "\n")
     }
 
