@@ -12,6 +12,7 @@ mod stories {
     mod demo;
     mod foundations;
     mod hold;
+    mod keyring;
     mod login;
     mod main_line;
     mod mask;

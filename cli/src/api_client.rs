@@ -147,7 +147,7 @@ impl Api {
         let token = self.login.token().await?;
         match self.client.call(call, &token).await {
             Err(failure) if failure.kind() == FailureKind::NotLoggedIn => {
-                let token = self.login.renewed_token(&token).await?;
+                let token = self.login.renewed_token().await?;
                 self.client.call(call, &token).await
             }
             outcome => outcome,

@@ -9,7 +9,11 @@ mod gateway_url;
 pub(crate) use directories::Directories;
 pub(crate) use gateway_url::GatewayUrl;
 
-use crate::{arguments::GlobalArguments, failure::Failure, output::Output};
+use crate::{
+    arguments::{Arguments, Command},
+    failure::Failure,
+    output::Output,
+};
 
 /// The surroundings of one command.
 #[derive(Debug, Clone)]
@@ -25,9 +29,12 @@ pub(crate) struct Context {
 
 impl Context {
     /// Reads the global arguments and the environment.
-    pub(crate) fn new(globals: &GlobalArguments) -> Result<Self, Failure> {
+    pub(crate) fn new(arguments: &Arguments) -> Result<Self, Failure> {
+        let globals = &arguments.globals;
         let output = Output::new(globals);
-        output.install_tracing(globals.verbose);
+        // A gateway has an operator, who wants to see what a command would only clutter the terminal with.
+        let serves = matches!(arguments.command, Command::Gateway(_));
+        output.install_tracing(globals.verbose.saturating_add(u8::from(serves)));
         let directories = Directories::find()?;
         let gateway = globals.gateway.as_deref().map(GatewayUrl::parse).transpose()?;
         Ok(Self { output, directories, no_input: globals.no_input, gateway })

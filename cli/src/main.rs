@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             Ok(arguments) => arguments,
             Err(status) => return status,
         };
-        let context = match Context::new(&arguments.globals) {
+        let context = match Context::new(&arguments) {
             Ok(context) => context,
             Err(failure) => return output::Output::plain().failure(&failure),
         };

@@ -183,11 +183,12 @@ impl Output {
         failure.kind().exit_status()
     }
 
-    /// Sends log lines of `-v`, `-vv` to standard error; `HOOP_LOG` says it more finely.
+    /// Sends log lines to standard error: those that `HOOP_LOG` or `-v` ask for. The certificate verifier is silent, as
+    /// what it refuses is told as a failure anyway.
     pub(crate) fn install_tracing(&self, verbosity: u8) {
         let asked = std::env::var("HOOP_LOG").ok().filter(|filter| !filter.is_empty());
         let default = match verbosity {
-            0 => "error",
+            0 => "error,rustls_platform_verifier=off",
             1 => "warn,hoop=info,hoop_tunnel=info,hoop_gateway_core=info",
             2 => "info,hoop=debug,hoop_tunnel=debug,hoop_gateway_core=debug",
             _ => "debug,hoop=trace,hoop_tunnel=trace,hoop_gateway_core=trace",

@@ -1,6 +1,9 @@
 //! Login at a certified OpenID provider, as a person with a browser elsewhere would.
 
-use std::process::Command;
+use std::{fs, path::PathBuf, process::Command};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 
 use super::harness::{Cluster, Gateway, Person, Program, Site, Stream, Tunnel};
 
@@ -23,7 +26,7 @@ fn provider(environment: &[(&str, &str)]) -> Provider {
 
 fn gateway(provider: &Provider) -> Gateway {
     let site = Site::new(&Cluster::shared().database());
-    let settings = std::fs::read_to_string(site.path().join("gateway.toml")).expect("written");
+    let settings = fs::read_to_string(site.path().join("gateway.toml")).expect("written");
     let identity = format!(
         "\n[identity.oidc]\nissuer = \"{}\"\nclient_id = \"hoop-cli\"\naudience = \"hoop\"\ngroups_claim = \"groups\"\n\
          scopes = [\"openid\", \"offline_access\", \"groups\"]\n",
@@ -33,14 +36,53 @@ fn gateway(provider: &Provider) -> Gateway {
     Gateway::start(site)
 }
 
+/// The file that keeps a person's login.
+fn token_file(person: &Person) -> PathBuf {
+    let folder = person.home().join("state/hoop/logins");
+    let mut files = fs::read_dir(folder).expect("somebody logged in").map(|entry| entry.expect("an entry").path());
+    files.find(|path| path.extension().is_some_and(|extension| extension == "token")).expect("a login")
+}
+
+fn stored(person: &Person) -> Value {
+    serde_json::from_str(&fs::read_to_string(token_file(person)).expect("readable")).expect("JSON")
+}
+
+fn ended(mut login: Value) -> Value {
+    login.as_object_mut().expect("an object").insert("expires_at".to_owned(), json!(1));
+    login
+}
+
+fn keep(person: &Person, login: &Value) {
+    fs::write(token_file(person), login.to_string()).expect("written");
+}
+
+/// Lets the gateway's token end, as time would.
+fn expire(person: &Person) {
+    keep(person, &ended(stored(person)));
+}
+
 #[test]
 fn a_login_at_a_certified_provider_leads_to_psql() {
     let provider = provider(&[]);
     let gateway = gateway(&provider);
     let alice = Person::login(&gateway, "alice");
-    let whoami = alice.json(&["whoami"]).to_string();
-    assert!(whoami.contains("alice") && whoami.contains("engineers"), "{whoami}");
+    let whoami = alice.json(&["whoami"]);
+    assert_eq!(whoami["whoami"]["principal"]["name"], "alice");
+    assert_eq!(whoami["whoami"]["principal"]["groups"], json!(["engineers"]));
     assert_eq!(Tunnel::open(&alice, "pg-prod").rows("select 1"), "1\n");
+}
+
+#[test]
+fn a_login_that_somebody_denies_says_so() {
+    let provider = provider(&[]);
+    let gateway = gateway(&provider);
+    let alice = Person::new(&gateway, "alice");
+    let (login, page) = alice.begin_login(&[]);
+    gateway.browser().deny(&page, "alice", "");
+    let outcome = login.finish();
+    assert_eq!(outcome.code(), 1, "{outcome:?}");
+    assert!(outcome.errors.contains("denied"), "{outcome:?}");
+    assert_eq!(alice.run(&["whoami"]).code(), 4);
 }
 
 #[test]
@@ -48,7 +90,7 @@ fn a_device_code_that_nobody_confirms_expires() {
     let provider = provider(&[("DEVICE_SECONDS", "3")]);
     let gateway = gateway(&provider);
     let outcome = Person::new(&gateway, "alice").run(&["login", "--no-browser"]);
-    assert!(!outcome.status.success(), "{outcome:?}");
+    assert_eq!(outcome.code(), 1, "{outcome:?}");
     assert!(outcome.errors.contains("expired"), "{outcome:?}");
 }
 
@@ -62,13 +104,74 @@ fn a_provider_that_is_down_is_said() {
 }
 
 #[test]
+fn many_commands_at_once_renew_a_login_without_spending_a_refresh_token_twice() {
+    let provider = provider(&[]);
+    let gateway = gateway(&provider);
+    let alice = Person::login(&gateway, "alice");
+    let before = stored(&alice);
+    expire(&alice);
+    let commands: Vec<Program> = (0..6).map(|_| alice.start(&["whoami"])).collect();
+    for command in commands {
+        assert!(command.finish().success().contains("alice"));
+    }
+    let after = stored(&alice);
+    assert!(after["expires_at"].as_i64() >= before["expires_at"].as_i64());
+    assert_ne!(after["refresh_token"], before["refresh_token"], "the provider rotates");
+    expire(&alice);
+    assert_eq!(alice.run(&["whoami"]).code(), 0, "the rotated token was kept");
+}
+
+#[test]
+fn a_rotated_refresh_token_is_kept_even_when_the_gateway_is_away() {
+    let provider = provider(&[]);
+    let mut gateway = gateway(&provider);
+    let alice = Person::login(&gateway, "alice");
+    let before = stored(&alice);
+    expire(&alice);
+    gateway.kill();
+    assert_eq!(alice.run(&["whoami"]).code(), 5);
+    assert_ne!(stored(&alice)["refresh_token"], before["refresh_token"]);
+}
+
+#[test]
+fn a_stolen_refresh_token_ends_with_the_logout() {
+    let provider = provider(&[]);
+    let gateway = gateway(&provider);
+    let alice = Person::login(&gateway, "alice");
+    let stolen = stored(&alice);
+    assert!(alice.run(&["logout"]).success().contains("revoked"));
+    assert_eq!(alice.run(&["whoami"]).code(), 4);
+    let thief = Person::login(&gateway, "bob");
+    keep(&thief, &ended(stolen));
+    let outcome = thief.run(&["whoami"]);
+    assert_eq!(outcome.code(), 4, "{outcome:?}");
+    assert!(outcome.errors.contains("has ended") && outcome.errors.contains("hoop login"), "{outcome:?}");
+}
+
+#[test]
+fn no_token_is_ever_printed() {
+    let database = Cluster::shared().database();
+    let gateway = Gateway::start(Site::new(&database));
+    let alice = Person::login(&gateway, "alice");
+    let login = stored(&alice);
+    let secrets = ["token", "refresh_token"].map(|name| login[name].as_str().expect("kept").to_owned());
+    for arguments in
+        [&["status", "--output", "json", "-vvv"][..], &["whoami", "-vvv"], &["ls", "-vvv"], &["logout", "-vvv"]]
+    {
+        let outcome = alice.run(arguments);
+        for secret in &secrets {
+            assert!(!outcome.output.contains(secret) && !outcome.errors.contains(secret), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
 fn ctrl_c_ends_a_login_with_its_status() {
     let database = Cluster::shared().database();
     let gateway = Gateway::start(Site::new(&database));
     let alice = Person::new(&gateway, "alice");
-    let mut login = alice.start(&["login", "--no-browser"]);
-    login.expect_line("user_code=");
-    login.signal(nix::sys::signal::Signal::SIGINT);
+    let (login, _page) = alice.begin_login(&[]);
+    login.signal(Signal::SIGINT);
     assert_eq!(login.finish().code(), 130);
 }
 
@@ -87,10 +190,7 @@ fn the_development_page_wants_the_terminals_secret() {
     let database = Cluster::shared().database();
     let gateway = Gateway::start(Site::new(&database));
     let bob = Person::new(&gateway, "bob");
-    let mut login = bob.start(&["login", "--no-browser"]);
-    let page = login.expect("the page", |_, line| {
-        line.split_whitespace().find(|word| word.contains("user_code=")).map(str::to_owned)
-    });
+    let (_login, page) = bob.begin_login(&[]);
     for secret in ["", "guessed", "alice"] {
         assert_eq!(gateway.browser().try_once(&page, "bob", secret), 403);
     }

@@ -39,8 +39,7 @@ impl FreshLogin {
     /// Another token than the one the gateway did not take although it should last.
     pub(crate) async fn replace(&self) -> Result<(), Failure> {
         let mut login = self.login.lock().await;
-        let rejected = login.stored().token.clone();
-        login.renewed_token(&rejected).await?;
+        login.renewed_token().await?;
         drop(login);
         self.renewals.send_modify(|count| *count = count.wrapping_add(1));
         Ok(())

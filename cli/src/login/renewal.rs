@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A login at one gateway, for as long as a command runs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Login {
     context: Context,
     gateway: GatewayUrl,
@@ -34,27 +34,38 @@ impl Login {
         &self.stored
     }
 
-    /// A token of the gateway that lasts at least another minute. Cancel-safe: what was renewed is kept first.
+    /// A token of the gateway that lasts at least another minute.
     pub(crate) async fn token(&mut self) -> Result<SecretString, Failure> {
         if !self.stored.lasts(now(), MARGIN_SECONDS) {
-            let ended = self.stored.token.clone();
-            Box::pin(self.renew(&ended)).await?;
+            self.renew().await?;
         }
         Ok(self.stored.token.clone())
     }
 
-    /// A token other than `rejected`, which the gateway did not take although it should last.
-    pub(crate) async fn renewed_token(&mut self, rejected: &SecretString) -> Result<SecretString, Failure> {
-        Box::pin(self.renew(rejected)).await?;
+    /// Another token: the gateway did not take the last one although it should last.
+    pub(crate) async fn renewed_token(&mut self) -> Result<SecretString, Failure> {
+        self.renew().await?;
         Ok(self.stored.token.clone())
     }
 
-    async fn renew(&mut self, ended: &SecretString) -> Result<(), Failure> {
+    /// Cancel-safe: the renewal runs as a task of its own, so that a caller who goes away cannot make it spend the
+    /// refresh token and then forget its successor.
+    async fn renew(&mut self) -> Result<(), Failure> {
+        let mut renewed = self.clone();
+        let task = tokio::spawn(async move { renewed.renew_now().await.map(|()| renewed.stored) });
+        let stored = task.await.map_err(|error| Failure::internal("the renewal failed").caused_by(&error))?;
+        self.stored = stored?;
+        Ok(())
+    }
+
+    async fn renew_now(&mut self) -> Result<(), Failure> {
         let _lock = self.store.lock().await?;
         // Another process may have renewed, or logged out, while we waited.
-        self.stored = self.store.load().await?.ok_or_else(|| nobody(&self.gateway))?;
-        let other = self.stored.token.expose_secret() != ended.expose_secret();
-        if other && self.stored.lasts(now(), FRESH_SECONDS) {
+        let kept = self.store.load().await?.ok_or_else(|| nobody(&self.gateway))?;
+        let before = std::mem::replace(&mut self.stored, kept);
+        let is_new = self.stored.expires_at > before.expires_at
+            || self.stored.token.expose_secret() != before.token.expose_secret();
+        if is_new && self.stored.lasts(now(), FRESH_SECONDS) {
             return Ok(());
         }
         let Some(refresh_token) = self.stored.refresh_token.clone() else {

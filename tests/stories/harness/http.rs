@@ -54,6 +54,23 @@ impl Browser {
         panic!("the login never ended: {page:?}");
     }
 
+    /// Says no to a device login, by the button that the page has for it.
+    pub(crate) fn deny(&mut self, address: &str, person: &str, secret: &str) {
+        let mut page = self.open(address);
+        for _ in 0..6 {
+            assert!(page.status < 400, "{page:?}");
+            let Some(form) = Form::first(&page.body) else { return };
+            let mut fields = form.filled(person, secret);
+            for (name, value) in [("abort", "yes"), ("decision", "deny")] {
+                if page.body.contains(&format!("name=\"{name}\"")) {
+                    fields.retain(|(field, _)| field != name);
+                    fields.push((name.to_owned(), value.to_owned()));
+                }
+            }
+            page = self.send(&page.url.join(&form.action).expect("an address"), &fields);
+        }
+    }
+
     /// Sends the first form of a page once, and gives the status of the answer.
     pub(crate) fn try_once(&mut self, address: &str, person: &str, secret: &str) -> u16 {
         let page = self.open(address);

@@ -17,14 +17,21 @@ impl Person {
     /// Logs in with the development provider.
     pub(crate) fn login(gateway: &Gateway, name: &str) -> Self {
         let person = Self::new(gateway, name);
-        let mut login = person.start(&["login", "--no-browser"]);
+        let (login, page) = person.begin_login(&[]);
+        gateway.browser().approve(&page, name, &gateway.secret);
+        login.finish().success();
+        person
+    }
+
+    /// Begins to log in, and gives the address of the page to open.
+    pub(crate) fn begin_login(&self, environment: &[(&str, &str)]) -> (Program, String) {
+        let mut command = self.command(&["login", "--no-browser"]);
+        let mut login = Program::start(command.envs(environment.iter().copied()));
         let page = login.expect("the address to open", |stream, line| {
             let mut words = line.split_whitespace().filter(|_| stream == Stream::Errors);
             words.find(|word| word.starts_with("http") && word.contains("user_code=")).map(str::to_owned)
         });
-        gateway.browser().approve(&page, name, &gateway.secret);
-        login.finish().success();
-        person
+        (login, page)
     }
 
     /// Somebody who has not logged in yet.
