@@ -16,7 +16,7 @@ use crate::{
     api_client::Api,
     arguments::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals},
     context::Context,
-    failure::{ExitStatus, Failure},
+    failure::{ExitStatus, Failure, FailureKind},
     output::printable_line,
 };
 
@@ -58,9 +58,23 @@ async fn deny(decision: DenyArguments, context: &Context) -> Result<ExitStatus, 
 async fn review(id: &ApprovalId, verb: &str, reason: Option<String>, context: &Context) -> Result<ExitStatus, Failure> {
     let body = ReviewRequest { reason };
     let path = format!("/api/v1/approvals/{id}/{verb}");
-    let request: ApprovalItem = Api::new(context).await?.post(&path, &body).await?;
+    let mut api = Api::new(context).await?;
+    let request: ApprovalItem = match api.post(&path, &body).await {
+        Ok(request) => request,
+        Err(failure) => return Err(too_late(&mut api, id).await.unwrap_or(failure)),
+    };
     context.output.value("approval", &request, outcome)?;
     Ok(ExitStatus::SUCCESS)
+}
+
+/// A review that failed because nobody decided in time has a status of its own.
+async fn too_late(api: &mut Api, id: &ApprovalId) -> Option<Failure> {
+    let request: ApprovalItem = api.get(&format!("/api/v1/approvals/{id}")).await.ok()?;
+    let lapsed = request.status == ApprovalStatus::Expired;
+    lapsed.then(|| {
+        Failure::new(FailureKind::Pending, format!("{id} lapsed before you decided"))
+            .next("ask the requester to run the operation again")
+    })
 }
 
 fn outcome(request: &ApprovalItem) -> String {

@@ -14,7 +14,7 @@ pub(crate) use connect::{ConnectArguments, LsArguments};
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
-pub(crate) use policy::{PolicyArguments, PolicyCheck, PolicyCommand, PolicySchema};
+pub(crate) use policy::{PolicyArguments, PolicyCommand};
 pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, ListSessions, ReplayArguments, SessionsArguments, SessionsCommand,
 };

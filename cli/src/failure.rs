@@ -111,11 +111,6 @@ impl Failure {
         Self::new(FailureKind::Interrupted, "interrupted")
     }
 
-    /// The command exists only as a name in this build.
-    pub(crate) fn unsupported(what: impl Into<String>) -> Self {
-        Self::new(FailureKind::Failed, what)
-    }
-
     /// Adds one reason.
     #[must_use]
     pub(crate) fn because(mut self, why: impl Into<String>) -> Self {

@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: GatewayArguments, context: &Context) -> Resul
     }
     create_private_folder(&site.gateway.data_dir)?;
     let options = Options { site, dev: arguments.dev, version: env!("CARGO_PKG_VERSION") };
-    let gateway = Gateway::start(options).await.map_err(not_started)?;
+    let gateway = Gateway::start(options).await.map_err(|error| not_started(&error))?;
     announce(&gateway, &arguments, context)?;
     let shutdown = CancellationToken::new();
     let signals = watch_signals(arguments.site.clone(), &gateway, context, shutdown.clone())?;
@@ -79,7 +79,7 @@ fn site(arguments: &GatewayRun, context: &Context) -> Result<Site, Failure> {
     Ok(site)
 }
 
-/// `--listen` moves a loopback public_url along; another one is what a load balancer shows and stays.
+/// `--listen` moves a loopback `public_url` along; another one is what a load balancer shows and stays.
 fn set_public_port(site: &mut Site, listen: SocketAddr) -> Result<(), Failure> {
     if listen.ip().is_loopback() {
         let moved = site.gateway.public_url.set_port(Some(listen.port()));
@@ -121,14 +121,15 @@ fn mistaken(problems: &[Problem], site: Option<&Path>, context: &Context) -> Fai
         .next("correct what is listed, then start again")
 }
 
-fn not_started(error: GatewayError) -> Failure {
-    let next = match &error {
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others say themselves what to correct")]
+fn not_started(error: &GatewayError) -> Failure {
+    let next = match error {
         GatewayError::Listen { .. } => "end what listens there, or choose another address with --listen",
         GatewayError::Credential { .. } => "give the gateway the secret that connections.toml refers to",
         GatewayError::Record(_) => "look at recordings.directory: is another gateway running, is the disk full?",
         _ => "correct it, then start again",
     };
-    Failure::failed("the gateway does not start").caused_by(&error).next(next)
+    Failure::failed("the gateway does not start").caused_by(error).next(next)
 }
 
 /// Says where the gateway is and, once everything is in place, writes the ready file.
