@@ -36,7 +36,9 @@ impl Context {
         let serves = matches!(arguments.command, Command::Gateway(_));
         output.install_tracing(globals.verbose.saturating_add(u8::from(serves)));
         let directories = Directories::find()?;
-        let gateway = globals.gateway.as_deref().map(GatewayUrl::parse).transpose()?;
+        // A variable that is set to nothing is not set.
+        let named = globals.gateway.as_deref().filter(|gateway| !gateway.is_empty());
+        let gateway = named.map(GatewayUrl::parse).transpose()?;
         Ok(Self { output, directories, no_input: globals.no_input, gateway })
     }
 

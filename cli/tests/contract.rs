@@ -92,9 +92,12 @@ fn help_and_version_are_data() {
 
 #[test]
 fn without_a_gateway_the_way_to_name_one_is_said() {
-    let outcome = Home::new().run(&["whoami"]);
-    assert_eq!(outcome.status, 2);
-    assert!(outcome.errors.contains("hoop login --gateway"), "{}", outcome.errors);
+    let home = Home::new();
+    for mut command in [home.command(&["whoami"]), home.command(&["whoami", "--gateway", ""])] {
+        let outcome = Outcome::of(&mut command);
+        assert_eq!(outcome.status, 2);
+        assert!(outcome.errors.contains("hoop login --gateway"), "{}", outcome.errors);
+    }
 }
 
 #[test]
