@@ -154,17 +154,7 @@ impl Gateway {
         let tokens = GatewayTokens::open(&data.join("keys"), key_use, public_url.as_str(), clock.clone())?;
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
         let (sealer, audit_key) = (Arc::clone(keys.sealer()), keys.public());
-        let recordings = &site.gateway.recordings;
-        let (recorder, recovery) =
-            Recorder::open(&recordings.directory, keys, recordings.durability, Arc::new(SystemClock))?;
-        if recovery.unknown_outcomes > 0 || recovery.ended_sessions > 0 || recovery.cut_bytes > 0 {
-            tracing::warn!(
-                ?recovery,
-                "the last run did not end in order; its open operations are marked outcome unknown"
-            );
-        }
-        let started = recorder.gateway(&GatewayEvent::Started { version: version.to_owned() })?;
-        recorder.durable(started).await?;
+        let recorder = open_recorder(&site, keys, version).await?;
         let store = Store::open(&site.gateway.store.path)?;
         let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
         let desk = Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await?;
@@ -182,7 +172,7 @@ impl Gateway {
             understandings: crate::session::Understandings::default(),
             clock: clock.clone(),
             connections: served,
-            result_cap_bytes: usize::try_from(recordings.result_cap_bytes).unwrap_or(usize::MAX),
+            result_cap_bytes: usize::try_from(site.gateway.recordings.result_cap_bytes).unwrap_or(usize::MAX),
         });
         let origin =
             PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
@@ -254,6 +244,19 @@ impl Gateway {
         self.recorder.close()?;
         Ok(())
     }
+}
+
+/// Opens the log and notes the start in it; says what the last run left open.
+async fn open_recorder(site: &Site, keys: RecordKeys, version: &str) -> Result<Recorder, GatewayError> {
+    let recordings = &site.gateway.recordings;
+    let (recorder, recovery) =
+        Recorder::open(&recordings.directory, keys, recordings.durability, Arc::new(SystemClock))?;
+    if recovery.unknown_outcomes > 0 || recovery.ended_sessions > 0 || recovery.cut_bytes > 0 {
+        tracing::warn!(?recovery, "the last run did not end in order; its open operations are marked outcome unknown");
+    }
+    let started = recorder.gateway(&GatewayEvent::Started { version: version.to_owned() })?;
+    recorder.durable(started).await?;
+    Ok(recorder)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {

@@ -10,6 +10,8 @@ mod environment;
 mod frontend;
 mod hold;
 mod ledger;
+mod login;
+mod names;
 mod open;
 mod relay;
 mod sealing;

@@ -30,7 +30,7 @@ pub struct Inspected<M> {
 
 impl<M> Inspected<M> {
     /// Joins a message to its operations. `circumstance` is what an approval binds to besides the message: principal,
-    /// session, connection, database, role and search_path, in an unambiguous encoding.
+    /// session, connection, database, role and search path, in an unambiguous encoding.
     pub(crate) fn new(message: M, operations: Arc<[Operation]>, circumstance: Arc<[u8]>) -> Self {
         Self { message, operations, circumstance }
     }

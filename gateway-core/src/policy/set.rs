@@ -125,7 +125,7 @@ impl PolicySet {
             Decision::NeedsApproval { need, inspected } if inspected.message().only_prepares() => {
                 Decision::Permit(Permitted::new(inspected, need.rules, None))
             }
-            other => other,
+            decided @ (Decision::Permit(_) | Decision::Refuse { .. } | Decision::NeedsApproval { .. }) => decided,
         }
     }
 

@@ -33,7 +33,7 @@ impl Session {
             match self.backend.next(&mut self.upstream_in) {
                 Ok(None) => return Ok(()),
                 Ok(Some(Piece::Frame(frame))) => self.upstream_message(&frame)?,
-                Ok(Some(Piece::Chunk { tag, bytes, .. })) => self.pass_chunk(tag, &bytes)?,
+                Ok(Some(Piece::Chunk { bytes, .. })) => self.pass_chunk(&bytes)?,
                 Ok(Some(Piece::Oversize { .. })) => return Err(Ending::Unexpected("upstream")),
                 Err(error) => {
                     tracing::warn!(session = %self.id, %error, "the upstream's stream cannot be followed");
@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// A part of a row too big to hold: it passes where nothing is masked, else the session ends.
-    fn pass_chunk(&mut self, tag: u8, bytes: &Bytes) -> Result<(), Ending> {
+    fn pass_chunk(&mut self, bytes: &Bytes) -> Result<(), Ending> {
         let Some(Expect::Query { number } | Expect::Execute { number }) = self.talk.front() else {
             return Err(Ending::Unexpected("upstream"));
         };
@@ -65,7 +65,6 @@ impl Session {
         if !matches!(entry.rows, RowTreatment::Pass) {
             return Err(Ending::Unmaskable("a row is too large to be masked"));
         }
-        let _row_kind = tag;
         entry.bytes += bytes.len() as u64;
         entry.capture.cut();
         self.to_client.extend_from_slice(bytes);
@@ -81,11 +80,17 @@ impl Session {
             tag::NO_DATA => self.described(frame, false),
             tag::PARSE_COMPLETE | tag::BIND_COMPLETE | tag::CLOSE_COMPLETE => self.acknowledged(frame),
             tag::PARAMETER_DESCRIPTION => match self.talk.front() {
-                Some(Expect::DescribeStatement) => self.pass(frame),
+                Some(Expect::DescribeStatement) => {
+                    self.pass(frame);
+                    Ok(())
+                }
                 _ => Err(Ending::Unexpected("upstream")),
             },
             tag::PORTAL_SUSPENDED => match self.talk.pop() {
-                Some(Expect::Execute { .. }) => self.pass(frame),
+                Some(Expect::Execute { .. }) => {
+                    self.pass(frame);
+                    Ok(())
+                }
                 _ => Err(Ending::Unexpected("upstream")),
             },
             tag::COPY_IN => self.copy_in(frame),
@@ -98,9 +103,8 @@ impl Session {
         }
     }
 
-    fn pass(&mut self, frame: &Frame) -> Result<(), Ending> {
+    fn pass(&mut self, frame: &Frame) {
         codec::write_frame(frame.tag, &mut self.to_client, |out| out.extend_from_slice(&frame.body));
-        Ok(())
     }
 
     fn row(&mut self, frame: &Frame) -> Result<(), Ending> {
@@ -130,18 +134,25 @@ impl Session {
             Some(Expect::Query { number }) if has_rows => {
                 let number = *number;
                 self.plan_rows(number, frame)?;
-                return self.pass(frame);
+                self.pass(frame);
+                return Ok(());
             }
             Some(Expect::DescribeStatement) => None,
             Some(Expect::DescribePortal { number, own }) => Some((*number, *own)),
             _ => return Err(Ending::Unexpected("upstream")),
         };
         self.talk.pop();
-        let Some((number, own)) = number else { return self.pass(frame) };
+        let Some((number, own)) = number else {
+            self.pass(frame);
+            return Ok(());
+        };
         if has_rows {
             self.plan_rows(number, frame)?;
         }
-        if own { Ok(()) } else { self.pass(frame) }
+        if !own {
+            self.pass(frame);
+        }
+        Ok(())
     }
 
     fn plan_rows(&mut self, number: OperationNumber, frame: &Frame) -> Result<(), Ending> {
@@ -162,7 +173,8 @@ impl Session {
                     self.outlet.close(previous.number);
                 }
             }
-            (tag::BIND_COMPLETE, Some(Expect::Bind { previous, .. })) => {
+            (tag::BIND_COMPLETE, Some(Expect::Bind { previous, .. }))
+            | (tag::CLOSE_COMPLETE, Some(Expect::ClosePortal { previous, .. })) => {
                 if let Some(previous) = previous {
                     self.end_portal(previous.number)?;
                 }
@@ -172,14 +184,10 @@ impl Session {
                     self.outlet.close(previous.number);
                 }
             }
-            (tag::CLOSE_COMPLETE, Some(Expect::ClosePortal { previous, .. })) => {
-                if let Some(previous) = previous {
-                    self.end_portal(previous.number)?;
-                }
-            }
             _ => return Err(Ending::Unexpected("upstream")),
         }
-        self.pass(frame)
+        self.pass(frame);
+        Ok(())
     }
 
     fn completed(&mut self, frame: &Frame) -> Result<(), Ending> {
@@ -198,7 +206,8 @@ impl Session {
         } else {
             // Another statement of the same message may follow, with rows of its own shape; RowDescription comes first.
         }
-        self.pass(frame)
+        self.pass(frame);
+        Ok(())
     }
 
     fn copy_in(&mut self, frame: &Frame) -> Result<(), Ending> {
@@ -210,7 +219,8 @@ impl Session {
             return Err(Ending::Unexpected("upstream"));
         }
         self.talk.copy_in = CopyIn::Active(number);
-        self.pass(frame)
+        self.pass(frame);
+        Ok(())
     }
 
     fn copy_out(&mut self, frame: &Frame) -> Result<(), Ending> {
@@ -248,7 +258,8 @@ impl Session {
             }
             _ => {}
         }
-        self.pass(frame)
+        self.pass(frame);
+        Ok(())
     }
 
     fn failed(&mut self, frame: &Frame) -> Result<(), Ending> {
@@ -262,12 +273,11 @@ impl Session {
         let scope = self.error_scope();
         let front = self.talk.front().and_then(Expect::number);
         let is_query = matches!(self.talk.front(), Some(Expect::Query { .. } | Expect::Fault { query: true, .. }));
-        match ours {
-            Some(answer) => self.to_client.extend_from_slice(&answer),
-            None => {
-                let masked = reframe::mask_error(&fields, scope, &self.sight.detectors);
-                codec::error_fields(&masked, &mut self.to_client);
-            }
+        if let Some(answer) = ours {
+            self.to_client.extend_from_slice(&answer);
+        } else {
+            let masked = reframe::mask_error(&fields, scope, &self.sight.detectors);
+            codec::error_fields(&masked, &mut self.to_client);
         }
         if fatal {
             return Err(Ending::UpstreamEnded(sqlstate));
@@ -307,7 +317,8 @@ impl Session {
     /// A notification may carry what another session read: where something is masked, its payload is withheld.
     fn notification(&mut self, frame: &Frame) -> Result<(), Ending> {
         if !self.sight.masks() {
-            return self.pass(frame);
+            self.pass(frame);
+            return Ok(());
         }
         let channel_end = frame.body.iter().skip(4).position(|byte| *byte == 0);
         let kept = channel_end.and_then(|end| frame.body.get(..end + 5)).ok_or(Ending::Unexpected("upstream"))?;
@@ -326,7 +337,10 @@ impl Session {
             (Some(b"standard_conforming_strings"), Some(value)) if value != b"on" => {
                 Err(Ending::Setting("standard_conforming_strings"))
             }
-            _ => self.pass(frame),
+            _ => {
+                self.pass(frame);
+                Ok(())
+            }
         }
     }
 
@@ -336,11 +350,11 @@ impl Session {
             _ => return Err(Ending::Unexpected("upstream")),
         };
         let (end, ended) = self.talk.ready(status).ok_or(Ending::Unexpected("upstream"))?;
-        if let Expect::Query { number } = end {
-            if let Some(entry) = self.ledger.entry(number) {
-                let tag = std::mem::take(&mut entry.tag);
-                self.end_operation(number, Status::Completed { tag: &tag })?;
-            }
+        if let Expect::Query { number } = end
+            && let Some(entry) = self.ledger.entry(number)
+        {
+            let tag = std::mem::take(&mut entry.tag);
+            self.end_operation(number, Status::Completed { tag: &tag })?;
         }
         self.end_all(&ended)?;
         if status == b'I' && self.changed_catalogue {
@@ -348,7 +362,8 @@ impl Session {
             self.outdated = true;
             self.served.outdate();
         }
-        self.pass(frame)
+        self.pass(frame);
+        Ok(())
     }
 
     fn end_all(&mut self, ended: &Ended) -> Result<(), Ending> {

@@ -68,10 +68,11 @@ impl Served {
         read: impl AsyncFnOnce() -> Result<Catalogue, E>,
     ) -> Result<Arc<Catalogue>, E> {
         let mut kept = self.catalogue.lock().await;
-        if let Some((read_at, catalogue)) = kept.as_ref() {
-            if !fresh && read_at.elapsed() < CATALOGUE_LIFE {
-                return Ok(Arc::clone(catalogue));
-            }
+        if let Some((read_at, catalogue)) = kept.as_ref()
+            && !fresh
+            && read_at.elapsed() < CATALOGUE_LIFE
+        {
+            return Ok(Arc::clone(catalogue));
         }
         let catalogue = Arc::new(read().await?);
         *kept = Some((Instant::now(), Arc::clone(&catalogue)));

@@ -76,7 +76,17 @@ impl Session {
             Frontend::Query(query) => self.is_outdated() || self.wants_fresh_names(query.text.as_str()),
             Frontend::Parse(parse) => self.is_outdated() || self.wants_fresh_names(parse.text.as_str()),
             Frontend::Bind(_) => self.is_outdated(),
-            _ => false,
+            Frontend::Describe(_)
+            | Frontend::Execute(_)
+            | Frontend::Close(_)
+            | Frontend::Flush
+            | Frontend::Sync
+            | Frontend::FunctionCall(_)
+            | Frontend::CopyData(_)
+            | Frontend::CopyDone
+            | Frontend::CopyFail(_)
+            | Frontend::Password(_)
+            | Frontend::Terminate => false,
         };
         if stale {
             if !self.talk.is_settled() {
@@ -305,7 +315,7 @@ impl Session {
         let number = self.recorder.number();
         let decision = self.policies.decide(&self.principal, &self.facts, inspected, &self.circumstances());
         match decision {
-            Decision::Permit(permitted) => self.run(number, permitted, understood),
+            Decision::Permit(permitted) => self.run(number, permitted, &understood),
             Decision::Refuse { refusal, .. } => self.refuse(number, &refusal, &understood, kind.is_query()),
             Decision::NeedsApproval { need, inspected } => match &understood.masking {
                 Masking::Refused(reason) => {
@@ -321,23 +331,18 @@ impl Session {
         &mut self,
         number: OperationNumber,
         permitted: Permitted<Frontend>,
-        understood: Arc<Understood>,
+        understood: &Arc<Understood>,
     ) -> Result<(), Ending> {
         let query = matches!(permitted.message(), Frontend::Query(_));
         if let Masking::Refused(reason) = &understood.masking {
-            return self.refuse(number, &sealing::unmaskable(reason), &understood, query);
+            return self.refuse(number, &sealing::unmaskable(reason), understood, query);
         }
-        let portal = match permitted.message() {
-            Frontend::Bind(bind) => Some(bind.portal.clone()),
-            _ => None,
-        };
-        let parameters = match permitted.message() {
-            Frontend::Bind(bind) => {
-                sealing::parameters(bind, &understood, &self.parameter_types(bind), &self.environment)
-            }
-            _ => Vec::new(),
-        };
-        self.admit(number, permitted, &understood, &parameters, RecordedStep::Execute)?;
+        let (mut portal, mut parameters) = (None, Vec::new());
+        if let Frontend::Bind(bind) = permitted.message() {
+            portal = Some(bind.portal.clone());
+            parameters = sealing::parameters(bind, understood, &self.parameter_types(bind), &self.environment);
+        }
+        self.admit(number, permitted, understood, &parameters, RecordedStep::Execute)?;
         if understood.changes_catalogue {
             (self.outdated, self.changed_catalogue) = (true, true);
         }
@@ -349,14 +354,14 @@ impl Session {
             return Ok(());
         };
         self.talk.sent_bind(number, portal.clone());
-        if self.needs_description(&understood) {
+        if self.needs_description(understood) {
             self.talk.sent(Expect::DescribePortal { number, own: true });
             self.follow(Some(number), Frontend::Describe(Target::Portal(portal)))?;
         }
         Ok(())
     }
 
-    fn parameter_types(&self, bind: &Bind) -> Arc<[u32]> {
+    pub(super) fn parameter_types(&self, bind: &Bind) -> Arc<[u32]> {
         match self.talk.statement(&bind.statement) {
             Lookup::Known(prepared) => Arc::clone(&prepared.parameter_types),
             Lookup::Absent | Lookup::Unsettled => Arc::from([]),

@@ -96,10 +96,10 @@ impl Session {
         let worst = operations.iter().max_by_key(|operation| (operation.risk, operation.effect));
         let now = self.environment.clock.unix_millis();
         let life = i64::try_from(need.expires_after.as_millis()).unwrap_or(i64::MAX);
-        let parameters = match inspected.message() {
-            Frontend::Bind(bind) => sealing::parameters(bind, understood, &[], &self.environment),
-            _ => Vec::new(),
-        };
+        let mut parameters = Vec::new();
+        if let Frontend::Bind(bind) = inspected.message() {
+            parameters = sealing::parameters(bind, understood, &self.parameter_types(bind), &self.environment);
+        }
         let objects: BTreeSet<_> = operations
             .iter()
             .flat_map(|operation| &operation.accesses)
@@ -192,7 +192,7 @@ impl Session {
         match policies.decide(&self.principal, &self.facts, inspected, &self.circumstances()) {
             Decision::Permit(permitted) => {
                 drop(ticket);
-                self.run(number, permitted, understood)?;
+                self.run(number, permitted, &understood)?;
             }
             Decision::Refuse { refusal, .. } => {
                 drop(ticket);
@@ -227,16 +227,17 @@ impl Session {
             return self.refuse(number, &refusal, &understood, kind.is_query());
         };
         match self.policies.decide_approved(&self.principal, &self.facts, inspected, &self.circumstances(), grant) {
-            Decision::Permit(permitted) => self.run(number, permitted, understood),
+            Decision::Permit(permitted) => self.run(number, permitted, &understood),
             Decision::Refuse { refusal, .. } => self.refuse(number, &refusal, &understood, kind.is_query()),
             Decision::NeedsApproval { need, inspected } => self.hold(number, inspected, need, kind, understood).await,
         }
     }
 
     fn refuse_held(&mut self, held: &Held, kind: RefusalKind, message: String) -> Result<(), Ending> {
-        let hint = match kind {
-            RefusalKind::Denied => "Talk to the reviewer, or change the statement.",
-            _ => "Run it again to ask again.",
+        let hint = if kind == RefusalKind::Denied {
+            "Talk to the reviewer, or change the statement."
+        } else {
+            "Run it again to ask again."
         };
         let refusal = Refusal { kind, rule: held.need.rules.first().cloned(), message, hint: Some(hint.to_owned()) };
         self.refuse(held.number, &refusal, &held.understood, held.kind.is_query())

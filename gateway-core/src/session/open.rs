@@ -1,22 +1,17 @@
 //! The opening of a session: the client's start-up, the connect decision, the record, the upstream's login, and the
 //! facts that give statements their meaning. Nothing is dialled before the session is on record.
 
-use std::{
-    collections::BTreeMap,
-    hash::{BuildHasher as _, RandomState},
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::{constant_time, rand};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use hoop_tunnel::{
     acceptor::{Incoming, LinkIdentity, RejectStatus},
     link::LinkStream,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf},
     sync::watch,
 };
 
@@ -24,27 +19,27 @@ use super::{
     conversation::Conversation,
     environment::{Environment, Served},
     ledger::Ledger,
-    relay::{Ending, Session, Watches},
+    login::{Failure, Opened, log_in},
+    names::sight,
+    relay::{Session, Watches},
 };
 use crate::{
     approval::Binding,
-    mask::{DetectedClass, Detectors},
     model::{Principal, Refusal, SessionId, Verdict},
-    policy::{Circumstances, PolicySet, Reveal, Source},
+    policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece, parse_startup},
-        handshake::{self, Login, LoginStep, StartPlan},
-        inspect::{Sight, Veil},
-        message::{CancelKey, Frame, Start, Startup, Text},
+        handshake::{self, StartPlan},
+        message::{CancelKey, Frame, Start, Startup, Text, backend::TransactionStatus},
         refuse::Report,
     },
-    record::{OwnPurpose, SessionFacts, SessionRecorder},
+    record::{SessionFacts, SessionRecorder},
     store::{SessionCounts, SessionEntry},
-    upstream::{self, Catalogue, CatalogueRead, Outlet, OwnMessage, Wire},
+    upstream::Wire,
 };
 
 /// How long a client may take to say what it wants.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Serves one stream that a principal opened for a connection. Returns when the session is over and on record.
 pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Principal>) {
@@ -102,10 +97,8 @@ struct Opening {
 impl Opening {
     async fn run(self, mut client: LinkStream) {
         let mut buffer = BytesMut::with_capacity(1024);
-        let start = match tokio::time::timeout(START_TIMEOUT, self.startup(&mut client, &mut buffer)).await {
-            Ok(Some(start)) => start,
-            Ok(None) | Err(_) => return finish(client).await,
-        };
+        let started = tokio::time::timeout(START_TIMEOUT, self.startup(&mut client, &mut buffer)).await;
+        let Ok(Some(start)) = started else { return finish(client).await };
         let plan = match handshake::plan(&start, &self.served.facts, self.served.connection.credential.username()) {
             Ok(plan) => plan,
             Err(error) => {
@@ -226,32 +219,77 @@ impl Opening {
 
     async fn open(
         self,
-        mut client: LinkStream,
+        client: LinkStream,
         buffer: BytesMut,
         start: &Start,
         plan: StartPlan,
         id: SessionId,
         mut recorder: SessionRecorder,
     ) {
-        let opened = self.upstream(&mut recorder, &plan).await;
-        let Opened { read, outlet, mut greeting, backend_key, search_path, catalogue, upstream_in } = match opened {
-            Ok(opened) => opened,
-            Err(failure) => {
-                let mut out = BytesMut::new();
-                let detail = format!("Session {id}.");
-                Report::fatal(failure.sqlstate, &failure.message).detail(&detail).hint(&failure.hint).write(&mut out);
-                let now = self.environment.clock.unix_millis();
-                if let Err(error) = recorder.end(&failure.message) {
-                    tracing::error!(session = %id, %error, "the end of a session could not be recorded");
-                }
-                if let Err(error) =
-                    self.environment.index.ended(&id, now, failure.message.clone(), SessionCounts::default()).await
-                {
-                    tracing::error!(session = %id, %error, "the end of a session could not be indexed");
-                }
-                return say(client, &out).await;
-            }
+        match log_in(&self.environment, &self.served, &mut recorder, &plan).await {
+            Ok(opened) => self.begin(client, buffer, start, id, recorder, opened).await,
+            Err(failure) => self.give_up(client, &id, recorder, failure).await,
+        }
+    }
+
+    /// The upstream is not to be had: the client is told why, and the session's end is on record.
+    async fn give_up(self, client: LinkStream, id: &SessionId, recorder: SessionRecorder, failure: Failure) {
+        let mut out = BytesMut::new();
+        let detail = format!("Session {id}.");
+        Report::fatal(failure.sqlstate, &failure.message).detail(&detail).hint(&failure.hint).write(&mut out);
+        if let Err(error) = recorder.end(&failure.message) {
+            tracing::error!(session = %id, %error, "the end of a session could not be recorded");
+        }
+        let now = self.environment.clock.unix_millis();
+        let ended = self.environment.index.ended(id, now, failure.message, SessionCounts::default());
+        if let Err(error) = ended.await {
+            tracing::error!(session = %id, %error, "the end of a session could not be indexed");
+        }
+        say(client, &out).await;
+    }
+
+    /// Tells the client that it is in, and hands everything to the relay.
+    async fn begin(
+        self,
+        mut client: LinkStream,
+        buffer: BytesMut,
+        start: &Start,
+        id: SessionId,
+        recorder: SessionRecorder,
+        opened: Opened,
+    ) {
+        let (key, process_id) = (CancelKey(u32::from_be_bytes(random())), u32::from_be_bytes(random()) >> 1);
+        let name = &self.served.connection.name;
+        let membership = self.environment.registry.enter(&id, &self.principal, name, process_id, key);
+        let mut out = BytesMut::new();
+        if start.minor > 0 || !start.protocol_options.is_empty() {
+            codec::negotiate_protocol_version(&start.protocol_options, &mut out);
+        }
+        codec::authentication_ok(&mut out);
+        out.extend_from_slice(&opened.greeting);
+        codec::backend_key(process_id, key, &mut out);
+        codec::ready_for_query(TransactionStatus::Idle, &mut out);
+        if client.write_all(&out).await.is_err() {
+            tracing::debug!(session = %id, "the client left during its login");
+        }
+        let watches = Watches {
+            identity: self.identity.clone(),
+            policies: self.environment.policies.clone(),
+            recorder_failed: self.environment.recorder.failed(),
+            membership,
         };
+        let (session, read) = self.session(buffer, id, recorder, opened);
+        session.serve(client, read, watches).await;
+    }
+
+    fn session(
+        self,
+        client_in: BytesMut,
+        id: SessionId,
+        recorder: SessionRecorder,
+        opened: Opened,
+    ) -> (Session, ReadHalf<Wire>) {
+        let Opened { read, outlet, backend_key, search_path, catalogue, upstream_in, .. } = opened;
         let role = self.served.connection.credential.username().to_owned();
         let binding = Binding {
             requester: &self.principal,
@@ -262,37 +300,13 @@ impl Opening {
             search_path: &search_path,
         };
         let circumstance = binding.circumstance();
-        let (key, process_id) = (CancelKey(u32::from_be_bytes(random())), u32::from_be_bytes(random()) >> 1);
-        let membership =
-            self.environment.registry.enter(&id, &self.principal, &self.served.connection.name, process_id, key);
-        let mut out = BytesMut::new();
-        codec::authentication_ok(&mut out);
-        if start.minor > 0 || !start.protocol_options.is_empty() {
-            let mut negotiate = BytesMut::new();
-            codec::negotiate_protocol_version(&start.protocol_options, &mut negotiate);
-            negotiate.extend_from_slice(&out);
-            out = negotiate;
-        }
-        out.extend_from_slice(&greeting.split());
-        codec::backend_key(process_id, key, &mut out);
-        codec::ready_for_query(crate::protocol::postgres::message::backend::TransactionStatus::Idle, &mut out);
-        if client.write_all(&out).await.is_err() {
-            tracing::debug!(session = %id, "the client left during its login");
-        }
-        let token = format!("{:016x}", u64::from_be_bytes(random()));
-        let text = |text: String| Text::copied(&text).unwrap_or_default();
-        let watches = Watches {
-            identity: self.identity,
-            policies: self.environment.policies.clone(),
-            recorder_failed: self.environment.recorder.failed(),
-            membership,
-        };
         let generation = self.served.generation();
-        let sight =
-            sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, search_path.into());
+        let path = search_path.into();
+        let sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
+        let text = |text: String| Text::copied(&text).unwrap_or_default();
         let session = Session {
             fault_query: text(format!("hoop refused a statement of session {id}")),
-            fault_portal: text(format!("hoop-refused-{token}")),
+            fault_portal: text(format!("hoop-refused-{:016x}", u64::from_be_bytes(random()))),
             id,
             environment: self.environment,
             facts: self.served.facts.clone(),
@@ -317,272 +331,13 @@ impl Opening {
             steps: Vec::new(),
             frontend: FrameDecoder::frontend(),
             backend: FrameDecoder::backend(),
-            client_in: buffer,
+            client_in,
             upstream_in,
             to_client: BytesMut::new(),
             outlet,
             backend_key,
         };
-        session.serve(client, read, watches).await;
-    }
-
-    /// Dials, logs in with the gateway's credential, and reads what statements will mean.
-    async fn upstream(&self, recorder: &mut SessionRecorder, plan: &StartPlan) -> Result<Opened, Failure> {
-        let catalogue = read_catalogue(&self.environment, &self.served, recorder, false).await?;
-        if catalogue.is_superuser() && !self.served.connection.allow_superuser {
-            return Err(Failure {
-                sqlstate: "28000",
-                message: format!(
-                    "the site's login `{}` is a superuser of this server, which no policy can bound",
-                    self.served.connection.credential.username()
-                ),
-                hint: "Give the connection a plain role, or set `allow_superuser = true` in connections.toml."
-                    .to_owned(),
-            });
-        }
-        let wire = upstream::dial(&self.served.target).await.map_err(unreachable)?;
-        let (mut read, mut write) = tokio::io::split(wire);
-        let login = recorder.own(OwnPurpose::Authenticate, ()).map_err(unrecorded)?;
-        drop(login);
-        let mut upstream_in = BytesMut::with_capacity(8 * 1024);
-        let username = self.served.connection.credential.username().to_owned();
-        let mut login = Login::new(username, self.served.password.clone());
-        let mut out = BytesMut::new();
-        codec::encode_startup(&plan.parameters, &mut out);
-        let (mut greeting, mut backend_key) = (BytesMut::new(), None);
-        let mut decoder = FrameDecoder::backend();
-        write.write_all(&out).await.map_err(lost)?;
-        loop {
-            let frame = next_frame(&mut read, &mut decoder, &mut upstream_in).await?;
-            match login.step(&frame).map_err(|error| Failure {
-                sqlstate: "08001",
-                message: error.to_string(),
-                hint: "The gateway's operator must mend the connection's credential.".to_owned(),
-            })? {
-                LoginStep::Send(bytes) => write.write_all(&bytes).await.map_err(lost)?,
-                LoginStep::Wait => {}
-                LoginStep::Parameter(frame) => {
-                    codec::write_frame(frame.tag, &mut greeting, |out| out.extend_from_slice(&frame.body));
-                }
-                LoginStep::Key(process_id, key) => backend_key = Some((process_id, key)),
-                LoginStep::Ready => break,
-            }
-        }
-        let mut outlet = Outlet::new(write);
-        let search_path = read_search_path(recorder, &mut outlet, &mut read, &mut decoder, &mut upstream_in).await?;
-        Ok(Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in })
-    }
-}
-
-struct Opened {
-    read: tokio::io::ReadHalf<Wire>,
-    outlet: Outlet<tokio::io::WriteHalf<Wire>>,
-    greeting: BytesMut,
-    backend_key: Option<(u32, CancelKey)>,
-    search_path: Vec<String>,
-    catalogue: Arc<Catalogue>,
-    upstream_in: BytesMut,
-}
-
-/// Why a session was not opened, as the client hears it.
-pub(super) struct Failure {
-    sqlstate: &'static str,
-    pub(super) message: String,
-    hint: String,
-}
-
-fn unreachable(error: upstream::DialError) -> Failure {
-    Failure {
-        sqlstate: "08001",
-        message: chain(&error),
-        hint: "Is the database up? The gateway's operator can tell.".to_owned(),
-    }
-}
-
-fn unrecorded(error: crate::record::RecordError) -> Failure {
-    tracing::error!(%error, "the gateway cannot record");
-    Failure {
-        sqlstate: "58030",
-        message: "the gateway cannot record this session, so it is not opened".to_owned(),
-        hint: "Tell the gateway's operator.".to_owned(),
-    }
-}
-
-fn lost(error: std::io::Error) -> Failure {
-    Failure {
-        sqlstate: "08006",
-        message: format!("the upstream was lost during login: {error}"),
-        hint: "Connect again.".to_owned(),
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-async fn next_frame(
-    read: &mut (impl AsyncRead + Unpin),
-    decoder: &mut FrameDecoder,
-    buffer: &mut BytesMut,
-) -> Result<Frame, Failure> {
-    let strange = || Failure {
-        sqlstate: "08P01",
-        message: "the upstream does not speak PostgreSQL's protocol as expected".to_owned(),
-        hint: "The gateway's operator must check what listens there.".to_owned(),
-    };
-    loop {
-        match decoder.next(buffer) {
-            Ok(Some(Piece::Frame(frame))) => return Ok(frame),
-            Ok(Some(_)) | Err(_) => return Err(strange()),
-            Ok(None) => {}
-        }
-        let read = tokio::time::timeout(START_TIMEOUT, read.read_buf(buffer));
-        match read.await {
-            Ok(Ok(0)) => return Err(lost(std::io::ErrorKind::UnexpectedEof.into())),
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(lost(error)),
-            Err(_elapsed) => return Err(lost(std::io::ErrorKind::TimedOut.into())),
-        }
-    }
-}
-
-/// The schemas that unqualified names are looked up in, as the session's own backend sees them.
-const SEARCH_PATH: &str = "select s from pg_catalog.unnest(pg_catalog.current_schemas(true)) s";
-
-async fn read_search_path<W: AsyncWrite + Unpin>(
-    recorder: &mut SessionRecorder,
-    outlet: &mut Outlet<W>,
-    read: &mut (impl AsyncRead + Unpin),
-    decoder: &mut FrameDecoder,
-    buffer: &mut BytesMut,
-) -> Result<Vec<String>, Failure> {
-    let query = recorder.own(OwnPurpose::Setting, OwnMessage::ReadSetting(SEARCH_PATH)).map_err(unrecorded)?;
-    outlet.send_own(query);
-    outlet.write_all().await.map_err(lost)?;
-    let mut schemas = Vec::new();
-    loop {
-        let frame = next_frame(read, decoder, buffer).await?;
-        match frame.tag {
-            b'D' => schemas.extend(first_cell(&frame.body)),
-            b'Z' => return Ok(schemas),
-            b'E' => {
-                return Err(Failure {
-                    sqlstate: "08006",
-                    message: "the upstream does not say its search_path".to_owned(),
-                    hint: "Connect again; tell the gateway's operator if it stays.".to_owned(),
-                });
-            }
-            _ => {}
-        }
-    }
-}
-
-fn first_cell(body: &Bytes) -> Option<String> {
-    let mut row = crate::protocol::postgres::message::backend::DataRow::new(body).ok()?;
-    row.next_cell().ok()??.map(|value| String::from_utf8_lossy(value).into_owned())
-}
-
-/// Reads the catalogue over a side connection, or takes the young snapshot.
-pub(super) async fn read_catalogue(
-    environment: &Environment,
-    served: &Served,
-    recorder: &mut SessionRecorder,
-    fresh: bool,
-) -> Result<Arc<Catalogue>, Failure> {
-    served
-        .catalogue(fresh, async || {
-            let wire = upstream::dial(&served.target).await.map_err(unreachable)?;
-            let mut login = tokio_postgres::Config::new();
-            login.user(served.connection.credential.username()).dbname(&served.facts.database);
-            login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
-            if let Some(password) = &served.password {
-                login.password(password.expose_secret());
-            }
-            let order = recorder.own(OwnPurpose::Catalogue, CatalogueRead { wire, login }).map_err(unrecorded)?;
-            let tag_of = |schema: &str, table: &str, column: &str| {
-                environment.masking.tags(&served.facts, schema, table, column).into_iter().map(Arc::from).collect()
-            };
-            Catalogue::read(order, &tag_of).await.map_err(|error| Failure {
-                sqlstate: "08001",
-                message: error.to_string(),
-                hint: "The gateway's operator must mend the connection's credential or its rights.".to_owned(),
-            })
-        })
-        .await
-}
-
-/// What a principal's statements mean on a connection now.
-pub(super) fn sight(
-    environment: &Environment,
-    policies: &PolicySet,
-    principal: &Principal,
-    served: &Served,
-    catalogue: Arc<Catalogue>,
-    search_path: Arc<[String]>,
-) -> Sight {
-    let reveal = |tag: &str| policies.reveal(principal, &served.facts, tag);
-    let mut veils = BTreeMap::new();
-    for tag in catalogue.all_tags() {
-        if let Reveal::Masked { function, rule } = reveal(&tag) {
-            veils.insert(tag, Veil { function, rule });
-        }
-    }
-    let mut detectors = Detectors::none();
-    for class in DetectedClass::ALL {
-        if environment.detectors.function(class).is_none() {
-            continue;
-        }
-        if let Reveal::Masked { function, rule } = reveal(class.as_str()) {
-            detectors = detectors.with(class, function);
-            veils.insert(Arc::from(class.as_str()), Veil { function, rule });
-        }
-    }
-    // The same facts give the same number, so that sessions share what was understood.
-    static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    let veiled: Vec<(&str, String)> =
-        veils.iter().map(|(tag, veil)| (&**tag, format!("{:?}", veil.function))).collect();
-    let fingerprint = HASHER.hash_one((catalogue.serial(), served.connection.name.as_str(), &*search_path, veiled));
-    let record_detectors = environment.detectors.clone();
-    Sight { catalogue, search_path, veils: Arc::new(veils), detectors, record_detectors, fingerprint }
-}
-
-impl Session {
-    /// Takes a new snapshot of what names mean. Only while nothing is unanswered.
-    pub(super) async fn refresh_sight(&mut self) -> Result<(), Ending> {
-        let generation = self.served.generation();
-        let fresh = self.outdated || generation != self.generation;
-        let catalogue = read_catalogue(&self.environment, &self.served, &mut self.recorder, fresh)
-            .await
-            .map_err(|failure| Ending::Catalogue(failure.message))?;
-        let path = Arc::clone(&self.sight.search_path);
-        self.sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
-        (self.generation, self.outdated) = (generation, false);
-        Ok(())
-    }
-
-    /// Asks the server to cancel what runs for this session. Waits until the server took it, so that it cannot hit a
-    /// later statement.
-    pub(super) async fn cancel_upstream(&mut self) -> Result<(), Ending> {
-        let Some((process_id, key)) = self.backend_key else { return Ok(()) };
-        drop(self.recorder.own(OwnPurpose::Cancel, ())?);
-        let attempt = async {
-            let mut wire = upstream::dial(&self.served.target).await.ok()?;
-            let mut out = BytesMut::new();
-            codec::encode_cancel(process_id, key, &mut out);
-            wire.write_all(&out).await.ok()?;
-            let mut rest = [0; 16];
-            wire.read(&mut rest).await.ok()
-        };
-        if tokio::time::timeout(Duration::from_secs(5), attempt).await.is_err() {
-            tracing::warn!(session = %self.id, "a cancel request was not taken in time");
-        }
-        Ok(())
+        (session, read)
     }
 }
 

@@ -73,7 +73,7 @@ impl Registry {
         });
         if let Some(found) = found {
             // A full queue means that a signal is on its way already.
-            drop(found.signals.try_send(Signal::Cancel));
+            found.signals.try_send(Signal::Cancel).ok();
         }
     }
 
@@ -86,7 +86,7 @@ impl Registry {
     pub fn kill_all(&self) {
         for live in self.lock().values() {
             // A full queue means that a signal is on its way already.
-            drop(live.signals.try_send(Signal::Kill));
+            live.signals.try_send(Signal::Kill).ok();
         }
     }
 

@@ -3,7 +3,7 @@
 //! One task owns everything, so no order of events is left to chance. Every buffer is bounded: a slow client stops the
 //! reading of its upstream, and the other way round.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use hoop_tunnel::{
@@ -11,7 +11,7 @@ use hoop_tunnel::{
     link::{LinkStream, ReadHalf as ClientRead, WriteHalf as ClientWrite},
 };
 use tokio::{
-    io::{AsyncReadExt as _, ReadHalf, WriteHalf},
+    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf},
     sync::watch,
 };
 
@@ -27,14 +27,14 @@ use crate::{
     model::{ConnectionFacts, OperationNumber, Principal, Refusal, RefusalKind, SessionId, Verdict},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
-        codec::{CodecError, FrameDecoder},
+        codec::{self, CodecError, FrameDecoder},
         inspect::Sight,
-        message::{Frontend, Text},
+        message::{CancelKey, Frontend, Text},
         refuse::{self, Report},
     },
-    record::{Admitted, Own, RecordError, Recorded, SessionRecorder, Status},
+    record::{Admitted, Own, OwnPurpose, RecordError, Recorded, SessionRecorder, Status},
     store::SessionCounts,
-    upstream::{Continuation, Outlet, OwnMessage, Wire},
+    upstream::{self, Continuation, Outlet, OwnMessage, Wire},
 };
 
 /// Why a session ends. The client is told where it is still there.
@@ -53,7 +53,7 @@ pub(super) enum Ending {
     /// A setting that decisions rely on changed under the session.
     Setting(&'static str),
     /// Something could not be recorded.
-    Unrecorded(RecordError),
+    Unrecorded,
     /// A stream failed.
     Io(io::Error),
     /// The link's token ran out, or another principal took it over.
@@ -68,7 +68,8 @@ pub(super) enum Ending {
 
 impl From<RecordError> for Ending {
     fn from(error: RecordError) -> Self {
-        Self::Unrecorded(error)
+        tracing::error!(%error, "a session could not be recorded");
+        Self::Unrecorded
     }
 }
 
@@ -89,7 +90,7 @@ impl Ending {
             Self::Unexpected(side) => format!("unexpected message from the {side}"),
             Self::Unmaskable(what) => format!("unmaskable: {what}"),
             Self::Setting(name) => format!("the setting {name} changed"),
-            Self::Unrecorded(_) => "could not be recorded".to_owned(),
+            Self::Unrecorded => "could not be recorded".to_owned(),
             Self::Io(error) => format!("connection lost: {}", error.kind()),
             Self::Identity => "token expired or principal changed".to_owned(),
             Self::Policy(_) => "policy no longer permits it".to_owned(),
@@ -105,11 +106,10 @@ impl Ending {
             Report::fatal(sqlstate, message).detail(&detail).hint(hint).write(out);
         };
         match self {
-            Self::ClientLeft | Self::Io(_) => {}
             Self::UpstreamEnded(state) if state.is_empty() => {
                 say("57P01", "the upstream closed the connection", "Connect again.");
             }
-            Self::UpstreamEnded(_) => {}
+            Self::ClientLeft | Self::Io(_) | Self::UpstreamEnded(_) => {}
             Self::Protocol(error) => refuse::protocol_error(error, session, out),
             Self::Unexpected(side) => {
                 let message = format!("the {side} sent a message that has no place here");
@@ -124,7 +124,7 @@ impl Ending {
                     format!("the connection is closed because {name} changed, and the gateway could no longer read it");
                 say("42501", &message, "Connect again, and leave that setting alone.");
             }
-            Self::Unrecorded(_) => {
+            Self::Unrecorded => {
                 say(
                     "58030",
                     "the gateway cannot record this session, so it may not go on",
@@ -191,7 +191,7 @@ pub(super) struct Session {
     pub(super) outlet: Outlet<WriteHalf<Wire>>,
     pub(super) fault_query: Text,
     pub(super) fault_portal: Text,
-    pub(super) backend_key: Option<(u32, crate::protocol::postgres::message::CancelKey)>,
+    pub(super) backend_key: Option<(u32, CancelKey)>,
 }
 
 /// What wakes a session besides bytes.
@@ -233,12 +233,12 @@ impl Session {
         if let Err(error) = self.abandon_held() {
             tracing::warn!(session = %self.id, error = ?error, "a withdrawn request could not be recorded");
         }
-        if !matches!(ending, Ending::Unrecorded(_)) {
-            if let Ok(farewell) = Continuation::new(Frontend::Terminate) {
-                if self.outlet.follow(None, &farewell).is_ok() && self.outlet.write_all().await.is_err() {
-                    tracing::debug!(session = %self.id, "the upstream left first");
-                }
-            }
+        if !matches!(ending, Ending::Unrecorded)
+            && let Ok(farewell) = Continuation::new(Frontend::Terminate)
+            && self.outlet.follow(None, &farewell).is_ok()
+            && self.outlet.write_all().await.is_err()
+        {
+            tracing::debug!(session = %self.id, "the upstream left first");
         }
         ending.write(&self.id, &mut self.to_client);
         let mut last = self.to_client.split().freeze();
@@ -246,7 +246,7 @@ impl Session {
             write.send(&mut last).await?;
             write.finish()
         };
-        if !matches!(tokio::time::timeout(std::time::Duration::from_secs(5), farewell).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(Duration::from_secs(5), farewell).await, Ok(Ok(()))) {
             tracing::debug!(session = %self.id, "the client left first");
         }
         self.finish(&reason).await;
@@ -290,7 +290,6 @@ impl Session {
                 Wake::Client(Ok(0)) if self.held.is_some() => return Err(Ending::ClientLeft),
                 Wake::Client(Ok(0)) => self.leaving = true,
                 Wake::Client(Ok(_)) => self.take_client_messages().await?,
-                Wake::Client(Err(_)) => return Err(Ending::ClientLeft),
                 Wake::Upstream(Ok(0)) => {
                     return Err(Ending::UpstreamEnded(String::new()));
                 }
@@ -301,7 +300,7 @@ impl Session {
                     }
                 }
                 Wake::Upstream(Err(error)) | Wake::UpstreamWritten(Err(error)) => return Err(error.into()),
-                Wake::ClientWritten(Err(_)) => return Err(Ending::ClientLeft),
+                Wake::Client(Err(_)) | Wake::ClientWritten(Err(_)) => return Err(Ending::ClientLeft),
                 Wake::ClientWritten(Ok(())) | Wake::UpstreamWritten(Ok(())) => {}
                 Wake::Held(state) => self.held_changed(state).await?,
                 Wake::Signal(Some(Signal::Cancel)) => self.cancel().await?,
@@ -404,5 +403,24 @@ impl Session {
             return Ok(());
         }
         self.cancel_upstream().await
+    }
+
+    /// Asks the server to cancel what runs for this session. Waits until the server took it, so that it cannot hit a
+    /// later statement.
+    pub(super) async fn cancel_upstream(&mut self) -> Result<(), Ending> {
+        let Some((process_id, key)) = self.backend_key else { return Ok(()) };
+        drop(self.recorder.own(OwnPurpose::Cancel, ())?);
+        let attempt = async {
+            let mut wire = upstream::dial(&self.served.target).await.ok()?;
+            let mut out = BytesMut::new();
+            codec::encode_cancel(process_id, key, &mut out);
+            wire.write_all(&out).await.ok()?;
+            let mut rest = [0; 16];
+            wire.read(&mut rest).await.ok()
+        };
+        if tokio::time::timeout(Duration::from_secs(5), attempt).await.is_err() {
+            tracing::warn!(session = %self.id, "a cancel request was not taken in time");
+        }
+        Ok(())
     }
 }

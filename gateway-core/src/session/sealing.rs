@@ -36,8 +36,9 @@ pub(super) fn unparsed(text: &str, environment: &Environment) -> SealedText<'sta
     let shown: String = text.chars().take(4_096).collect();
     let suspicious = shown.to_ascii_lowercase().contains("password");
     let spans = detected(&shown, &environment.detectors);
-    let secrets = if suspicious { vec![0..shown.len()] } else { Vec::new() };
-    SealedText::new(&shown, &spans, &secrets, &environment.sealer).into_owned()
+    let whole = 0..shown.len();
+    let secrets = if suspicious { std::slice::from_ref(&whole) } else { &[] };
+    SealedText::new(&shown, &spans, secrets, &environment.sealer).into_owned()
 }
 
 /// The parameters of a Bind as text; `None` is NULL.
@@ -136,15 +137,13 @@ pub(super) fn treatment(fields: &[Field], masking: &Masking, sight: &Sight) -> R
         return RowTreatment::Pass;
     }
     let veil = |tag: &Arc<str>| sight.veils.get(tag).map(|veil| (Arc::clone(tag), veil.function));
-    let plan = plan(
-        fields,
-        masking,
-        sight,
-        &veil,
-        strictest(&sight.veils).map(|(tag, veil)| (Arc::clone(tag), veil.function)),
-    );
+    let strictest = strictest(&sight.veils).map(|(tag, veil)| (Arc::clone(tag), veil.function));
+    let plan = plan(fields, masking, sight, &veil, strictest.as_ref());
     if plan.passes() { RowTreatment::Pass } else { RowTreatment::Plan(Arc::new(plan)) }
 }
+
+/// A class and how it is hidden.
+type Hiding = (Arc<str>, MaskFunction);
 
 /// One rule a column: by the server's own table oid where it gives one, by lineage where it gives none, and masked
 /// where neither proves it clean.
@@ -152,12 +151,12 @@ fn plan(
     fields: &[Field],
     masking: &Masking,
     sight: &Sight,
-    veil: &dyn Fn(&Arc<str>) -> Option<(Arc<str>, MaskFunction)>,
-    strictest: Option<(Arc<str>, MaskFunction)>,
+    veil: &dyn Fn(&Arc<str>) -> Option<Hiding>,
+    strictest: Option<&Hiding>,
 ) -> RowPlan {
     let rule = |index: usize, field: &Field| {
-        let hidden = |(class, function): (Arc<str>, MaskFunction)| ColumnRule::Mask { class, function };
-        let unproven = || strictest.clone().map_or(ColumnRule::Detect, hidden);
+        let hidden = |(class, function): Hiding| ColumnRule::Mask { class, function };
+        let unproven = || strictest.cloned().map_or(ColumnRule::Detect, hidden);
         let outputs = match masking {
             Masking::Untouched => return ColumnRule::Detect,
             Masking::Rows(outputs) => outputs.as_ref(),
@@ -223,7 +222,7 @@ impl Capture {
         }
         let veil = |tag: &Arc<str>| Some((Arc::clone(tag), recorded_function(tag)));
         let any: Arc<str> = Arc::from("masked");
-        self.plan = Some(plan(fields, masking, sight, &veil, Some((any, MaskFunction::Redact))));
+        self.plan = Some(plan(fields, masking, sight, &veil, Some(&(any, MaskFunction::Redact))));
         self.formats = fields.iter().map(|field| (field.format, field.type_oid)).collect();
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         self.line(&serde_json::json!({ "columns": names }).to_string());

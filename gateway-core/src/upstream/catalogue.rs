@@ -26,6 +26,9 @@ pub struct CatalogueRead {
     pub login: tokio_postgres::Config,
 }
 
+/// Says which tags a column (schema, table, column) carries.
+pub(crate) type TagsOf<'site> = dyn Fn(&str, &str, &str) -> Vec<Arc<str>> + Send + Sync + 'site;
+
 /// Why a catalogue could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
@@ -79,10 +82,7 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// Reads a snapshot. `tag_of` says which tags a column (schema, table, column) carries.
-    pub(crate) async fn read(
-        order: Recorded<Own<CatalogueRead>>,
-        tag_of: &(dyn Fn(&str, &str, &str) -> Vec<Arc<str>> + Send + Sync),
-    ) -> Result<Self, CatalogueError> {
+    pub(crate) async fn read(order: Recorded<Own<CatalogueRead>>, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
         let CatalogueRead { wire, login } = order.into_inner().into_message();
         let (client, connection) = login.connect_raw(wire, NoTls).await?;
         let driver = tokio::spawn(connection);
@@ -92,10 +92,7 @@ impl Catalogue {
         loaded
     }
 
-    async fn load(
-        client: &Client,
-        tag_of: &(dyn Fn(&str, &str, &str) -> Vec<Arc<str>> + Send + Sync),
-    ) -> Result<Self, CatalogueError> {
+    async fn load(client: &Client, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
         static SERIALS: AtomicU64 = AtomicU64::new(1);
         let mut catalogue = Self { serial: SERIALS.fetch_add(1, Ordering::Relaxed), ..Self::default() };
         for row in client.query(SUPERUSER, &[]).await? {

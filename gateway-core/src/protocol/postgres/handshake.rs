@@ -151,7 +151,7 @@ fn admit(name: &str, value: &str, settings: &mut Vec<(String, String)>) -> Resul
     Ok(())
 }
 
-/// Splits `options` as the server does (pg_split_opts: white space separates, a backslash escapes).
+/// Splits `options` as the server does (`pg_split_opts`: white space separates, a backslash escapes).
 /// SPEC: PostgreSQL, postgres.c `process_postgres_switches`: `-c name=value` and `--name=value`.
 fn parse_options(options: &str) -> Result<Vec<(String, String)>, StartError> {
     let mut words = Vec::new();

@@ -1,0 +1,174 @@
+//! The gateway's own login to an upstream: catalogue, superuser check, dial, authentication, search path.
+//!
+//! Moves the bytes of `protocol::postgres::handshake`. The client's credentials are never here.
+
+use std::{error::Error, io, sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
+
+use super::{
+    environment::{Environment, Served},
+    names::{read_catalogue, read_search_path},
+};
+use crate::{
+    protocol::postgres::{
+        codec::{self, FrameDecoder, Piece},
+        handshake::{Login, LoginStep, StartPlan},
+        message::{CancelKey, Frame},
+    },
+    record::{OwnPurpose, RecordError, SessionRecorder},
+    upstream::{self, Catalogue, DialError, Outlet, Wire},
+};
+
+/// How long an upstream may take to answer during the login.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A backend that is logged in and idle.
+pub(super) struct Opened {
+    pub(super) read: ReadHalf<Wire>,
+    pub(super) outlet: Outlet<WriteHalf<Wire>>,
+    /// ParameterStatus messages for the client.
+    pub(super) greeting: BytesMut,
+    pub(super) backend_key: Option<(u32, CancelKey)>,
+    pub(super) search_path: Vec<String>,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) upstream_in: BytesMut,
+}
+
+/// Dials, logs in with the gateway's credential, and reads what statements will mean.
+pub(super) async fn log_in(
+    environment: &Environment,
+    served: &Served,
+    recorder: &mut SessionRecorder,
+    plan: &StartPlan,
+) -> Result<Opened, Failure> {
+    let catalogue = read_catalogue(environment, served, recorder, false).await?;
+    if catalogue.is_superuser() && !served.connection.allow_superuser {
+        return Err(Failure {
+            sqlstate: "28000",
+            message: format!(
+                "the site's login `{}` is a superuser of this server, which no policy can bound",
+                served.connection.credential.username()
+            ),
+            hint: "Give the connection a plain role, or set `allow_superuser = true` in connections.toml.".to_owned(),
+        });
+    }
+    let wire = upstream::dial(&served.target).await.map_err(|error| unreachable(&error))?;
+    let (mut read, mut write) = tokio::io::split(wire);
+    drop(recorder.own(OwnPurpose::Authenticate, ()).map_err(|error| unrecorded(&error))?);
+    let mut upstream_in = BytesMut::with_capacity(8 * 1024);
+    let mut decoder = FrameDecoder::backend();
+    let Greeting { parameters, backend_key } =
+        authenticate(served, plan, &mut read, &mut write, &mut decoder, &mut upstream_in).await?;
+    let mut outlet = Outlet::new(write);
+    let search_path = read_search_path(recorder, &mut outlet, &mut read, &mut decoder, &mut upstream_in).await?;
+    Ok(Opened { read, outlet, greeting: parameters, backend_key, search_path, catalogue, upstream_in })
+}
+
+/// What the upstream said while it let the gateway in.
+#[derive(Default)]
+struct Greeting {
+    parameters: BytesMut,
+    backend_key: Option<(u32, CancelKey)>,
+}
+
+async fn authenticate(
+    served: &Served,
+    plan: &StartPlan,
+    read: &mut (impl AsyncRead + Unpin),
+    write: &mut (impl AsyncWrite + Unpin),
+    decoder: &mut FrameDecoder,
+    buffer: &mut BytesMut,
+) -> Result<Greeting, Failure> {
+    let mut login = Login::new(served.connection.credential.username().to_owned(), served.password.clone());
+    let mut greeting = Greeting::default();
+    let mut out = BytesMut::new();
+    codec::encode_startup(&plan.parameters, &mut out);
+    write.write_all(&out).await.map_err(|error| lost(&error))?;
+    loop {
+        let frame = next_frame(read, decoder, buffer).await?;
+        let step = login.step(&frame).map_err(|error| Failure {
+            sqlstate: "08001",
+            message: error.to_string(),
+            hint: "The gateway's operator must mend the connection's credential.".to_owned(),
+        })?;
+        match step {
+            LoginStep::Send(bytes) => write.write_all(&bytes).await.map_err(|error| lost(&error))?,
+            LoginStep::Wait => {}
+            LoginStep::Parameter(frame) => {
+                codec::write_frame(frame.tag, &mut greeting.parameters, |out| out.extend_from_slice(&frame.body));
+            }
+            LoginStep::Key(process_id, key) => greeting.backend_key = Some((process_id, key)),
+            LoginStep::Ready => return Ok(greeting),
+        }
+    }
+}
+
+/// Why a session was not opened, as the client hears it.
+pub(super) struct Failure {
+    pub(super) sqlstate: &'static str,
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+pub(super) fn unreachable(error: &DialError) -> Failure {
+    Failure {
+        sqlstate: "08001",
+        message: chain(error),
+        hint: "Is the database up? The gateway's operator can tell.".to_owned(),
+    }
+}
+
+pub(super) fn unrecorded(error: &RecordError) -> Failure {
+    tracing::error!(%error, "the gateway cannot record");
+    Failure {
+        sqlstate: "58030",
+        message: "the gateway cannot record this session, so it is not opened".to_owned(),
+        hint: "Tell the gateway's operator.".to_owned(),
+    }
+}
+
+pub(super) fn lost(error: &io::Error) -> Failure {
+    Failure {
+        sqlstate: "08006",
+        message: format!("the upstream was lost during login: {error}"),
+        hint: "Connect again.".to_owned(),
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+pub(super) async fn next_frame(
+    read: &mut (impl AsyncRead + Unpin),
+    decoder: &mut FrameDecoder,
+    buffer: &mut BytesMut,
+) -> Result<Frame, Failure> {
+    let strange = || Failure {
+        sqlstate: "08P01",
+        message: "the upstream does not speak PostgreSQL's protocol as expected".to_owned(),
+        hint: "The gateway's operator must check what listens there.".to_owned(),
+    };
+    loop {
+        match decoder.next(buffer) {
+            Ok(Some(Piece::Frame(frame))) => return Ok(frame),
+            Ok(Some(_)) | Err(_) => return Err(strange()),
+            Ok(None) => {}
+        }
+        let read = tokio::time::timeout(ANSWER_TIMEOUT, read.read_buf(buffer));
+        match read.await {
+            Ok(Ok(0)) => return Err(lost(&io::ErrorKind::UnexpectedEof.into())),
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Err(lost(&error)),
+            Err(_elapsed) => return Err(lost(&io::ErrorKind::TimedOut.into())),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What names mean in a session: the catalogue snapshot, the search path of its own backend, and which tags are masked
+//! for its principal. A change makes a new [`Sight`].
+//!
+//! Reads with the gateway's own recorded messages. Knows no message of the client.
+
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, LazyLock},
+};
+
+use bytes::{Bytes, BytesMut};
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    environment::{Environment, Served},
+    login::{Failure, lost, next_frame, unreachable, unrecorded},
+    relay::{Ending, Session},
+};
+use crate::{
+    mask::{DetectedClass, Detectors},
+    model::Principal,
+    policy::{PolicySet, Reveal},
+    protocol::postgres::{
+        codec::FrameDecoder,
+        inspect::{Sight, Veil},
+        message::backend::DataRow,
+    },
+    record::{OwnPurpose, SessionRecorder},
+    upstream::{self, Catalogue, CatalogueRead, Outlet, OwnMessage},
+};
+
+/// Distinguishes sights, so that sessions with the same one share what was understood.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The schemas that unqualified names are looked up in, as the session's own backend sees them.
+const SEARCH_PATH: &str = "select s from pg_catalog.unnest(pg_catalog.current_schemas(true)) s";
+
+pub(super) async fn read_search_path<W: AsyncWrite + Unpin>(
+    recorder: &mut SessionRecorder,
+    outlet: &mut Outlet<W>,
+    read: &mut (impl AsyncRead + Unpin),
+    decoder: &mut FrameDecoder,
+    buffer: &mut BytesMut,
+) -> Result<Vec<String>, Failure> {
+    let query =
+        recorder.own(OwnPurpose::Setting, OwnMessage::ReadSetting(SEARCH_PATH)).map_err(|error| unrecorded(&error))?;
+    outlet.send_own(query);
+    outlet.write_all().await.map_err(|error| lost(&error))?;
+    let mut schemas = Vec::new();
+    loop {
+        let frame = next_frame(read, decoder, buffer).await?;
+        match frame.tag {
+            b'D' => schemas.extend(first_cell(&frame.body)),
+            b'Z' => return Ok(schemas),
+            b'E' => {
+                return Err(Failure {
+                    sqlstate: "08006",
+                    message: "the upstream does not say its search_path".to_owned(),
+                    hint: "Connect again; tell the gateway's operator if it stays.".to_owned(),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn first_cell(body: &Bytes) -> Option<String> {
+    let mut row = DataRow::new(body).ok()?;
+    row.next_cell().ok()??.map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+/// Reads the catalogue over a side connection, or takes the young snapshot.
+pub(super) async fn read_catalogue(
+    environment: &Environment,
+    served: &Served,
+    recorder: &mut SessionRecorder,
+    fresh: bool,
+) -> Result<Arc<Catalogue>, Failure> {
+    served
+        .catalogue(fresh, async || {
+            let wire = upstream::dial(&served.target).await.map_err(|error| unreachable(&error))?;
+            let mut login = tokio_postgres::Config::new();
+            login.user(served.connection.credential.username()).dbname(&served.facts.database);
+            login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
+            if let Some(password) = &served.password {
+                login.password(password.expose_secret());
+            }
+            let order = recorder
+                .own(OwnPurpose::Catalogue, CatalogueRead { wire, login })
+                .map_err(|error| unrecorded(&error))?;
+            let tag_of = |schema: &str, table: &str, column: &str| {
+                environment.masking.tags(&served.facts, schema, table, column).into_iter().map(Arc::from).collect()
+            };
+            Catalogue::read(order, &tag_of).await.map_err(|error| Failure {
+                sqlstate: "08001",
+                message: error.to_string(),
+                hint: "The gateway's operator must mend the connection's credential or its rights.".to_owned(),
+            })
+        })
+        .await
+}
+
+/// What a principal's statements mean on a connection now.
+pub(super) fn sight(
+    environment: &Environment,
+    policies: &PolicySet,
+    principal: &Principal,
+    served: &Served,
+    catalogue: Arc<Catalogue>,
+    search_path: Arc<[String]>,
+) -> Sight {
+    let reveal = |tag: &str| policies.reveal(principal, &served.facts, tag);
+    let mut veils = BTreeMap::new();
+    for tag in catalogue.all_tags() {
+        if let Reveal::Masked { function, rule } = reveal(&tag) {
+            veils.insert(tag, Veil { function, rule });
+        }
+    }
+    let mut detectors = Detectors::none();
+    for class in DetectedClass::ALL {
+        if environment.detectors.function(class).is_none() {
+            continue;
+        }
+        if let Reveal::Masked { function, rule } = reveal(class.as_str()) {
+            detectors = detectors.with(class, function);
+            veils.insert(Arc::from(class.as_str()), Veil { function, rule });
+        }
+    }
+    let veiled: Vec<(&str, String)> =
+        veils.iter().map(|(tag, veil)| (&**tag, format!("{:?}", veil.function))).collect();
+    let fingerprint = HASHER.hash_one((catalogue.serial(), served.connection.name.as_str(), &*search_path, veiled));
+    let record_detectors = environment.detectors.clone();
+    Sight { catalogue, search_path, veils: Arc::new(veils), detectors, record_detectors, fingerprint }
+}
+
+impl Session {
+    /// Takes a new snapshot of what names mean. Only while nothing is unanswered.
+    pub(super) async fn refresh_sight(&mut self) -> Result<(), Ending> {
+        let generation = self.served.generation();
+        let fresh = self.outdated || generation != self.generation;
+        let catalogue = read_catalogue(&self.environment, &self.served, &mut self.recorder, fresh)
+            .await
+            .map_err(|failure| Ending::Catalogue(failure.message))?;
+        let path = Arc::clone(&self.sight.search_path);
+        self.sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
+        (self.generation, self.outdated) = (generation, false);
+        Ok(())
+    }
+}
