@@ -29,7 +29,7 @@ pub enum IdError {
 }
 
 /// The longest name accepted, in bytes.
-pub const MAX_NAME_BYTES: usize = 128;
+pub(super) const MAX_NAME_BYTES: usize = 128;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {

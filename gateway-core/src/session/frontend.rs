@@ -388,7 +388,7 @@ impl Session {
 
     /// Queues what follows under an open operation.
     pub(super) fn follow(&mut self, under: Option<OperationNumber>, message: Frontend) -> Result<(), Ending> {
-        let continuation = Continuation::new(message).map_err(|_opens| Ending::Unexpected("gateway"))?;
+        let continuation = Continuation::new(message).ok_or(Ending::Unexpected("gateway"))?;
         self.steps.push(Step::Follow(under, continuation));
         Ok(())
     }

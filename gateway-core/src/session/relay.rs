@@ -234,7 +234,7 @@ impl Session {
             tracing::warn!(session = %self.id, error = ?error, "a withdrawn request could not be recorded");
         }
         if !matches!(ending, Ending::Unrecorded)
-            && let Ok(farewell) = Continuation::new(Frontend::Terminate)
+            && let Some(farewell) = Continuation::new(Frontend::Terminate)
             && self.outlet.follow(None, &farewell).is_ok()
             && self.outlet.write_all().await.is_err()
         {

@@ -246,7 +246,7 @@ impl Catalogue {
         self.tagged.values().flatten().map(|tagged| Arc::clone(&tagged.tag)).collect()
     }
 
-    /// Whether any schema but pg_catalog has a function of this name, so that a call may not mean the built-in one.
+    /// Whether any schema but `pg_catalog` has a function of this name, so that a call may not mean the built-in one.
     pub fn is_user_function(&self, name: &str) -> bool {
         self.user_functions.contains(name)
     }

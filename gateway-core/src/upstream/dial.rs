@@ -21,7 +21,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// How long a dial may take, TLS included.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// SPEC: PostgreSQL 55.2.10 "SSL Session Encryption": SSLRequest, length 8, code 80877103.
+/// SPEC: PostgreSQL 55.2.10 "SSL Session Encryption": `SSLRequest`, length 8, code 80877103.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Where an upstream is and how it must be reached.

@@ -44,8 +44,8 @@ use crate::{
 pub struct Continuation(Frontend);
 
 impl Continuation {
-    /// Takes a message that opens nothing by itself; returns any other one unchanged.
-    pub fn new(message: Frontend) -> Result<Self, Frontend> {
+    /// Takes a message that opens nothing by itself; `None` for any other.
+    pub fn new(message: Frontend) -> Option<Self> {
         match message {
             Frontend::Describe(_)
             | Frontend::Execute(_)
@@ -55,12 +55,12 @@ impl Continuation {
             | Frontend::CopyData(_)
             | Frontend::CopyDone
             | Frontend::CopyFail(_)
-            | Frontend::Terminate => Ok(Self(message)),
+            | Frontend::Terminate => Some(Self(message)),
             Frontend::Query(_)
             | Frontend::Parse(_)
             | Frontend::Bind(_)
             | Frontend::FunctionCall(_)
-            | Frontend::Password(_) => Err(message),
+            | Frontend::Password(_) => None,
         }
     }
 
