@@ -8,9 +8,11 @@ pub mod flow;
 mod ids;
 mod operation;
 mod principal;
+mod seal;
 
 pub use connection::{ConnectionFacts, ConnectionKind};
 pub use decision::{ApprovalNeed, Quorum, Refusal, RefusalKind, RuleId, Verdict};
 pub use ids::{ApprovalId, ConnectionName, GroupName, OperationNumber, PrincipalName, SessionId};
 pub use operation::{Access, Effect, ObjectName, Operation, Verb};
 pub use principal::{Principal, PrincipalKind};
+pub use seal::SealSpan;

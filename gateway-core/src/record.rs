@@ -95,7 +95,7 @@ pub use keys::{PublicKey, PublicKeyError, RecordKeys};
 pub use proof::{Admitted, Own, Recorded};
 pub use recorder::{Clock, Position, Recorder, Recovery, SystemClock};
 pub use result::{ResultLine, result_lines};
-pub use seal::{SECRET_PLACEHOLDER, SealSpan, SealedPart, SealedText, Sealer, UnsealError};
+pub use seal::{SECRET_PLACEHOLDER, SealedPart, SealedText, Sealer, UnsealError};
 pub use session::SessionRecorder;
 
 pub use crate::config::Durability;

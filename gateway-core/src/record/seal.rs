@@ -5,7 +5,7 @@
 //! Knows nothing of SQL: `session` says which spans are which. Fails closed: a span that is out of place is widened
 //! or clamped, and a part that cannot be encrypted is dropped as a secret would be.
 
-use std::{borrow::Cow, ops::Range, sync::Arc};
+use std::{borrow::Cow, ops::Range};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -15,18 +15,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Salt, leaf_hash};
+use crate::model::SealSpan;
 
 /// What stands in a recorded text where a secret was.
 pub const SECRET_PLACEHOLDER: &str = "⟦secret⟧";
-
-/// A part of a text that only who may reveal its class may read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealSpan {
-    /// Where it is, in bytes.
-    pub range: Range<usize>,
-    /// Its data class or tag: `email`.
-    pub class: Arc<str>,
-}
 
 /// A text ready to be recorded: plain, or with placeholders and the sealed parts behind them.
 #[derive(Debug, Clone)]

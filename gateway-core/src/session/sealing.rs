@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use super::{environment::Environment, ledger::RowTreatment};
 use crate::{
     mask::{Detectors, MaskFunction},
-    model::{Refusal, RefusalKind},
+    model::{Refusal, RefusalKind, SealSpan},
     protocol::postgres::{
         inspect::{Masking, Reason, Sight, Understood, detected, strictest},
         message::{
@@ -19,7 +19,7 @@ use crate::{
         },
         reframe::{self, ColumnRule, MaskTally, RowPlan},
     },
-    record::{SealSpan, SealedText, Sealer},
+    record::{SealedText, Sealer},
     sql::OutputKind,
 };
 

@@ -1,3 +1,5 @@
+//! What the local listener promises: which port it gets, and whom it lets in.
+
 use super::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

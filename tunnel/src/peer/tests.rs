@@ -1,3 +1,5 @@
+//! Who is on the other end of a local socket, asked of the real kernel.
+
 use super::*;
 use std::process::Stdio;
 use tokio::net::{TcpListener, TcpStream};

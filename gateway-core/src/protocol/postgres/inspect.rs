@@ -15,10 +15,9 @@ pub use sight::{Sight, Veil};
 use super::message::{Bind, Frontend, Parse, Query};
 use crate::{
     model::{
-        Access, Effect, ObjectName, Operation, Verb,
+        Access, Effect, ObjectName, Operation, SealSpan, Verb,
         flow::{Digestible, Inspected, Preparation},
     },
-    record::SealSpan,
     sql::{self, RawName, Statement, SyntaxError},
 };
 

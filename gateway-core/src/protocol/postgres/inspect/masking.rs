@@ -11,8 +11,7 @@ use std::{
 use super::{Sight, Veil};
 use crate::{
     mask::Detectors,
-    model::{Effect, Operation, Verb},
-    record::SealSpan,
+    model::{Effect, Operation, SealSpan, Verb},
     sql::{CopyKind, MaskScope, OutputLineage, RawColumn, RawName, Statement, TaggedColumns},
     upstream::TaggedColumn,
 };
