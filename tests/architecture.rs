@@ -171,6 +171,13 @@ const APART: [(&str, &str, &str); 7] = [
     ("policy", "session", "a decision knows no session loop"),
 ];
 
+/// Where a file names a module all the same, and why that is no harm.
+const MEET: [(&str, &str, &str); 1] = [(
+    "gateway-core/src/protocol/postgres/inspect",
+    "record",
+    "which parts of a text are sealed is said in plain spans, whose type the record owns",
+)];
+
 #[test]
 fn modules_that_must_not_meet_do_not() {
     let mut broken = Vec::new();
@@ -178,7 +185,8 @@ fn modules_that_must_not_meet_do_not() {
         for (folder, module, reason) in APART {
             let inside = format!("gateway-core/src/{folder}");
             let here = source.path.strip_prefix(&inside).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'));
-            if here && names(&source.product(), module) {
+            let excused = MEET.iter().any(|(path, named, _)| source.path.starts_with(path) && *named == module);
+            if here && !excused && names(&source.product(), module) {
                 broken.push(format!("{} names {module}: {reason}", source.path));
             }
         }
