@@ -214,7 +214,7 @@ mod tests {
     }
 
     fn span(range: Range<usize>, class: &str) -> SealSpan {
-        SealSpan { range, class: Arc::from(class) }
+        SealSpan { range, class: std::sync::Arc::from(class) }
     }
 
     #[test]
