@@ -9,6 +9,7 @@ mod stories {
     #[expect(dead_code, reason = "the stories to come use the rest")]
     mod harness;
 
+    mod change;
     mod demo;
     mod foundations;
     mod hold;
@@ -19,4 +20,7 @@ mod stories {
     mod postgres;
     mod record;
     mod sigkill;
+    mod start;
+    mod tunnel;
+    mod upstream;
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows the product only from outside: its command line, its output, its HTTP pages.
 
+mod authority;
 mod cluster;
 mod gateway;
 mod http;
@@ -11,7 +12,8 @@ mod psql;
 mod site;
 mod tunnel;
 
-pub(crate) use cluster::{Cluster, Database};
+pub(crate) use authority::Authority;
+pub(crate) use cluster::{Cluster, Database, free_port};
 pub(crate) use gateway::Gateway;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::harness::{Cluster, Gateway, Person, Program, Site, Stream, Tunnel};
 
 /// The provider of `tests/fixtures/oidc`.
-struct Provider {
-    issuer: String,
-    program: Program,
+pub(super) struct Provider {
+    pub(super) issuer: String,
+    pub(super) program: Program,
 }
 
-fn provider(environment: &[(&str, &str)]) -> Provider {
+pub(super) fn provider(environment: &[(&str, &str)]) -> Provider {
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/oidc");
     let mut command = Command::new("node");
     command.arg("provider.mjs").current_dir(fixture).env_remove("NODE_OPTIONS").envs(environment.iter().copied());
@@ -24,7 +24,7 @@ fn provider(environment: &[(&str, &str)]) -> Provider {
     Provider { issuer, program }
 }
 
-fn gateway(provider: &Provider) -> Gateway {
+pub(super) fn gateway(provider: &Provider) -> Gateway {
     let site = Site::new(&Cluster::shared().database());
     let settings = fs::read_to_string(site.path().join("gateway.toml")).expect("written");
     let identity = format!(
@@ -43,7 +43,7 @@ fn token_file(person: &Person) -> PathBuf {
     files.find(|path| path.extension().is_some_and(|extension| extension == "token")).expect("a login")
 }
 
-fn stored(person: &Person) -> Value {
+pub(super) fn stored(person: &Person) -> Value {
     serde_json::from_str(&fs::read_to_string(token_file(person)).expect("readable")).expect("JSON")
 }
 

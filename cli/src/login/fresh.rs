@@ -54,7 +54,8 @@ impl FreshLogin {
                 Err(failure) => tracing::info!(what = failure.what(), "the login could not be renewed yet"),
                 Ok(_token) => {}
             }
-            tokio::time::sleep(LOOK_INTERVAL).await;
+            let left = self.login.lock().await.remaining();
+            tokio::time::sleep((left / 2).clamp(SHORTEST_INTERVAL, LOOK_INTERVAL)).await;
         }
     }
 }
@@ -77,3 +78,5 @@ impl TokenSource for FreshLogin {
 
 /// Short, because a laptop that slept must notice by the clock on the wall, and shorter than a token's last minute.
 const LOOK_INTERVAL: Duration = Duration::from_secs(15);
+/// Where tokens last seconds, and while one that has ended cannot be renewed.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,6 +1,8 @@
 //! A stored login that stays good: hands out the gateway's token and renews it with the refresh token shortly before it
 //! ends. Rotation-safe: only one process uses a refresh token, and a new one is kept before anything else is tried.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 
@@ -32,6 +34,11 @@ impl Login {
     /// What is kept, as last read.
     pub(crate) const fn stored(&self) -> &StoredLogin {
         &self.stored
+    }
+
+    /// How long the kept token still lasts.
+    pub(crate) fn remaining(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.stored.expires_at.saturating_sub(now())).unwrap_or(0))
     }
 
     /// A token of the gateway that lasts at least another minute.

@@ -312,7 +312,7 @@ impl Session {
                 }
                 Wake::Recorder => {
                     if *watches.recorder_failed.borrow_and_update() {
-                        return Err(Ending::Killed);
+                        return Err(Ending::Unrecorded);
                     }
                 }
             }
@@ -348,15 +348,16 @@ impl Session {
         };
         tokio::select! {
             biased;
+            // What ends a session comes first: bytes that never pause must not put it off.
+            signal = watches.membership.signals.recv() => Wake::Signal(signal),
+            _ = watches.identity.changed() => Wake::Identity,
+            Ok(()) = watches.policies.changed() => Wake::Policies,
+            Ok(()) = watches.recorder_failed.changed() => Wake::Recorder,
             result = outlet.write_some(), if writes_upstream => Wake::UpstreamWritten(result),
             result = write.send(sending), if !sending.is_empty() => Wake::ClientWritten(result),
             result = upstream.read_buf(upstream_in), if reads_upstream => Wake::Upstream(result),
             result = read.read_buf(client_in), if reads_client => Wake::Client(result),
             state = waits, if is_held => Wake::Held(state),
-            signal = watches.membership.signals.recv() => Wake::Signal(signal),
-            _ = watches.identity.changed() => Wake::Identity,
-            Ok(()) = watches.policies.changed() => Wake::Policies,
-            Ok(()) = watches.recorder_failed.changed() => Wake::Recorder,
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
-    os::unix::process::CommandExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
@@ -17,7 +17,10 @@ use std::{
     time::Instant,
 };
 
-use nix::unistd::{User, chown, geteuid};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::{Pid, User, chown, geteuid},
+};
 
 use super::{PATIENCE, psql::Psql};
 
@@ -32,6 +35,7 @@ pub(crate) struct Cluster {
     folder: PathBuf,
     log: Arc<Log>,
     databases: AtomicU32,
+    server: Mutex<Pid>,
     _watchdog: ChildStdin,
 }
 
@@ -51,7 +55,34 @@ impl Cluster {
     /// The one of this test process, started on first use.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start("fsync = on"))
+        SHARED.get_or_init(|| Self::start("fsync = on", "", &[]))
+    }
+
+    /// One of a story's own: with these settings, these lines ahead of its `pg_hba.conf`, and these files beside its
+    /// data. It lives as long as the test process.
+    pub(crate) fn private(settings: &str, access: &str, files: &[(&str, &str)]) -> &'static Self {
+        Box::leak(Box::new(Self::start(&format!("fsync = off\n{settings}"), access, files)))
+    }
+
+    /// Ends the server as an administrator does: its sessions are told.
+    pub(crate) fn stop(&self) {
+        let pid = *self.server.lock().expect("not poisoned");
+        kill(pid, Signal::SIGINT).expect("running");
+        assert!(self.log.wait("database system is shut down").is_some(), "it did not stop:\n{}", self.log.text());
+    }
+
+    /// Starts the server again, on the same port and data.
+    pub(crate) fn start_again(&self) {
+        let user = server_user();
+        let mut server = serve(&self.programs, &self.folder.join("data"), user.as_ref());
+        *self.server.lock().expect("not poisoned") = pid_of(&server);
+        self.log.follow(&mut server);
+        let mut starts = 0;
+        let again = |line: &str| {
+            starts += usize::from(line.contains(READY));
+            starts >= 2
+        };
+        assert!(self.log.until(again).is_some(), "it did not start again:\n{}", self.log.text());
     }
 
     /// A fresh copy of the sample database.
@@ -85,7 +116,7 @@ impl Cluster {
         self.logged(&mark)
     }
 
-    fn start(settings: &str) -> Self {
+    fn start(settings: &str, access: &str, files: &[(&str, &str)]) -> Self {
         let programs = find_programs();
         let user = server_user();
         let folder = tempfile::Builder::new().prefix("hoop-pg-").tempdir_in("/tmp").expect("a folder").keep();
@@ -110,20 +141,18 @@ impl Cluster {
         );
         let file = data.join("postgresql.auto.conf");
         fs::write(&file, configuration).expect("root or the owner writes");
+        let usual = fs::read_to_string(data.join("pg_hba.conf")).expect("readable");
+        fs::write(data.join("pg_hba.conf"), format!("{access}\n{usual}")).expect("root or the owner writes");
+        for (name, text) in files {
+            own(&data.join(name), text, user.as_ref());
+        }
         let log = Arc::new(Log::default());
-        let server = run("postgres")
-            .arg("-D")
-            .arg(&data)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut server = server.expect("postgres runs");
-        let watchdog = guard(server.id(), &folder);
+        let mut server = serve(&programs, &data, user.as_ref());
+        let watchdog = guard(&folder);
         log.follow(&mut server);
-        let started = log.wait("database system is ready to accept connections");
-        assert!(started.is_some(), "PostgreSQL did not start:\n{}", log.text());
-        let cluster = Self { port, programs, folder, log, databases: AtomicU32::new(0), _watchdog: watchdog };
+        assert!(log.wait(READY).is_some(), "PostgreSQL did not start:\n{}", log.text());
+        let (databases, server) = (AtomicU32::new(0), Mutex::new(pid_of(&server)));
+        let cluster = Self { port, programs, folder, log, databases, server, _watchdog: watchdog };
         cluster.fill();
         cluster
     }
@@ -205,6 +234,28 @@ impl Log {
     }
 }
 
+/// What the server says once it serves.
+const READY: &str = "database system is ready to accept connections";
+
+fn serve(programs: &Path, data: &Path, user: Option<&User>) -> Child {
+    let mut command = as_user(Command::new(programs.join("postgres")), user);
+    command.arg("-D").arg(data).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().expect("postgres runs")
+}
+
+fn pid_of(server: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(server.id()).expect("a pid"))
+}
+
+/// A file that only the server reads.
+fn own(path: &Path, text: &str, user: Option<&User>) {
+    fs::write(path, text).expect("root or the owner writes");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("ours");
+    if let Some(user) = user {
+        chown(path, Some(user.uid), Some(user.gid)).expect("root may give a file away");
+    }
+}
+
 /// Where PostgreSQL's server programs are: Debian keeps them out of the path.
 fn find_programs() -> PathBuf {
     let mut folders: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
@@ -246,10 +297,12 @@ pub(crate) fn free_port() -> u16 {
 
 /// Ends the server and removes its folder when this process ends: then the pipe closes.
 #[expect(clippy::zombie_processes, reason = "it outlives this process on purpose")]
-fn guard(server: u32, folder: &Path) -> ChildStdin {
-    let script = "cat >/dev/null; kill -QUIT $1; while kill -0 $1 2>/dev/null; do sleep 0.1; done; rm -rf -- \"$2\"";
+fn guard(folder: &Path) -> ChildStdin {
+    // The pid is read at the end: a story may have started the server anew.
+    let script = "cat >/dev/null; pid=$(head -n 1 \"$1/data/postmaster.pid\") && kill -QUIT \"$pid\" && \
+                  while kill -0 \"$pid\" 2>/dev/null; do sleep 0.1; done; rm -rf -- \"$1\"";
     let mut watchdog = Command::new("sh")
-        .args(["-c", script, "watchdog", &server.to_string()])
+        .args(["-c", script, "watchdog"])
         .arg(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

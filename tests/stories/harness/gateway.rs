@@ -16,6 +16,8 @@ pub(crate) struct Gateway {
     site: Site,
     program: Option<Program>,
     home: TempDir,
+    dev: bool,
+    file_limit: Option<u32>,
 }
 
 impl Gateway {
@@ -27,9 +29,48 @@ impl Gateway {
     /// Starts it with further arguments.
     pub(crate) fn start_with(site: Site, arguments: &[&str]) -> Self {
         let home = tempfile::Builder::new().prefix("hoop-home-").tempdir().expect("a folder");
-        let mut gateway = Self { url: String::new(), secret: String::new(), site, program: None, home };
+        let mut gateway = Self::prepared(site, home);
         gateway.launch(arguments);
         gateway
+    }
+
+    /// Starts one that can write no file longer than so many blocks of 512 bytes: its disk is full early.
+    pub(crate) fn start_on_a_small_disk(site: Site, blocks: u32) -> Self {
+        let home = tempfile::Builder::new().prefix("hoop-home-").tempdir().expect("a folder");
+        let mut gateway = Self::prepared(site, home);
+        gateway.file_limit = Some(blocks);
+        gateway.launch(&[]);
+        gateway
+    }
+
+    /// Tries to start one that is expected to refuse.
+    pub(crate) fn attempt(site: &Site, arguments: &[&str]) -> Outcome {
+        let home = tempfile::Builder::new().prefix("hoop-home-").tempdir().expect("a folder");
+        let mut command = hermetic(HOOP, home.path().to_path_buf(), &home.path().join("state"));
+        Program::run(command.args(["gateway", "run"]).args(arguments).arg(site.path()), "")
+    }
+
+    fn prepared(site: Site, home: TempDir) -> Self {
+        let (url, secret) = (String::new(), String::new());
+        Self { url, secret, site, program: None, home, dev: true, file_limit: None }
+    }
+
+    /// From the next launch on, without `--dev`.
+    pub(crate) fn leave_development(&mut self) {
+        self.dev = false;
+    }
+
+    /// Reads the policies of the site again, as an operator does; gives what the gateway said to it.
+    pub(crate) fn reload(&mut self) -> String {
+        let program = self.program.as_mut().expect("running");
+        program.signal(Signal::SIGHUP);
+        let what = |line: &str| line.contains("are in force") || line.contains("stay as they were");
+        program.expect("what it made of the policies", |_, line| what(line).then(|| line.to_owned()))
+    }
+
+    /// Everything it said so far.
+    pub(crate) fn said(&mut self) -> String {
+        self.program.as_mut().expect("running").so_far()
     }
 
     /// Starts it again on the same site and data, after `kill` or `stop`.
@@ -38,8 +79,9 @@ impl Gateway {
         drop(fs::remove_file(&ready));
         let mut command = self.command();
         command
-            .args(["-v", "gateway", "run", "--dev", "--ready-file"])
+            .args(["-v", "gateway", "run", "--ready-file"])
             .arg(&ready)
+            .args(self.dev.then_some("--dev"))
             .args(arguments)
             .arg(self.site.path());
         let mut program = Program::start(&mut command);
@@ -64,7 +106,13 @@ impl Gateway {
 
     /// A `hoop` command with the gateway's own hermetic home.
     pub(crate) fn command(&self) -> Command {
-        hermetic(self.home.path().to_path_buf(), &self.home.path().join("state"))
+        let (home, state) = (self.home.path().to_path_buf(), self.state());
+        let Some(blocks) = self.file_limit else { return hermetic(HOOP, home, &state) };
+        let mut command = hermetic("sh", home, &state);
+        // 25 is SIGXFSZ: ignored, so that a write fails as it does on a full disk.
+        let limit = format!("trap '' 25; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.args(["-c", &limit, HOOP]);
+        command
     }
 
     /// Where the gateway's user keeps state: the development authority is there, for the same user's CLI.
@@ -113,8 +161,8 @@ impl Drop for Gateway {
 }
 
 /// A `hoop` command that sees nothing of the machine's user: its own home, no settings, no keyring, no colour.
-pub(crate) fn hermetic(home: PathBuf, state: &std::path::Path) -> Command {
-    let mut command = Command::new(HOOP);
+pub(crate) fn hermetic(program: &str, home: PathBuf, state: &std::path::Path) -> Command {
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -79,6 +79,30 @@ impl Browser {
         self.send(&page.url.join(&form.action).expect("an address"), &fields).status
     }
 
+    /// Sends the first form of a page with other headers than a browser's, or without its hidden fields; gives the
+    /// status of the answer.
+    pub(crate) fn forge(&mut self, address: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> u16 {
+        let page = self.open(address);
+        let form = Form::first(&page.body).expect("a form");
+        let mut all = form.filled("bob", "");
+        for (name, value) in fields {
+            all.retain(|(kept, _)| kept != name);
+            all.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        let url = page.url.join(&form.action).expect("an address");
+        let request = self.client.post(url.clone()).form(&all);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.exchange(url, request).status
+    }
+
+    /// Gets something with these headers and gives the status.
+    pub(crate) fn ask(&mut self, address: &str, headers: &[(&str, &str)]) -> u16 {
+        let url = Url::parse(address).expect("an address");
+        let request = self.client.get(url.clone());
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.exchange(url, request).status
+    }
+
     /// Gets a page, following redirections.
     pub(crate) fn open(&mut self, address: &str) -> Page {
         let url = Url::parse(address).expect("an address");

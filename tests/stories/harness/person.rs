@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use tempfile::TempDir;
 
-use super::{Gateway, Outcome, Program, Stream, gateway::hermetic};
+use super::{Gateway, HOOP, Outcome, Program, Stream, gateway::hermetic};
 
 /// Somebody with a home of their own.
 pub(crate) struct Person {
@@ -44,7 +44,7 @@ impl Person {
 
     /// A `hoop` command of this person.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = hermetic(self.home.path().to_path_buf(), &self.home.path().join("state"));
+        let mut command = hermetic(HOOP, self.home.path().to_path_buf(), &self.home.path().join("state"));
         command.env("HOOP_GATEWAY", &self.gateway).args(arguments);
         command
     }

@@ -62,6 +62,13 @@ impl Site {
         fs::write(path, text).expect("written");
     }
 
+    /// Changes a file of the site; the part that changes must be there.
+    pub(crate) fn edit(&self, file: &str, part: &str, becomes: &str) {
+        let text = fs::read_to_string(self.path().join(file)).expect("readable");
+        assert!(text.contains(part), "{file} has no {part}");
+        self.write(file, &text.replace(part, becomes));
+    }
+
     /// Adds a policy file.
     pub(crate) fn policy(self, name: &str, text: &str) -> Self {
         self.write(&format!("policies/{name}.cedar"), text);

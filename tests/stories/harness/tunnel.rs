@@ -8,6 +8,10 @@ use super::{Outcome, Person, Program, Psql, Stream};
 pub(crate) struct Tunnel {
     pub(crate) port: u16,
     pub(crate) database: String,
+    /// Where its clients connect: an address or a folder.
+    pub(crate) host: String,
+    /// What it printed for them.
+    pub(crate) url: String,
     program: Program,
 }
 
@@ -15,18 +19,25 @@ impl Tunnel {
     /// Opens it at a free port.
     pub(crate) fn open(person: &Person, connection: &str) -> Self {
         let port = super::cluster::free_port().to_string();
-        let mut program = person.start(&["connect", connection, "--port", &port, "--output", "jsonl"]);
-        let (port, database) = program.expect("its port", |stream, line| {
+        Self::open_with(person, connection, &["--port", &port])
+    }
+
+    /// Opens it with these arguments.
+    pub(crate) fn open_with(person: &Person, connection: &str, arguments: &[&str]) -> Self {
+        let all: Vec<&str> = ["connect", connection, "--output", "jsonl"].iter().chain(arguments).copied().collect();
+        let mut program = person.start(&all);
+        let (port, [database, host, url]) = program.expect("its port", |stream, line| {
             let event: serde_json::Value = serde_json::from_str(line).ok().filter(|_| stream == Stream::Output)?;
-            let database = event.get("database")?.as_str()?.to_owned();
-            Some((u16::try_from(event.get("port")?.as_u64()?).ok()?, database))
+            let text = |name: &str| event.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+            let texts = [text("database")?, text("host")?, text("url")?];
+            Some((u16::try_from(event.get("port")?.as_u64()?).ok()?, texts))
         });
-        Self { port, database, program }
+        Self { port, database, host, url, program }
     }
 
     /// psql through it.
     pub(crate) fn psql(&self) -> Psql {
-        Psql::new("127.0.0.1", self.port, "anyone", &self.database)
+        Psql::new(&self.host, self.port, "anyone", &self.database)
     }
 
     /// Runs a script through it and gives the rows; an error fails the story.
@@ -40,7 +51,17 @@ impl Tunnel {
         self.program.finish()
     }
 
+    /// Waits for its end, which somebody else asked for.
+    pub(crate) fn close_quietly(self) -> Outcome {
+        self.program.finish()
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         self.program.pid()
+    }
+
+    /// The running `hoop connect`.
+    pub(crate) fn program(&mut self) -> &mut Program {
+        &mut self.program
     }
 }
