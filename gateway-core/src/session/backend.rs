@@ -17,7 +17,10 @@ use crate::{
     protocol::postgres::{
         codec::{self, Piece, parse_error_fields, parse_row_description},
         inspect::{Masking, Understood},
-        message::{Frame, backend::tag},
+        message::{
+            Frame,
+            backend::{Backend, tag},
+        },
         reframe::{self, CopyDialect, ErrorScope, MaskTally},
     },
     record::{Event, Outcome, Status},
@@ -241,8 +244,8 @@ impl Session {
                 entry.capture.copy_line(&frame.body, &self.sight.record_detectors);
                 let before = self.to_client.len();
                 if detects {
-                    let dialect =
-                        CopyDialect::text(b'\t').map_err(|_dialect| Ending::Unmaskable("COPY cannot be masked"))?;
+                    let csv = entry.understood.copies_csv;
+                    let dialect = if csv { CopyDialect::Csv } else { CopyDialect::Text };
                     reframe::copy_line(
                         dialect,
                         &self.sight.detectors,
@@ -295,7 +298,7 @@ impl Session {
 
     /// What an error or notice may quote: everything of the operation in front, and of triggers behind it.
     fn error_scope(&mut self) -> ErrorScope {
-        if !self.sight.masks() {
+        if !self.sight.hides_columns() {
             return ErrorScope::Untagged;
         }
         let number = self.talk.front().and_then(Expect::number);
@@ -314,17 +317,28 @@ impl Session {
         Ok(())
     }
 
-    /// A notification may carry what another session read: where something is masked, its payload is withheld.
+    /// A notification may carry what another session read: where columns are masked its payload is withheld, else the
+    /// detectors look at it.
     fn notification(&mut self, frame: &Frame) -> Result<(), Ending> {
-        if !self.sight.masks() {
+        if !self.sight.hides_columns() && !self.sight.detects() {
             self.pass(frame);
             return Ok(());
         }
-        let channel_end = frame.body.iter().skip(4).position(|byte| *byte == 0);
-        let kept = channel_end.and_then(|end| frame.body.get(..end + 5)).ok_or(Ending::Unexpected("upstream"))?;
+        let Ok(Backend::Notification { process_id, channel, payload }) = codec::parse_backend(frame) else {
+            return Err(Ending::Unexpected("upstream"));
+        };
+        let shown = if self.sight.hides_columns() {
+            String::new()
+        } else {
+            let masked = self.sight.detectors.mask_text(payload.as_str());
+            masked.unwrap_or_else(|| payload.as_str().to_owned())
+        };
         codec::write_frame(frame.tag, &mut self.to_client, |out| {
-            out.extend_from_slice(kept);
-            out.extend_from_slice(b"\0");
+            out.extend_from_slice(&process_id.to_be_bytes());
+            for text in [channel.as_bytes(), shown.as_bytes()] {
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\0");
+            }
         });
         Ok(())
     }

@@ -118,6 +118,7 @@ pub(super) fn sight(
             veils.insert(tag, Veil { function, rule });
         }
     }
+    let hides = !veils.is_empty();
     let mut detectors = Detectors::none();
     for class in DetectedClass::ALL {
         if environment.detectors.function(class).is_none() {
@@ -132,7 +133,7 @@ pub(super) fn sight(
         veils.iter().map(|(tag, veil)| (&**tag, format!("{:?}", veil.function))).collect();
     let fingerprint = HASHER.hash_one((catalogue.serial(), served.connection.name.as_str(), &*search_path, veiled));
     let record_detectors = environment.detectors.clone();
-    Sight { catalogue, search_path, veils: Arc::new(veils), detectors, record_detectors, fingerprint }
+    Sight { catalogue, search_path, veils: Arc::new(veils), hides, detectors, record_detectors, fingerprint }
 }
 
 impl Session {

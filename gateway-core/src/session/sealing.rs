@@ -12,7 +12,7 @@ use crate::{
     mask::{Detectors, MaskFunction},
     model::{Refusal, RefusalKind, SealSpan},
     protocol::postgres::{
-        inspect::{Masking, Reason, Sight, Understood, detected, strictest},
+        inspect::{Masking, Reason, Sight, Understood, detected},
         message::{
             Bind, Format,
             backend::{DataRow, Field},
@@ -137,8 +137,9 @@ pub(super) fn treatment(fields: &[Field], masking: &Masking, sight: &Sight) -> R
         return RowTreatment::Pass;
     }
     let veil = |tag: &Arc<str>| sight.veils.get(tag).map(|veil| (Arc::clone(tag), veil.function));
-    let strictest = strictest(&sight.veils).map(|(tag, veil)| (Arc::clone(tag), veil.function));
-    let plan = plan(fields, masking, sight, &veil, strictest.as_ref());
+    // What is not proven clean is hidden whole, under the name of some tag that is hidden here.
+    let unproven = sight.veils.keys().next().map(|tag| (Arc::clone(tag), MaskFunction::Redact));
+    let plan = plan(fields, masking, sight, &veil, unproven.as_ref());
     if plan.passes() { RowTreatment::Pass } else { RowTreatment::Plan(Arc::new(plan)) }
 }
 
@@ -152,26 +153,26 @@ fn plan(
     masking: &Masking,
     sight: &Sight,
     veil: &dyn Fn(&Arc<str>) -> Option<Hiding>,
-    strictest: Option<&Hiding>,
+    unproven: Option<&Hiding>,
 ) -> RowPlan {
     let rule = |index: usize, field: &Field| {
         let hidden = |(class, function): Hiding| ColumnRule::Mask { class, function };
-        let unproven = || strictest.cloned().map_or(ColumnRule::Detect, hidden);
+        let hide_unproven = || unproven.cloned().map_or(ColumnRule::Detect, hidden);
         let outputs = match masking {
             Masking::Untouched => return ColumnRule::Detect,
             Masking::Rows(outputs) => outputs.as_ref(),
-            Masking::Refused(_) => return unproven(),
+            Masking::Refused(_) => return hide_unproven(),
         };
         if field.table_oid != 0 {
             let mut veiled = sight.catalogue.tags_at(field.table_oid, field.column).filter_map(|one| veil(&one.tag));
             if let Some(found) = veiled.next() {
                 return hidden(found);
             }
-            return if sight.catalogue.knows(field.table_oid) { ColumnRule::Detect } else { unproven() };
+            return if sight.catalogue.knows(field.table_oid) { ColumnRule::Detect } else { hide_unproven() };
         }
         match outputs.map(|outputs| outputs.at(index, fields.len())) {
             Some(OutputKind::Clean) => ColumnRule::Detect,
-            Some(OutputKind::Plain | OutputKind::Unknown) | None => unproven(),
+            Some(OutputKind::Plain | OutputKind::Unknown) | None => hide_unproven(),
         }
     };
     RowPlan::new(fields.iter().enumerate().map(|(index, field)| (rule(index, field), field.type_oid, field.format)))

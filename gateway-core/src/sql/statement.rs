@@ -43,8 +43,13 @@ pub enum TransactionWord {
 /// Where a COPY moves rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CopyKind {
-    /// TO STDOUT.
+    /// TO STDOUT as text.
     Out,
+    /// TO STDOUT as csv.
+    OutCsv,
+    /// TO STDOUT in a way in which a value may be cut up or written in other bytes: binary, or with a delimiter,
+    /// quote, escape or encoding of its own.
+    OutOther,
     /// FROM STDIN.
     In,
     /// To or from a file on the server.

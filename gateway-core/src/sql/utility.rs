@@ -13,6 +13,7 @@ use pg_query::{
 use super::{
     CopyKind, RawAccess, RawName, TransactionWord,
     classify::{self, Shape},
+    name::text_of,
     query::Walk,
     settings,
 };
@@ -177,8 +178,23 @@ fn copy(walk: &mut Walk<'_>, statement: &CopyStmt) -> Shape {
         walk.access(Verb::CopyFile, None);
         Shape::new("copy_file", Verb::CopyFile).copy(CopyKind::File)
     } else {
-        Shape::new(word, verb).copy(if statement.is_from { CopyKind::In } else { CopyKind::Out })
+        Shape::new(word, verb).copy(if statement.is_from { CopyKind::In } else { copy_out(&statement.options) })
     }
+}
+
+/// How COPY … TO STDOUT writes its rows, by its options.
+fn copy_out(options: &[Child]) -> CopyKind {
+    let mut kind = CopyKind::Out;
+    for option in options {
+        let Some(NodeEnum::DefElem(option)) = &option.node else { return CopyKind::OutOther };
+        let value = option.arg.as_deref().and_then(text_of).unwrap_or_default();
+        match (option.defname.as_str(), value) {
+            ("format", "text") | ("header" | "null" | "force_quote", _) | ("delimiter", "\t" | "," | ";" | "|") => {}
+            ("format", "csv") => kind = CopyKind::OutCsv,
+            _ => return CopyKind::OutOther,
+        }
+    }
+    kind
 }
 
 fn truncate(walk: &mut Walk<'_>, statement: &TruncateStmt) -> Shape {

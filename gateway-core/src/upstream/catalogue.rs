@@ -241,6 +241,11 @@ impl Catalogue {
         self.derived.get(&oid)
     }
 
+    /// Whether any column is tagged.
+    pub fn has_tags(&self) -> bool {
+        !self.tagged.is_empty()
+    }
+
     /// Every tag that some column of this database carries.
     pub fn all_tags(&self) -> BTreeSet<Arc<str>> {
         self.tagged.values().flatten().map(|tagged| Arc::clone(&tagged.tag)).collect()

@@ -9,7 +9,7 @@ mod sight;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-pub use masking::{Masking, Reason, detected, strictest};
+pub use masking::{Masking, Reason, detected};
 pub use sight::{Sight, Veil};
 
 use super::message::{Bind, Frontend, Parse, Query};
@@ -40,6 +40,8 @@ pub struct Understood {
     pub parameter_classes: std::collections::BTreeMap<u32, Arc<str>>,
     /// Whether it may change what later names mean.
     pub changes_catalogue: bool,
+    /// Whether COPY … TO STDOUT writes csv.
+    pub copies_csv: bool,
     /// Whether some statement asks the client for data (COPY … FROM STDIN).
     pub copies_in: bool,
     /// How many statements it holds.
@@ -71,6 +73,7 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
             .iter()
             .any(|operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write)),
         copies_in: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::In)),
+        copies_csv: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::OutCsv)),
         statements: statements.len(),
         unresolved: operations.iter().flat_map(|operation| &operation.accesses).any(is_unresolved),
         operations: Arc::from(operations),

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Sight, Veil};
+use super::Sight;
 use crate::{
     mask::Detectors,
     model::{Effect, Operation, SealSpan, Verb},
@@ -54,6 +54,12 @@ const TELLTALES: &[&str] = &[
 /// is what the record needs.
 pub(super) fn check(statements: &[Statement], operations: &[Operation], sight: &Sight, veiled_only: bool) -> Masking {
     let scope = Scope { sight, veiled_only };
+    if veiled_only && sight.detects() && statements.iter().any(|one| one.copy == Some(CopyKind::OutOther)) {
+        return Masking::Refused(Reason {
+            message: "COPY in this format cannot be masked".to_owned(),
+            hint: "Use COPY … TO STDOUT as text or csv, with the usual delimiter, quote and encoding.".to_owned(),
+        });
+    }
     if !scope.is_active() {
         return Masking::Untouched;
     }
@@ -83,7 +89,7 @@ struct Scope<'sight> {
 
 impl Scope<'_> {
     fn is_active(&self) -> bool {
-        if self.veiled_only { self.sight.masks() } else { !self.sight.catalogue.all_tags().is_empty() }
+        if self.veiled_only { self.sight.hides_columns() } else { self.sight.catalogue.has_tags() }
     }
 
     fn counts(&self, tag: &Arc<str>) -> bool {
@@ -201,9 +207,4 @@ fn class_of(column: &RawColumn, sight: &Sight) -> Option<Arc<str>> {
         (None, Some(name)) => catalogue.tags_of_name(name).next().cloned(),
         (None, None) => None,
     }
-}
-
-/// The veil that is strictest to show when it is not known which masked column a value came from.
-pub fn strictest(veils: &BTreeMap<Arc<str>, Veil>) -> Option<(&Arc<str>, &Veil)> {
-    veils.iter().next()
 }

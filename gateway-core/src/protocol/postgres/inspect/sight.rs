@@ -26,6 +26,8 @@ pub struct Sight {
     pub search_path: Arc<[String]>,
     /// Tags that are masked for this principal on this connection.
     pub veils: Arc<BTreeMap<Arc<str>, Veil>>,
+    /// Whether some column of the database carries a veiled tag.
+    pub hides: bool,
     /// Detectors of the classes that are masked for this principal.
     pub detectors: Detectors,
     /// Detectors of every class that the site turned on: what the record seals.
@@ -40,8 +42,8 @@ impl Sight {
         !self.detectors.is_empty()
     }
 
-    /// Whether anything at all is masked for this principal here.
-    pub fn masks(&self) -> bool {
-        !self.veils.is_empty()
+    /// Whether some column of this database is masked for this principal.
+    pub fn hides_columns(&self) -> bool {
+        self.hides
     }
 }
