@@ -161,7 +161,8 @@ impl Session {
     fn plan_rows(&mut self, number: OperationNumber, frame: &Frame) -> Result<(), Ending> {
         let fields = parse_row_description(frame).map_err(|_malformed| Ending::Unexpected("upstream"))?;
         let sight = &self.sight;
-        let entry = self.ledger.entry(number).ok_or(Ending::Unexpected("upstream"))?;
+        // A portal that ran to its end may be described again; it has no more rows.
+        let Some(entry) = self.ledger.entry(number) else { return Ok(()) };
         entry.rows = super::sealing::treatment(&fields, &entry.understood.masking, sight);
         entry.capture.describe(&fields, &entry.understood.record_masking, sight);
         Ok(())
@@ -170,7 +171,7 @@ impl Session {
     fn acknowledged(&mut self, frame: &Frame) -> Result<(), Ending> {
         match (frame.tag, self.talk.pop()) {
             (tag::PARSE_COMPLETE, Some(Expect::Parse { number, name, previous })) => {
-                self.talk.confirm_parse(&name);
+                self.talk.confirm_parse(&name, number);
                 self.end_operation(number, Status::Completed { tag: "PARSE" })?;
                 if let Some(previous) = previous {
                     self.outlet.close(previous.number);
@@ -200,8 +201,15 @@ impl Session {
             _ => return Err(Ending::Unexpected("upstream")),
         };
         let (number, execute) = executed;
-        let entry = self.ledger.entry(number).ok_or(Ending::Unexpected("upstream"))?;
-        entry.complete(&frame.body);
+        match self.ledger.entry(number) {
+            Some(entry) => entry.complete(&frame.body),
+            // A portal that ran to its end may be run again: it has ended on record, and gives no more rows.
+            None if execute => {
+                self.talk.pop();
+                return self.pass(frame);
+            }
+            None => return Err(Ending::Unexpected("upstream")),
+        }
         if execute {
             self.talk.pop();
             let tag = std::mem::take(&mut self.ledger.entry(number).ok_or(Ending::Unexpected("upstream"))?.tag);

@@ -182,7 +182,7 @@ impl Conversation {
         self.batch += 1;
     }
 
-    /// A Parse was sent. The name must have been free ([`Self::statement`] said so), or unnamed.
+    /// A Parse was sent. Where the name was taken, the server either fails it or knows that SQL freed the name.
     pub(super) fn sent_parse(
         &mut self,
         number: OperationNumber,
@@ -228,7 +228,10 @@ impl Conversation {
             return Lookup::Unsettled;
         }
         match self.statements.get(name) {
-            Some(prepared) if prepared.confirmed || prepared.batch == self.batch => Lookup::Known(prepared),
+            // INVARIANT: with nothing unanswered, every Parse that was not undone stands.
+            Some(prepared) if prepared.confirmed || prepared.batch == self.batch || self.is_settled() => {
+                Lookup::Known(prepared)
+            }
             Some(_) => Lookup::Unsettled,
             None => Lookup::Absent,
         }
@@ -262,18 +265,27 @@ impl Conversation {
         })
     }
 
-    /// ParseComplete: the statement stands.
-    pub(super) fn confirm_parse(&mut self, name: &Text) {
+    /// ParseComplete: the statement stands, also as what an unanswered later message would bring back.
+    pub(super) fn confirm_parse(&mut self, name: &Text, number: OperationNumber) {
         if let Some(prepared) = self.statements.get_mut(name) {
-            prepared.confirmed = true;
+            prepared.confirmed |= prepared.number == number;
+        }
+        for expect in &mut self.expected {
+            if let Expect::Parse { previous: Some(previous), .. }
+            | Expect::CloseStatement { previous: Some(previous), .. } = expect
+            {
+                previous.confirmed |= previous.number == number;
+            }
         }
     }
 
-    /// An ErrorResponse for the front message: undoes it and what the server skips with it, up to the end of the
-    /// batch, which stays expected. When the batch's end was not sent yet, the client's messages are skipped until it.
+    /// An ErrorResponse for the front message: undoes it and what the server skips with it, up to the next Sync, which
+    /// stays expected. When Sync was not sent yet, the client's messages are skipped until it.
+    /// SPEC: after an error in an extended-query message the server discards everything until Sync, simple queries too.
     pub(super) fn failed(&mut self) -> Ended {
         let mut ended = Ended::default();
-        let length = self.expected.iter().position(Expect::ends_batch).unwrap_or(self.expected.len());
+        let is_sync = |expect: &Expect| matches!(expect, Expect::Sync);
+        let length = self.expected.iter().position(is_sync).unwrap_or(self.expected.len());
         let skipped: Vec<Expect> = self.expected.drain(..length).collect();
         if self.expected.is_empty() {
             self.skipping = true;

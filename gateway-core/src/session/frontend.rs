@@ -131,7 +131,9 @@ impl Session {
         match message {
             Frontend::CopyData(_) => self.follow(Some(number), message),
             Frontend::CopyDone | Frontend::CopyFail(_) => {
-                self.talk.copy_in = CopyIn::Idle;
+                // Another COPY of the same query may follow: it would take the client's next message for its data.
+                let is_query = matches!(self.talk.front(), Some(Expect::Query { .. }));
+                self.talk.copy_in = if is_query { CopyIn::Awaited } else { CopyIn::Idle };
                 self.follow(Some(number), message)
             }
             Frontend::Flush | Frontend::Sync => Ok(()),
@@ -157,17 +159,9 @@ impl Session {
     }
 
     fn parse(&mut self, parse: Parse) -> Result<(), Ending> {
-        if !parse.name.is_empty() {
-            match self.talk.statement(&parse.name) {
-                Lookup::Absent => {}
-                Lookup::Unsettled => {
-                    return self.wait(Frontend::Parse(parse));
-                }
-                Lookup::Known(_) => {
-                    let message = format!("prepared statement \"{}\" already exists", parse.name.as_str());
-                    return self.fail_with(&Report::error("42P05", &message), false);
-                }
-            }
+        // A name that is taken is the server's to refuse: SQL may have freed it, and a failed Parse changes nothing here.
+        if !parse.name.is_empty() && matches!(self.talk.statement(&parse.name), Lookup::Unsettled) {
+            return self.wait(Frontend::Parse(parse));
         }
         let understood = match self.understand(parse.text.as_str()) {
             Ok(understood) if understood.statements <= 1 => understood,
@@ -433,7 +427,8 @@ impl Session {
 
     fn refuse_unsupported(&mut self, what: &str) -> Result<(), Ending> {
         let message = format!("{what} are not supported by the gateway");
-        self.fail_with(&Report::error("0A000", &message).hint("Use plain statements."), false)
+        // SPEC: a function call is answered like a simple query, with a ReadyForQuery of its own.
+        self.fail_with(&Report::error("0A000", &message).hint("Use plain statements."), true)
     }
 
     /// Records a refusal and answers it in place.

@@ -278,6 +278,8 @@ impl Session {
         mut watches: Watches,
     ) -> Result<std::convert::Infallible, Ending> {
         let mut sending = Bytes::new();
+        // A client need not wait for its login to end before it asks.
+        self.take_client_messages().await?;
         loop {
             if sending.is_empty() && !self.to_client.is_empty() {
                 sending = self.to_client.split().freeze();

@@ -31,14 +31,30 @@ pub(super) fn text<'text>(understood: &'text Understood, sealer: &Sealer) -> Sea
     SealedText::new(&understood.text, &understood.seals, &understood.secrets, sealer)
 }
 
-/// A text that the grammar rejects: its constants are not known, so it is sealed as a whole where anything is found.
+/// A text that the grammar rejects: which columns its constants belong to is not known, so everything from the first
+/// constant on is sealed.
 pub(super) fn unparsed(text: &str, environment: &Environment) -> SealedText<'static> {
     let shown: String = text.chars().take(4_096).collect();
     let suspicious = shown.to_ascii_lowercase().contains("password");
-    let spans = detected(&shown, &environment.detectors);
+    let (before, _) = shown.split_at(first_constant(&shown));
+    let mut spans = detected(before, &environment.detectors);
+    if before.len() < shown.len() {
+        spans.push(SealSpan { range: before.len()..shown.len(), class: Arc::from("unparsed") });
+    }
     let whole = 0..shown.len();
     let secrets = if suspicious { std::slice::from_ref(&whole) } else { &[] };
     SealedText::new(&shown, &spans, secrets, &environment.sealer).into_owned()
+}
+
+/// Where a text's first constant could start: a quote, a dollar, or a digit that does not continue a word.
+fn first_constant(text: &str) -> usize {
+    let mut in_word = false;
+    let found = text.char_indices().find(|(_, letter)| {
+        let starts = matches!(letter, '\'' | '$') || (letter.is_ascii_digit() && !in_word);
+        in_word = letter.is_alphanumeric() || *letter == '_';
+        starts
+    });
+    found.map_or(text.len(), |(place, _)| place)
 }
 
 /// The parameters of a Bind as text; `None` is NULL.
