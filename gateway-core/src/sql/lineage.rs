@@ -6,6 +6,7 @@
 
 mod analysis;
 mod columns;
+mod conditions;
 mod writes;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};

@@ -283,10 +283,8 @@ impl<'text> Walk<'text> {
             }
             NodeEnum::FuncCall(call) => self.call(call),
             NodeEnum::TypeCast(cast) => self.type_name(cast.type_name.as_ref()),
-            NodeEnum::SubLink(link) if link.oper_name.len() > 1 => {
-                self.functions.extend(RawName::from_nodes(&link.oper_name));
-            }
-            NodeEnum::SortBy(sort) if sort.use_op.len() > 1 => self.functions.extend(RawName::from_nodes(&sort.use_op)),
+            NodeEnum::SubLink(link) => self.operator_name(&link.oper_name),
+            NodeEnum::SortBy(sort) => self.operator_name(&sort.use_op),
             NodeEnum::RangeTableFuncCol(column) => self.type_name(column.type_name.as_ref()),
             _ => self.functions.extend(syntax_function(inner).map(RawName::bare)),
         }
@@ -297,9 +295,7 @@ impl<'text> Walk<'text> {
     }
 
     fn operator(&mut self, expression: &AExpr) {
-        if expression.name.len() > 1 {
-            self.functions.extend(RawName::from_nodes(&expression.name));
-        }
+        self.operator_name(&expression.name);
         let (left, right) = (expression.lexpr.as_deref(), expression.rexpr.as_deref());
         let outer = self.hint.clone();
         let left_column = left.and_then(first_column).and_then(|column| self.scopes.column(column));
@@ -309,6 +305,14 @@ impl<'text> Walk<'text> {
         self.hint = left_column.or_else(|| outer.clone());
         self.expressions(right);
         self.hint = outer;
+    }
+
+    /// An operator with a schema is a call of it; a bare one may mean one that users defined.
+    fn operator_name(&mut self, name: &[Node]) {
+        match name {
+            [bare] => self.attributes.extend(text_of(bare).map(str::to_owned)),
+            qualified => self.functions.extend(RawName::from_nodes(qualified)),
+        }
     }
 
     fn attribute(&mut self, column: &ColumnRef) {

@@ -79,10 +79,16 @@ impl<'tags> Analysis<'tags> {
         for item in &select.from_clause {
             self.range_item(item)?;
         }
-        let clauses = [&select.distinct_clause, &select.group_clause, &select.window_clause, &select.sort_clause];
-        self.allowed(clauses.into_iter().flatten())?;
-        self.allowed([&select.where_clause, &select.having_clause].into_iter().flatten().map(AsRef::as_ref))?;
-        self.allowed([&select.limit_offset, &select.limit_count].into_iter().flatten().map(AsRef::as_ref))?;
+        let clauses = [&select.distinct_clause, &select.group_clause, &select.sort_clause];
+        self.keys(clauses.into_iter().flatten())?;
+        for window in &select.window_clause {
+            match window.node.as_ref() {
+                Some(NodeEnum::WindowDef(window)) => self.window(window)?,
+                _ => return Err("a WINDOW clause is not understood".into()),
+            }
+        }
+        self.conditions([&select.where_clause, &select.having_clause].into_iter().flatten().map(AsRef::as_ref))?;
+        self.limits(select)?;
         if select.values_lists.is_empty() {
             return self.targets(&select.target_list);
         }
@@ -98,6 +104,12 @@ impl<'tags> Analysis<'tags> {
         Ok((1..=width).map(column).collect())
     }
 
+    /// How many rows come is shown: nothing masked may say so.
+    fn limits(&mut self, select: &SelectStmt) -> Outcome<()> {
+        let limits = [&select.limit_offset, &select.limit_count];
+        limits.into_iter().flatten().try_for_each(|limit| self.clean(limit))
+    }
+
     /// The server gives no table oid for a set operation's outputs, so none of them may be masked.
     fn set_operation(&mut self, select: &SelectStmt) -> Outcome<Items> {
         let mut branches = Vec::new();
@@ -110,8 +122,8 @@ impl<'tags> Analysis<'tags> {
             }
             branches.push(items);
         }
-        self.allowed(select.sort_clause.iter())?;
-        self.allowed([&select.limit_offset, &select.limit_count].into_iter().flatten().map(AsRef::as_ref))?;
+        self.keys(select.sort_clause.iter())?;
+        self.limits(select)?;
         let is_star = |items: &Items| items.iter().any(|item| matches!(item, Item::Star { .. }));
         if branches.iter().any(is_star) {
             return Ok(vec![columns::open()]);
@@ -201,7 +213,7 @@ impl<'tags> Analysis<'tags> {
                 self.enter("", inner.alias.as_ref(), vec![columns::open()])
             }
             Some(NodeEnum::RangeTableSample(inner)) => {
-                self.allowed(inner.args.iter().chain(inner.repeatable.as_deref()))?;
+                inner.args.iter().chain(inner.repeatable.as_deref()).try_for_each(|argument| self.clean(argument))?;
                 inner.relation.as_ref().map_or(Ok(()), |relation| self.range_item(relation))
             }
             _ => Err("a part of FROM is not understood".into()),
@@ -246,11 +258,13 @@ impl<'tags> Analysis<'tags> {
     }
 
     fn join(&mut self, join: &JoinExpr) -> Outcome<()> {
-        let before = self.levels.last().map_or(0, |level| level.entries.len());
-        for side in [&join.larg, &join.rarg].into_iter().flatten() {
-            self.range_item(side)?;
-        }
-        self.allowed(join.quals.as_deref())?;
+        let entries = |levels: &[Level]| levels.last().map_or(0, |level| level.entries.len());
+        let before = entries(&self.levels);
+        join.larg.as_ref().map_or(Ok(()), |side| self.range_item(side))?;
+        let middle = entries(&self.levels);
+        join.rarg.as_ref().map_or(Ok(()), |side| self.range_item(side))?;
+        self.merged_columns(join, before, middle)?;
+        self.conditions(join.quals.as_deref())?;
         let aliases = [join.alias.as_ref(), join.join_using_alias.as_ref()];
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         level.merged |= join.is_natural || !join.using_clause.is_empty() || aliases.iter().any(Option::is_some);
@@ -306,11 +320,6 @@ impl<'tags> Analysis<'tags> {
         self.taint(node)?.masked().map_or(Ok(()), |name| Err(over(name)))
     }
 
-    /// Follows expressions whose values are not shown, such as WHERE; only what escapes from them is refused.
-    pub(super) fn allowed<'tree>(&mut self, nodes: impl IntoIterator<Item = &'tree Node>) -> Outcome<()> {
-        nodes.into_iter().try_for_each(|node| self.taint(node).map(|_| ()))
-    }
-
     pub(super) fn taint(&mut self, node: &Node) -> Outcome<Taint> {
         let Some(inner) = node.node.as_ref() else { return Ok(Taint::Clean) };
         match inner {
@@ -320,7 +329,7 @@ impl<'tags> Analysis<'tags> {
                 Ok(columns::masked(&items).map_or(Taint::Clean, |name| Taint::Tagged(name.to_owned())))
             }
             NodeEnum::NullTest(test) => {
-                self.allowed(test.arg.as_deref())?;
+                test.arg.as_deref().map_or(Ok(Taint::Clean), |argument| self.steady(argument))?;
                 Ok(Taint::Clean)
             }
             NodeEnum::FuncCall(call) => self.call(call),
@@ -359,16 +368,17 @@ impl<'tags> Analysis<'tags> {
         let name = RawName::of_call(call);
         let arguments = self.joined(&call.args)?;
         let order = self.joined(&call.agg_order)?;
-        self.allowed(call.agg_filter.as_deref())?;
+        self.keys(&call.agg_order)?;
+        self.conditions(call.agg_filter.as_deref())?;
         if let Some(window) = &call.over {
-            self.allowed(window.partition_clause.iter().chain(&window.order_clause))?;
+            self.window(window)?;
         }
         let taint = if call.agg_within_group { arguments.join(order) } else { arguments };
         match taint.masked() {
             Some(column) if !functions::is_known_safe(&name) => Err(format!(
                 "the masked column `{column}` is passed to `{name}`, which could carry it away; leave it out"
             )),
-            Some(_) if name.name == "count" => Ok(Taint::Clean),
+            Some(_) if name.name == "count" => self.keys(&call.args).map(|()| Taint::Clean),
             _ => Ok(taint),
         }
     }

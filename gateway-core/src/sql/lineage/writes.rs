@@ -34,7 +34,7 @@ impl Analysis<'_> {
         self.target(insert.relation.as_ref(), &["excluded", "old", "new"])?;
         if let Some(conflict) = &insert.on_conflict_clause {
             self.assignments(&conflict.target_list)?;
-            self.allowed(conflict.where_clause.as_deref())?;
+            self.conditions(conflict.where_clause.as_deref())?;
         }
         self.returning(insert.returning_clause.as_ref())
     }
@@ -44,7 +44,7 @@ impl Analysis<'_> {
         for item in &update.from_clause {
             self.range_item(item)?;
         }
-        self.allowed(update.where_clause.as_deref())?;
+        self.conditions(update.where_clause.as_deref())?;
         self.assignments(&update.target_list)?;
         self.returning(update.returning_clause.as_ref())
     }
@@ -54,7 +54,7 @@ impl Analysis<'_> {
         for item in &delete.using_clause {
             self.range_item(item)?;
         }
-        self.allowed(delete.where_clause.as_deref())?;
+        self.conditions(delete.where_clause.as_deref())?;
         self.returning(delete.returning_clause.as_ref())
     }
 
@@ -63,12 +63,12 @@ impl Analysis<'_> {
         if let Some(source) = &merge.source_relation {
             self.range_item(source)?;
         }
-        self.allowed(merge.join_condition.as_deref())?;
+        self.conditions(merge.join_condition.as_deref())?;
         for node in &merge.merge_when_clauses {
             let Some(NodeEnum::MergeWhenClause(clause)) = node.node.as_ref() else {
                 return Err("a part of MERGE is not understood".into());
             };
-            self.allowed(clause.condition.as_deref())?;
+            self.conditions(clause.condition.as_deref())?;
             self.assignments(&clause.target_list)?;
             for value in &clause.values {
                 self.assigned(value)?;
