@@ -131,7 +131,11 @@ impl Catalogue {
         for row in edges {
             views.push((row.try_get::<_, u32>(0)?, row.try_get::<_, u32>(1)?));
         }
-        catalogue.derive(&views);
+        let mut opaque = Vec::new();
+        for row in client.query(OPAQUE_VIEWS, &[]).await? {
+            opaque.push(row.try_get::<_, u32>(0)?);
+        }
+        catalogue.derive(&views, &opaque);
         Ok(catalogue)
     }
 
@@ -165,9 +169,13 @@ impl Catalogue {
         self.tagged.entry(relation).or_default().push(tagged);
     }
 
-    /// Closes "shows a tagged relation" over views of views.
-    fn derive(&mut self, edges: &[(u32, u32)]) {
+    /// Closes "shows a tagged relation" over views of views. What `opaque` views read is not known: it counts as all.
+    fn derive(&mut self, edges: &[(u32, u32)], opaque: &[u32]) {
         let mut derived: HashMap<u32, BTreeSet<Arc<str>>> = HashMap::new();
+        let all = self.all_tags();
+        if !all.is_empty() {
+            derived.extend(opaque.iter().map(|view| (*view, all.clone())));
+        }
         loop {
             let mut changed = false;
             for (view, source) in edges {
@@ -251,7 +259,7 @@ impl Catalogue {
         self.tagged.values().flatten().map(|tagged| Arc::clone(&tagged.tag)).collect()
     }
 
-    /// Whether any schema but `pg_catalog` has a function of this name, so that a call may not mean the built-in one.
+    /// Whether any schema but `pg_catalog` has a function or operator of this name, so that it may not mean a built-in one.
     pub fn is_user_function(&self, name: &str) -> bool {
         self.user_functions.contains(name)
     }
@@ -287,7 +295,27 @@ const INHERITED_COLUMNS: &str = "with relatives as (\
 
 const FUNCTIONS: &str = "select distinct p.proname::text from pg_catalog.pg_proc p \
      join pg_catalog.pg_namespace n on n.oid = p.pronamespace \
-     where n.nspname not in ('pg_catalog', 'information_schema')";
+     where n.nspname not in ('pg_catalog', 'information_schema') \
+     union select o.oprname::text from pg_catalog.pg_operator o \
+     join pg_catalog.pg_namespace n on n.oid = o.oprnamespace \
+     where n.nspname not in ('pg_catalog', 'information_schema') \
+     and not exists (select from pg_catalog.pg_depend d where d.objid = o.oid \
+       and d.classid = 'pg_catalog.pg_operator'::regclass and d.deptype = 'e' \
+       and exists (select from pg_catalog.pg_operator b where b.oprname = o.oprname \
+         and b.oprnamespace = 'pg_catalog'::regnamespace))";
+
+/// Views that call code of users, or show what the server keeps of other tables' values.
+const OPAQUE_VIEWS: &str = "select distinct r.ev_class from pg_catalog.pg_rewrite r \
+     join pg_catalog.pg_class v on v.oid = r.ev_class \
+     join pg_catalog.pg_depend d on d.objid = r.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass \
+     left join pg_catalog.pg_proc p on d.refclassid = 'pg_catalog.pg_proc'::regclass and p.oid = d.refobjid \
+     left join pg_catalog.pg_operator o on d.refclassid = 'pg_catalog.pg_operator'::regclass and o.oid = d.refobjid \
+     left join pg_catalog.pg_class c on d.refclassid = 'pg_catalog.pg_class'::regclass and c.oid = d.refobjid \
+     join pg_catalog.pg_namespace n on n.oid = coalesce(p.pronamespace, o.oprnamespace, c.relnamespace) \
+     where v.relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) \
+     and (c.oid is null and n.nspname not in ('pg_catalog', 'information_schema') \
+       or c.relname in ('pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs', 'pg_stat_activity', 'pg_cursors', \
+         'pg_prepared_statements', 'pg_stat_statements'))";
 
 const VIEW_EDGES: &str = "select distinct r.ev_class, d.refobjid from pg_catalog.pg_rewrite r \
      join pg_catalog.pg_depend d on d.objid = r.oid and d.classid = 'pg_catalog.pg_rewrite'::regclass \
@@ -307,7 +335,7 @@ mod tests {
             catalogue.by_oid.insert(oid, relation);
         }
         catalogue.add_tag(1, 3, "email", Arc::from("email"));
-        catalogue.derive(&[(3, 2), (2, 1)]);
+        catalogue.derive(&[(3, 2), (2, 1)], &[]);
         catalogue
     }
 

@@ -165,6 +165,13 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight) 
     let mut effect = statement.effect;
     let mut risk = statement.risk;
     let mut risk_reasons = statement.risk_reasons.clone();
+    // FAIL-CLOSED: an UPDATE of `pg_settings` is a SET of whatever it names; nothing in the catalogue is written as rows.
+    if accesses.iter().any(writes_catalogue) {
+        accesses.insert(Access { verb: Verb::Unknown, object: None });
+        effect = Effect::Unknown;
+        risk = risk.max(90);
+        risk_reasons.push("writes to the server's own catalogue");
+    }
     let attributes = statement.attributes.iter().filter(|name| sight.catalogue.is_user_function(name));
     let called = statement.functions.iter().cloned().chain(attributes.map(RawName::bare));
     for (name, verb) in called.filter_map(|name| Some((name.clone(), function_verb(&name, sight)?))) {
@@ -205,6 +212,12 @@ fn function_verb(name: &RawName, sight: &Sight) -> Option<Verb> {
         None if sql::functions::is_known_safe(name) => None,
         None => Some(Verb::CallFunction),
     }
+}
+
+fn writes_catalogue(access: &Access) -> bool {
+    let is_own =
+        |object: &ObjectName| matches!(object.schema.as_str(), "pg_catalog" | "information_schema" | "pg_toast");
+    access.verb.effect() == Effect::Write && access.object.as_ref().is_some_and(is_own)
 }
 
 fn is_unresolved(access: &Access) -> bool {
