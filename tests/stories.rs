@@ -11,6 +11,7 @@ mod stories {
 
     mod change;
     mod demo;
+    mod evasions;
     mod foundations;
     mod hold;
     mod keyring;
