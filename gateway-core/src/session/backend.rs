@@ -206,7 +206,8 @@ impl Session {
             // A portal that ran to its end may be run again: it has ended on record, and gives no more rows.
             None if execute => {
                 self.talk.pop();
-                return self.pass(frame);
+                self.pass(frame);
+                return Ok(());
             }
             None => return Err(Ending::Unexpected("upstream")),
         }
