@@ -16,6 +16,7 @@ use crate::{
     model::OperationNumber,
     protocol::postgres::{
         codec::{self, Piece, parse_error_fields, parse_row_description},
+        handshake,
         inspect::{Masking, Understood},
         message::{
             Frame,
@@ -354,17 +355,11 @@ impl Session {
 
     /// FAIL-CLOSED: a setting that changes how text is read, by whatever way it changed, ends the session.
     fn parameter_status(&mut self, frame: &Frame) -> Result<(), Ending> {
-        let mut parts = frame.body.split(|byte| *byte == 0);
-        match (parts.next(), parts.next()) {
-            (Some(b"client_encoding"), Some(value)) if value != b"UTF8" => Err(Ending::Setting("client_encoding")),
-            (Some(b"standard_conforming_strings"), Some(value)) if value != b"on" => {
-                Err(Ending::Setting("standard_conforming_strings"))
-            }
-            _ => {
-                self.pass(frame);
-                Ok(())
-            }
+        if let Some(setting) = handshake::misread_setting(&frame.body) {
+            return Err(Ending::Setting(setting));
         }
+        self.pass(frame);
+        Ok(())
     }
 
     fn ready(&mut self, frame: &Frame) -> Result<(), Ending> {

@@ -14,7 +14,7 @@ use crate::{
 /// Entries a shard keeps; when it is full it starts anew, which costs one parse a text.
 const SHARD_ENTRIES: usize = 512;
 /// Longer texts are understood each time: they are rarely the same twice.
-const MAX_CACHED_BYTES: usize = 16 * 1024;
+const MAX_CACHED_BYTES: usize = 4 * 1024;
 const SHARDS: usize = 16;
 
 /// The cache.

@@ -181,6 +181,17 @@ fn parse_options(options: &str) -> Result<Vec<(String, String)>, StartError> {
     Ok(settings)
 }
 
+/// The setting that a ParameterStatus brings to a value under which text would be read in another way than it was
+/// inspected; `None` for every other.
+pub fn misread_setting(parameter_status: &[u8]) -> Option<&'static str> {
+    let mut parts = parameter_status.split(|byte| *byte == 0);
+    match (parts.next(), parts.next()) {
+        (Some(b"client_encoding"), Some(value)) if value != b"UTF8" => Some("client_encoding"),
+        (Some(b"standard_conforming_strings"), Some(value)) if value != b"on" => Some("standard_conforming_strings"),
+        _ => None,
+    }
+}
+
 /// Why the upstream did not let the gateway in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
@@ -196,6 +207,9 @@ pub enum LoginError {
     /// The server refused the gateway's login.
     #[error("the upstream refused the gateway's login (SQLSTATE {0})")]
     Refused(String),
+    /// A setting under which text is read in another way, from the role's or the database's defaults.
+    #[error("the upstream's {0} is one under which statements cannot be inspected")]
+    Setting(&'static str),
     /// A message that has no place in a login.
     #[error("the upstream sent an unexpected message during login")]
     Unexpected,
@@ -240,7 +254,10 @@ impl Login {
     pub fn step(&mut self, frame: &Frame) -> Result<LoginStep, LoginError> {
         match frame.tag {
             b'R' => self.authenticate(&frame.body),
-            b'S' => Ok(LoginStep::Parameter(frame.clone())),
+            b'S' => match misread_setting(&frame.body) {
+                Some(setting) => Err(LoginError::Setting(setting)),
+                None => Ok(LoginStep::Parameter(frame.clone())),
+            },
             b'N' => Ok(LoginStep::Wait),
             b'K' => {
                 let (process_id, rest) = split_u32(&frame.body).ok_or(LoginError::Unexpected)?;

@@ -91,3 +91,13 @@ fn a_server_that_skips_the_end_of_scram_is_not_believed() {
     assert!(matches!(login.step(&frame(10, b"SCRAM-SHA-256\0\0")), Ok(LoginStep::Send(_))));
     assert!(login.step(&frame(0, &[])).is_err());
 }
+
+#[test]
+fn a_server_whose_defaults_change_how_text_is_read_is_not_used() {
+    let status = |body: &'static [u8]| Frame { tag: b'S', body: Bytes::from_static(body) };
+    let mut login = Login::new("hoop".into(), None);
+    assert!(matches!(login.step(&status(b"standard_conforming_strings\0on\0")), Ok(LoginStep::Parameter(_))));
+    for body in [b"standard_conforming_strings\0off\0".as_slice(), b"client_encoding\0SJIS\0"] {
+        assert!(matches!(login.step(&status(body)), Err(LoginError::Setting(_))));
+    }
+}
