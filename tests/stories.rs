@@ -10,6 +10,7 @@ mod stories {
     mod harness;
 
     mod change;
+    mod custody;
     mod demo;
     mod evasions;
     mod foundations;
@@ -20,6 +21,7 @@ mod stories {
     mod mask;
     mod postgres;
     mod record;
+    mod shell;
     mod sigkill;
     mod start;
     mod tunnel;
