@@ -6,6 +6,7 @@
 
 mod masking;
 mod sight;
+pub mod twin;
 
 use std::{collections::BTreeSet, sync::Arc};
 
