@@ -61,6 +61,7 @@ pub fn has_twins(understood: &Understood) -> bool {
         && understood.parameter_classes.is_empty()
         && !understood.changes_catalogue
         && !understood.copies_in
+        && !understood.copies_csv
         && !understood.unresolved
 }
 
@@ -86,6 +87,7 @@ pub fn understand_as(twin: &Understood, text: &str, sight: &Sight) -> Option<Und
         secrets: Vec::new(),
         parameter_classes: std::collections::BTreeMap::new(),
         changes_catalogue: false,
+        copies_csv: false,
         copies_in: false,
         statements: twin.statements,
         unresolved: false,
