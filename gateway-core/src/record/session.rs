@@ -24,22 +24,31 @@ pub struct SessionRecorder {
     numbered: u64,
     chain: ChainWriter,
     counts: Counts,
+    begun: Position,
     ended: bool,
 }
 
 impl SessionRecorder {
     pub(super) fn start(log: &Arc<Log>, facts: &SessionFacts) -> Result<Self, RecordError> {
         let mut chain = ChainWriter::new(Arc::clone(log), ChainHead::new(Arc::from(facts.id.as_str())));
-        if let Err(error) = chain.append("session_started", |to| fields::session_started(facts, to)) {
-            chain.forget();
-            return Err(error);
-        }
-        Ok(Self { id: facts.id.clone(), numbered: 0, chain, counts: Counts::default(), ended: false })
+        let begun = match chain.append("session_started", |to| fields::session_started(facts, to)) {
+            Ok(begun) => begun,
+            Err(error) => {
+                chain.forget();
+                return Err(error);
+            }
+        };
+        Ok(Self { id: facts.id.clone(), numbered: 0, chain, counts: Counts::default(), begun, ended: false })
     }
 
     /// Whose recording this is.
     pub fn id(&self) -> &SessionId {
         &self.id
+    }
+
+    /// Where its first record stands: durable before the session is told of to anybody.
+    pub fn begun(&self) -> Position {
+        self.begun
     }
 
     /// What it did so far.

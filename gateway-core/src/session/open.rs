@@ -201,6 +201,10 @@ impl Opening {
             tracing::error!(session = %id, %error, "a session could not be recorded");
             unrecorded.to_owned()
         })?;
+        recorder.durable(recorder.begun()).await.map_err(|error| {
+            tracing::error!(session = %id, %error, "a session could not be recorded");
+            unrecorded.to_owned()
+        })?;
         let entry = SessionEntry {
             id: id.clone(),
             principal: self.principal.clone(),
