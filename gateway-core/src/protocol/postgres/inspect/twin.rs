@@ -119,6 +119,7 @@ mod tests {
             catalogue: Arc::default(),
             search_path: Arc::from(["pg_catalog".to_owned(), "public".to_owned()]),
             veils: Arc::default(),
+            hides: false,
             detectors: Detectors::builtin(),
             record_detectors: Detectors::builtin(),
             fingerprint: 0,
