@@ -19,6 +19,7 @@ mod stories {
     mod login;
     mod main_line;
     mod mask;
+    mod people;
     mod postgres;
     mod record;
     mod shell;

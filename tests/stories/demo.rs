@@ -15,9 +15,16 @@ fn place() -> TempDir {
 }
 
 fn demo(place: &Path) -> Command {
+    let mut command = attended(place);
+    command.arg("--yes");
+    command
+}
+
+/// As somebody starts it who wants to look around.
+fn attended(place: &Path) -> Command {
     let mut command = Command::new(HOOP);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", place.join("home"));
-    command.env("TMPDIR", place).env("TERM", "dumb").args(["demo", "--yes"]);
+    command.env("TMPDIR", place).env("TERM", "dumb").arg("demo");
     command
 }
 
@@ -47,5 +54,24 @@ fn ctrl_c_takes_everything_down() {
     program.signal(Signal::SIGINT);
     let outcome = program.finish();
     assert_eq!(outcome.code(), 130, "{outcome:?}");
+    assert_empty(place.path());
+}
+
+#[test]
+fn without_yes_the_world_stays_up_to_play_with() {
+    let place = place();
+    let mut program = Program::start(&mut attended(place.path()));
+    program.expect_line("The world stays up");
+    let url = program.expect("how to get in", |_, line| {
+        let start = line.find("postgresql://")?;
+        Some(line.get(start..)?.split(['"', '\'', ' ']).next()?.to_owned())
+    });
+    program.expect_line("Ctrl-C");
+    let mut psql = Command::new("psql");
+    let outcome = Program::run(psql.args(["-X", "-A", "-t", "-c", "select count(*) > 0 from customers", &url]), "");
+    assert_eq!(outcome.output.trim(), "t", "{outcome:?}");
+    program.signal(Signal::SIGINT);
+    let outcome = program.finish();
+    assert_eq!(outcome.code(), 0, "{outcome:?}");
     assert_empty(place.path());
 }

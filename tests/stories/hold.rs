@@ -179,3 +179,62 @@ fn a_client_that_goes_away_withdraws_its_request() {
     assert_ne!(late.code(), 0, "{late:?}");
     assert_eq!(stage.count(), "200");
 }
+
+#[test]
+fn a_cancel_withdraws_what_is_held_and_the_session_goes_on() {
+    let stage = stage();
+    let mut watch = stage.bob.start(&["approvals", "watch", "--output", "jsonl"]);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(stage.tunnel.port).user("x").dbname(&stage.tunnel.database);
+    let (client, connection) = runtime.block_on(config.connect(tokio_postgres::NoTls)).expect("connected");
+    runtime.spawn(connection);
+    let cancel = client.cancel_token();
+    let asking = runtime.spawn(async move {
+        let answer = client.batch_execute("delete from orders where id = 7").await;
+        (client, answer)
+    });
+    let id = watch.expect("the request", |_, line| {
+        let start = line.find("apr_")?;
+        Some(line.get(start..)?.split('"').next()?.to_owned())
+    });
+    runtime.block_on(cancel.cancel_query(tokio_postgres::NoTls)).expect("sent");
+    let (client, answer) = runtime.block_on(asking).expect("joined");
+    let code = answer.expect_err("cancelled").code().cloned();
+    assert_eq!(code, Some(tokio_postgres::error::SqlState::QUERY_CANCELED));
+    watch.expect_line("withdrawn");
+    runtime.block_on(client.simple_query("select 'still here'")).expect("the session goes on");
+    assert_eq!(stage.approve(&id).code(), 1, "it is nobody's to decide any more");
+    assert_eq!(stage.count(), "200");
+}
+
+#[test]
+fn a_request_that_expired_cannot_be_approved_any_more() {
+    let stage = stage_with(|site| {
+        let policies = super::harness::site_policies().replace("@expires(\"15m\")", "@expires(\"2s\")");
+        site.write("policies/shop.cedar", &policies);
+        site
+    });
+    let (waiting, id) = held(&stage.tunnel.psql(), "delete from orders where id = 7;\n");
+    assert_ne!(waiting.finish().code(), 0);
+    let late = stage.approve(&id);
+    assert_eq!(late.code(), 8, "{late:?}");
+}
+
+#[test]
+fn a_quorum_of_two_counts_one_person_once() {
+    let stage = stage_with(|site| {
+        let policies = super::harness::site_policies().replace("@approval(\"dba\")", "@approval(\"2 of dba\")");
+        site.write("policies/shop.cedar", &policies);
+        site
+    });
+    let (mut waiting, id) = held(&stage.tunnel.psql(), "delete from orders where id = 7;\n");
+    stage.approve(&id);
+    waiting.expect_line("more are needed");
+    let again = stage.approve(&id);
+    assert_ne!(again.code(), 0, "{again:?}");
+    assert_eq!(stage.count(), "200");
+    stage.deny(&id);
+    assert_ne!(waiting.finish().code(), 0);
+}

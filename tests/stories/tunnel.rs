@@ -12,7 +12,7 @@ use nix::{sys::signal::Signal, unistd::geteuid};
 use time::OffsetDateTime;
 
 use super::{
-    harness::{Cluster, Database, Gateway, PATIENCE, Person, Program, Psql, Site, Tunnel},
+    harness::{Cluster, Database, Gateway, PATIENCE, Person, Program, Site, Tunnel},
     login::{gateway as believing, provider, stored},
 };
 
@@ -72,6 +72,28 @@ fn a_session_whose_token_cannot_be_renewed_ends_with_it_and_says_why() {
     assert!((-1..=2).contains(&late), "it ended {late} s after its token");
     let outcome = psql.finish();
     assert!(outcome.errors.contains("hoop login"), "{outcome:?}");
+}
+
+#[test]
+fn a_session_whose_principal_changes_ends_with_the_renewal() {
+    let users = tempfile::NamedTempFile::new().expect("a file");
+    let become_of = |group: &str| {
+        let text = format!("{{\"alice\": {{\"groups\": [\"{group}\"]}}}}");
+        std::fs::write(users.path(), text).expect("written");
+    };
+    become_of("engineers");
+    let provider = provider(&[("TOKEN_SECONDS", "8"), ("USERS_FILE", &users.path().display().to_string())]);
+    let gateway = believing(&provider);
+    let alice = Person::login(&gateway, "alice");
+    let tunnel = Tunnel::open(&alice, "pg-prod");
+    let mut psql = tunnel.psql().start();
+    say(&mut psql, "select 1;", "open");
+    become_of("interns");
+    psql.write("select pg_sleep(60);\n");
+    psql.expect_line("57P01");
+    assert_ne!(psql.finish().code(), 0);
+    let refused = tunnel.psql().with(&["-c", "select 1"]).run("");
+    assert_ne!(refused.code(), 0, "an intern may not connect: {refused:?}");
 }
 
 #[test]
@@ -234,7 +256,7 @@ fn without_a_port_the_next_free_one_is_taken_and_said() {
     assert!(one.port >= 5432 && other.port > one.port, "{} and {}", one.port, other.port);
     for tunnel in [&one, &other] {
         assert!(tunnel.url.contains(&format!("@127.0.0.1:{}/", tunnel.port)), "{}", tunnel.url);
-        let by_url = Psql::new("127.0.0.1", tunnel.port, "alice", &tunnel.database).run("select 1").success();
-        assert_eq!(by_url, "1\n");
+        let mut psql = Command::new("psql");
+        assert_eq!(Program::run(psql.args(["-X", "-A", "-t", "-c", "select 1", &tunnel.url]), "").success(), "1\n");
     }
 }
