@@ -36,7 +36,9 @@ pub(super) fn refusal(loaded: &Loaded, reasons: &BTreeSet<No>, asked: &Asked) ->
         ),
         No::Forbidden(rule) => {
             let own = loaded.rule(rule).and_then(|rule| rule.message.clone());
-            (Some(rule.clone()), own.unwrap_or_else(|| format!("{what} on {connection} is forbidden by {rule}")), None)
+            let message = own.unwrap_or_else(|| format!("{what} on {connection} is forbidden by {rule}"));
+            let hint = format!("if it must be done, ask whoever keeps the policies of {connection} about {rule}");
+            (Some(rule.clone()), message, Some(hint))
         }
         No::Failed(rule) => (
             Some(rule.clone()),
