@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     conversation::{CopyIn, Expect, Lookup},
     hold::HeldMessage,
+    names::SIGHT_LIFE,
     relay::{Ending, Session, Step},
     sealing,
 };
@@ -285,7 +286,7 @@ impl Session {
 
     /// Whether names may mean something else than the session's snapshot says.
     fn is_outdated(&self) -> bool {
-        self.outdated || self.generation != self.served.generation()
+        self.outdated || self.generation != self.served.generation() || self.sighted_at.elapsed() >= SIGHT_LIFE
     }
 
     fn understand(&self, text: &str) -> Result<Arc<Understood>, SyntaxError> {

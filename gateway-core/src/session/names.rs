@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     hash::{BuildHasher as _, RandomState},
     sync::{Arc, LazyLock},
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -136,14 +137,24 @@ pub(super) fn sight(
     Sight { catalogue, search_path, veils: Arc::new(veils), hides, detectors, record_detectors, fingerprint }
 }
 
+/// A snapshot older than this is taken anew before the next statement: not every change of names goes through here.
+pub(super) const SIGHT_LIFE: Duration = Duration::from_mins(1);
+
 impl Session {
     /// Takes a new snapshot of what names mean. Only while nothing is unanswered.
     pub(super) async fn refresh_sight(&mut self) -> Result<(), Ending> {
         let generation = self.served.generation();
         let fresh = self.outdated || generation != self.generation;
-        let catalogue = read_catalogue(&self.environment, &self.served, &mut self.recorder, fresh)
-            .await
-            .map_err(|failure| Ending::Catalogue(failure.message))?;
+        self.sighted_at = Instant::now();
+        let catalogue = match read_catalogue(&self.environment, &self.served, &mut self.recorder, fresh).await {
+            Ok(catalogue) => catalogue,
+            Err(failure) if fresh => return Err(Ending::Catalogue(failure.message)),
+            // Nothing says that a name changed: what was true a moment ago is kept, and asked again later.
+            Err(failure) => {
+                tracing::warn!(session = %self.id, why = failure.message, "an old catalogue snapshot could not be renewed");
+                return Ok(());
+            }
+        };
         let path = Arc::clone(&self.sight.search_path);
         self.sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
         (self.generation, self.outdated) = (generation, false);

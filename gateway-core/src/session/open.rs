@@ -321,6 +321,7 @@ impl Opening {
             policies: self.policies,
             sight,
             generation,
+            sighted_at: std::time::Instant::now(),
             outdated: false,
             fresh: false,
             leaving: false,

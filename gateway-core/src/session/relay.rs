@@ -169,6 +169,8 @@ pub(super) struct Session {
     pub(super) policies: PolicySet,
     pub(super) sight: Sight,
     pub(super) generation: u64,
+    /// When the sight was taken: somebody may have changed the database beside the gateway since.
+    pub(super) sighted_at: std::time::Instant,
     pub(super) outdated: bool,
     /// The snapshot was just read: what it does not know is not there.
     pub(super) fresh: bool,

@@ -59,9 +59,7 @@ impl Analysis<'_> {
     fn varies(&mut self, node: &Node) -> Outcome<bool> {
         let Some(inner) = node.node.as_ref() else { return Ok(false) };
         match inner {
-            NodeEnum::ColumnRef(_) => Ok(self.taint(node)?.masked().is_none()),
-            NodeEnum::SelectStmt(_) => Ok(self.taint(node)?.masked().is_none()),
-            // What it holds was walked with the query itself.
+            NodeEnum::ColumnRef(_) | NodeEnum::SelectStmt(_) => Ok(self.taint(node)?.masked().is_none()),
             NodeEnum::SubLink(link) => {
                 let parts = link.testexpr.as_deref().into_iter().chain(link.subselect.as_deref());
                 self.any_varies(parts)
