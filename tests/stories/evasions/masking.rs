@@ -135,6 +135,13 @@ const CARRIERS: &[&str] = &[
     "select string_agg(chr(n), '' order by i) from generate_series(1, 20) i, lateral (select count(*) n from generate_series(1, 126) g \
      where g <= (select ascii(substr(phone, i, 1)) from customers where id = 1)) l",
     "select count(*) from generate_series(1, 200) g tablesample system ((select length(phone) from customers where id = 1))",
+    "select count(*) over (order by n rows between (select id from customers where ascii(phone) = n limit 1) preceding and current row) \
+     from generate_series(1, 200) n",
+    "select n, count(nullif(substr(phone, 1, 1), chr(n))) from customers, generate_series(32, 126) n where id = 1 group by n",
+    "select string_agg(chr(n), '') from customers, generate_series(32, 126) n where id = 1 and (nullif(substr(phone, 1, 1), chr(n))) is null",
+    "select g.* from (select '+44 20 ' || '7946 ' || lpad(n::text, 4, '0') as phone from generate_series(0, 99) n) g join customers using (phone)",
+    "select g.* from (select '+44 20 ' || '7946 ' || lpad(n::text, 4, '0') as phone from generate_series(0, 99) n) g natural join customers",
+    "select n from (select '+44 20 ' || '7946 ' || lpad(n::text, 4, '0') as n from generate_series(0, 99) n) g where n in (select phone from customers)",
     "merge into audit_trail t using customers c on c.id = 1 and t.what = c.phone when not matched then insert (what) values (c.phone)",
     "insert into audit_trail (what) select n::text from generate_series(0, 200) n where n = (select ascii(phone) from customers where id = 1)",
 ];
