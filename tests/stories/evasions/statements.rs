@@ -15,7 +15,7 @@ const REFUSED: &[&str] = &[
     "select $tag$;$tag$; truncate orders; select $$ -- $$",
     "select 'it''s'; truncate orders; --'",
     r"select e'\''; truncate orders; --'",
-    r#"select u&'\0027'; truncate orders; --'"#,
+    r"select u&'\0027'; truncate orders; --'",
     "select \"a;b\" from (select 1 as \"a;b\") t; truncate orders",
     "begin; truncate orders; commit",
     "with a as (with b as (delete from orders returning id) select id from b) select id from a",
@@ -182,16 +182,16 @@ fn raw_copy() -> Vec<u8> {
 fn transaction_state_after_a_refusal_is_the_servers() {
     let stage = stage();
     let mut raw = Raw::open(&stage.tunnel);
-    let state = |replies: &[super::raw::Reply]| replies.last().map(|ready| ready.body.clone()).unwrap_or_default();
-    assert_eq!(state(&raw.query("begin")), b"T");
-    assert_eq!(state(&raw.query("truncate orders")), b"E");
+    let status = |replies: &[super::raw::Reply]| replies.last().map(|ready| ready.body.clone()).unwrap_or_default();
+    assert_eq!(status(&raw.query("begin")), b"T");
+    assert_eq!(status(&raw.query("truncate orders")), b"E");
     assert!(shown(&raw.query("select 1")).contains("25P02"));
-    assert_eq!(state(&raw.query("commit")), b"I");
-    assert_eq!(state(&raw.query("begin; select 1; truncate orders")), b"I", "a refused message runs nothing of it");
-    assert_eq!(state(&raw.query("begin; select 1")), b"T");
+    assert_eq!(status(&raw.query("commit")), b"I");
+    assert_eq!(status(&raw.query("begin; select 1; truncate orders")), b"I", "a refused message runs nothing of it");
+    assert_eq!(status(&raw.query("begin; select 1")), b"T");
     raw.send(&[parse("", "truncate orders"), sync()].concat());
-    assert_eq!(state(&raw.until('Z')), b"E");
-    assert_eq!(state(&raw.query("rollback")), b"I");
+    assert_eq!(status(&raw.until('Z')), b"E");
+    assert_eq!(status(&raw.query("rollback")), b"I");
     raw.send(
         &[
             parse("", "update orders set status = 'lost' where id = 1"),
@@ -202,7 +202,7 @@ fn transaction_state_after_a_refusal_is_the_servers() {
         ]
         .concat(),
     );
-    assert_eq!(state(&raw.until('Z')), b"I");
+    assert_eq!(status(&raw.until('Z')), b"I");
     assert_eq!(
         stage.database.value("select count(*) from orders where status = 'lost'"),
         "0",
