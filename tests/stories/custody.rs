@@ -133,6 +133,33 @@ fn an_unanswered_statement_of_a_killed_gateway_is_of_unknown_outcome() {
 }
 
 #[test]
+fn a_gateway_that_stops_tells_its_sessions_and_records_their_end() {
+    let mut stage = stage();
+    let tunnel = Tunnel::open(&stage.alice, "pg-prod");
+    let mut psql = tunnel.psql().start();
+    psql.write("select pg_sleep(60);\n");
+    stage.database.logged_times("pg_sleep(60)", 1);
+    assert!(stage.gateway.stop().status.success(), "it ends in order");
+    psql.expect_line("57P01");
+    assert_ne!(psql.finish().code(), 0);
+    drop(tunnel);
+    stage.gateway.launch(&[]);
+    let alice = Person::login(&stage.gateway, "alice");
+    let ended = sessions(&alice);
+    assert!(ended.iter().all(|session| session["end_reason"].is_string()), "{ended:?}");
+    assert!(!stage.gateway.said().contains("did not end in order"));
+}
+
+#[test]
+fn two_gateways_never_write_one_recording() {
+    let stage = stage();
+    let second = Gateway::attempt(stage.gateway.site(), &["--dev", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.code(), 1, "{second:?}");
+    assert!(second.errors.contains("another gateway"), "{second:?}");
+    assert_eq!(Tunnel::open(&stage.alice, "pg-prod").rows("select 1"), "1\n");
+}
+
+#[test]
 fn a_replay_is_for_its_owner_and_for_auditors_and_every_look_is_recorded() {
     let stage = stage();
     Tunnel::open(&stage.alice, "pg-prod").rows("select 'alice was here'");
