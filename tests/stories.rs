@@ -12,6 +12,7 @@ mod stories {
     mod change;
     mod custody;
     mod demo;
+    mod drivers;
     mod evasions;
     mod foundations;
     mod hold;

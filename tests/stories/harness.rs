@@ -9,6 +9,7 @@ mod http;
 mod person;
 mod process;
 mod psql;
+mod python;
 mod site;
 mod tunnel;
 
@@ -18,6 +19,7 @@ pub(crate) use gateway::Gateway;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
 pub(crate) use psql::Psql;
+pub(crate) use python::python;
 pub(crate) use site::{Site, site_policies};
 pub(crate) use tunnel::Tunnel;
 

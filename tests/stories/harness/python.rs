@@ -1,0 +1,38 @@
+//! The Python that holds the drivers of `tests/fixtures/python`. `tests/run` installs them and says where they are.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{Outcome, Program, Tunnel};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/python");
+
+/// Runs a script of the fixtures against a tunnel.
+pub(crate) fn python(script: &str, tunnel: &Tunnel) -> Outcome {
+    let mut command = Command::new(interpreter());
+    command
+        .env_clear()
+        .envs(["LC_ALL", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE"].into_iter().zip(["C.UTF-8", "1", "1"]))
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("STORY_HOST", "127.0.0.1")
+        .env("STORY_PORT", tunnel.port.to_string())
+        .env("STORY_DATABASE", &tunnel.database)
+        .current_dir(FIXTURES)
+        .arg(script);
+    Program::run(&mut command, "")
+}
+
+/// `HOOP_TESTS_PYTHON` names it; otherwise it is where `tests/run --only packages` puts it.
+fn interpreter() -> PathBuf {
+    let usual = || Path::new(FIXTURES).join("../../../.cache/python/bin/python");
+    let path = std::env::var_os("HOOP_TESTS_PYTHON").map_or_else(usual, PathBuf::from);
+    assert!(
+        path.exists(),
+        "the Python drivers are not installed at {}: run `tests/run --only packages`, or name an interpreter that has \
+         tests/fixtures/python/requirements.txt in HOOP_TESTS_PYTHON",
+        path.display()
+    );
+    path
+}
