@@ -49,7 +49,7 @@ impl Session {
 
     /// The fast path: whole rows in which nothing is masked and of which nothing more is kept pass as one slice.
     fn pass_rows(&mut self) -> bool {
-        let Some(Expect::Query { number } | Expect::Execute { number }) = self.talk.front() else { return false };
+        let Some(Expect::Query { number, .. } | Expect::Execute { number }) = self.talk.front() else { return false };
         let Some(entry) = self.ledger.entry(*number) else { return false };
         if !matches!(entry.rows, RowTreatment::Pass) || entry.capture.wants_more() {
             return false;
@@ -62,7 +62,7 @@ impl Session {
 
     /// A part of a row too big to hold: it passes where nothing is masked, else the session ends.
     fn pass_chunk(&mut self, bytes: &Bytes) -> Result<(), Ending> {
-        let Some(Expect::Query { number } | Expect::Execute { number }) = self.talk.front() else {
+        let Some(Expect::Query { number, .. } | Expect::Execute { number }) = self.talk.front() else {
             return Err(Ending::Unexpected("upstream"));
         };
         let entry = self.ledger.entry(*number).ok_or(Ending::Unexpected("upstream"))?;
@@ -112,7 +112,7 @@ impl Session {
     }
 
     fn row(&mut self, frame: &Frame) -> Result<(), Ending> {
-        let Some(Expect::Query { number } | Expect::Execute { number }) = self.talk.front() else {
+        let Some(Expect::Query { number, .. } | Expect::Execute { number }) = self.talk.front() else {
             return Err(Ending::Unexpected("upstream"));
         };
         let entry = self.ledger.entry(*number).ok_or(Ending::Unexpected("upstream"))?;
@@ -135,13 +135,13 @@ impl Session {
 
     fn described(&mut self, frame: &Frame, has_rows: bool) -> Result<(), Ending> {
         let number = match self.talk.front() {
-            Some(Expect::Query { number }) if has_rows => {
+            Some(Expect::Query { number, .. }) if has_rows => {
                 let number = *number;
                 self.plan_rows(number, frame)?;
                 self.pass(frame);
                 return Ok(());
             }
-            Some(Expect::DescribeStatement) => None,
+            Some(Expect::DescribeStatement | Expect::DescribeCursor) => None,
             Some(Expect::DescribePortal { number, own }) => Some((*number, *own)),
             _ => return Err(Ending::Unexpected("upstream")),
         };
@@ -171,8 +171,7 @@ impl Session {
 
     fn acknowledged(&mut self, frame: &Frame) -> Result<(), Ending> {
         match (frame.tag, self.talk.pop()) {
-            (tag::PARSE_COMPLETE, Some(Expect::Parse { number, name, previous })) => {
-                self.talk.confirm_parse(&name, number);
+            (tag::PARSE_COMPLETE, Some(Expect::Parse { number, previous, .. })) => {
                 self.end_operation(number, Status::Completed { tag: "PARSE" })?;
                 if let Some(previous) = previous {
                     self.outlet.close(previous.number);
@@ -197,7 +196,7 @@ impl Session {
 
     fn completed(&mut self, frame: &Frame) -> Result<(), Ending> {
         let executed = match self.talk.front() {
-            Some(Expect::Query { number }) => (*number, false),
+            Some(Expect::Query { number, .. }) => (*number, false),
             Some(Expect::Execute { number }) => (*number, true),
             _ => return Err(Ending::Unexpected("upstream")),
         };
@@ -224,7 +223,7 @@ impl Session {
     }
 
     fn copy_in(&mut self, frame: &Frame) -> Result<(), Ending> {
-        let Some(Expect::Query { number } | Expect::Execute { number }) = self.talk.front() else {
+        let Some(Expect::Query { number, .. } | Expect::Execute { number }) = self.talk.front() else {
             return Err(Ending::Unexpected("upstream"));
         };
         let number = *number;
@@ -237,7 +236,7 @@ impl Session {
     }
 
     fn copy_out(&mut self, frame: &Frame) -> Result<(), Ending> {
-        let Some(Expect::Query { number } | Expect::Execute { number }) = self.talk.front() else {
+        let Some(Expect::Query { number, .. } | Expect::Execute { number }) = self.talk.front() else {
             return Err(Ending::Unexpected("upstream"));
         };
         let entry = self.ledger.entry(*number).ok_or(Ending::Unexpected("upstream"))?;
@@ -299,7 +298,6 @@ impl Session {
             self.end_operation(number, Status::Failed { sqlstate: &sqlstate })?;
         }
         if is_query {
-            self.talk.copy_in = CopyIn::Idle;
             return Ok(());
         }
         let ended = self.talk.failed();
@@ -368,7 +366,7 @@ impl Session {
             _ => return Err(Ending::Unexpected("upstream")),
         };
         let (end, ended) = self.talk.ready(status).ok_or(Ending::Unexpected("upstream"))?;
-        if let Expect::Query { number } = end
+        if let Expect::Query { number, .. } = end
             && let Some(entry) = self.ledger.entry(number)
         {
             let tag = std::mem::take(&mut entry.tag);

@@ -2,7 +2,11 @@
 //!
 //! Pure bookkeeping, no IO. A change that the server has not yet confirmed is undone when the server fails or skips
 //! it, and a name that an unanswered earlier batch may have changed is not used until that batch is answered: what we
-//! believe a name means is what the server will run.
+//! believe a name means is what the server will run, or nothing there has the name any more, and the server says so.
+//!
+//! SPEC: after an error in an extended-protocol message the server skips everything, simple queries included, up to
+//! the next Sync (postgres.c, `ignore_till_sync`). A batch is what lies between two Syncs. A turn ends with each
+//! ReadyForQuery, which also follows a simple query.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,14 +27,13 @@ pub(super) struct Prepared {
     pub(super) number: OperationNumber,
     pub(super) parameter_types: Arc<[u32]>,
     batch: u64,
-    confirmed: bool,
 }
 
 /// A portal as the server knows it.
 #[derive(Debug, Clone)]
 pub(super) struct Portal {
     pub(super) number: OperationNumber,
-    batch: u64,
+    turn: u64,
 }
 
 /// What a reply, when it comes, belongs to.
@@ -38,6 +41,7 @@ pub(super) struct Portal {
 pub(super) enum Expect {
     Query {
         number: OperationNumber,
+        unnamed: Unnamed,
     },
     Parse {
         number: OperationNumber,
@@ -50,6 +54,8 @@ pub(super) enum Expect {
         previous: Option<Portal>,
     },
     DescribeStatement,
+    /// A cursor that SQL declared: a name that we know nothing of.
+    DescribeCursor,
     DescribePortal {
         number: OperationNumber,
         own: bool,
@@ -73,20 +79,28 @@ pub(super) enum Expect {
     },
 }
 
+/// The unnamed statement and portal that a simple query dropped; they are back if the server skips it.
+#[derive(Debug, Default)]
+pub(super) struct Unnamed {
+    statement: Option<Prepared>,
+    portal: Option<Portal>,
+}
+
 impl Expect {
-    fn ends_batch(&self) -> bool {
+    fn ends_turn(&self) -> bool {
         matches!(self, Self::Query { .. } | Self::Sync | Self::Fault { query: true, .. })
     }
 
     /// The operation that the reply is about.
     pub(super) fn number(&self) -> Option<OperationNumber> {
         match self {
-            Self::Query { number }
+            Self::Query { number, .. }
             | Self::Parse { number, .. }
             | Self::Bind { number, .. }
             | Self::DescribePortal { number, .. }
             | Self::Execute { number } => Some(*number),
             Self::DescribeStatement
+            | Self::DescribeCursor
             | Self::CloseStatement { .. }
             | Self::ClosePortal { .. }
             | Self::Sync
@@ -101,7 +115,7 @@ pub(super) enum CopyIn {
     /// None is under way.
     Idle,
     /// A statement that will ask for data was sent; nothing else is read from the client until it answers.
-    Awaited,
+    Awaited(OperationNumber),
     /// The server takes data for this operation.
     Active(OperationNumber),
 }
@@ -133,6 +147,7 @@ pub(super) struct Conversation {
     portals: HashMap<Text, Portal>,
     expected: VecDeque<Expect>,
     batch: u64,
+    turn: u64,
     /// Client messages are swallowed until Sync, as the server would.
     pub(super) skipping: bool,
     /// The status of the last ReadyForQuery: `I`, `T` or `E`.
@@ -147,6 +162,7 @@ impl Conversation {
             portals: HashMap::new(),
             expected: VecDeque::new(),
             batch: 0,
+            turn: 0,
             skipping: false,
             status: b'I',
             copy_in: CopyIn::Idle,
@@ -174,15 +190,14 @@ impl Conversation {
             || self.portals.values().any(|portal| portal.number == number)
     }
 
-    /// A simple query was sent: it drops the unnamed statement and portal, and ends a batch.
+    /// A simple query was sent: it drops the unnamed statement and portal.
     pub(super) fn sent_query(&mut self, number: OperationNumber) {
-        self.statements.remove(&Text::default());
-        self.portals.remove(&Text::default());
-        self.expected.push_back(Expect::Query { number });
-        self.batch += 1;
+        let name = Text::default();
+        let unnamed = Unnamed { statement: self.statements.remove(&name), portal: self.portals.remove(&name) };
+        self.sent(Expect::Query { number, unnamed });
     }
 
-    /// A Parse was sent. Where the name was taken, the server either fails it or knows that SQL freed the name.
+    /// A Parse was sent. Where the name is taken the server fails it, and it is undone.
     pub(super) fn sent_parse(
         &mut self,
         number: OperationNumber,
@@ -190,24 +205,22 @@ impl Conversation {
         understood: Arc<Understood>,
         parameter_types: Arc<[u32]>,
     ) {
-        let prepared = Prepared { understood, number, parameter_types, batch: self.batch, confirmed: false };
+        let prepared = Prepared { understood, number, parameter_types, batch: self.batch };
         let previous = self.statements.insert(name.clone(), prepared);
         self.expected.push_back(Expect::Parse { number, name, previous });
     }
 
     /// A Bind was sent.
     pub(super) fn sent_bind(&mut self, number: OperationNumber, portal: Text) {
-        let previous = self.portals.insert(portal.clone(), Portal { number, batch: self.batch });
+        let previous = self.portals.insert(portal.clone(), Portal { number, turn: self.turn });
         self.expected.push_back(Expect::Bind { number, portal, previous });
     }
 
     /// Something without names of its own was sent.
     pub(super) fn sent(&mut self, expect: Expect) {
-        let ends_batch = expect.ends_batch();
+        self.turn += u64::from(expect.ends_turn());
+        self.batch += u64::from(matches!(expect, Expect::Sync));
         self.expected.push_back(expect);
-        if ends_batch {
-            self.batch += 1;
-        }
     }
 
     /// A Close of a statement was sent.
@@ -224,15 +237,11 @@ impl Conversation {
 
     /// What a statement name means to the server now.
     pub(super) fn statement(&self, name: &Text) -> Lookup<&Prepared> {
-        if self.is_changed_before_this_batch(name, true) {
-            return Lookup::Unsettled;
-        }
         match self.statements.get(name) {
-            // INVARIANT: with nothing unanswered, every Parse that was not undone stands.
-            Some(prepared) if prepared.confirmed || prepared.batch == self.batch || self.is_settled() => {
-                Lookup::Known(prepared)
-            }
-            Some(_) => Lookup::Unsettled,
+            // What follows in the batch that made it runs only if that succeeded.
+            Some(prepared) if prepared.batch == self.batch => Lookup::Known(prepared),
+            _ if self.is_changed_before_this_batch(name, true) => Lookup::Unsettled,
+            Some(prepared) => Lookup::Known(prepared),
             None => Lookup::Absent,
         }
     }
@@ -247,9 +256,8 @@ impl Conversation {
 
     /// Whether an unanswered message of an earlier batch touches the name.
     fn is_changed_before_this_batch(&self, name: &Text, statement: bool) -> bool {
-        let last_end = self.expected.iter().rposition(Expect::ends_batch);
-        let Some(last_end) = last_end else { return false };
-        self.expected.iter().take(last_end).any(|expect| match expect {
+        let last_sync = self.expected.iter().rposition(|expect| matches!(expect, Expect::Sync)).unwrap_or(0);
+        self.expected.iter().take(last_sync).any(|expect| match expect {
             Expect::Parse { name: changed, .. } | Expect::CloseStatement { name: changed, .. } => {
                 statement && changed == name
             }
@@ -258,6 +266,7 @@ impl Conversation {
             }
             Expect::Query { .. } | Expect::Fault { query: true, .. } => name.is_empty(),
             Expect::DescribeStatement
+            | Expect::DescribeCursor
             | Expect::DescribePortal { .. }
             | Expect::Execute { .. }
             | Expect::Sync
@@ -265,31 +274,14 @@ impl Conversation {
         })
     }
 
-    /// ParseComplete: the statement stands, also as what an unanswered later message would bring back.
-    pub(super) fn confirm_parse(&mut self, name: &Text, number: OperationNumber) {
-        if let Some(prepared) = self.statements.get_mut(name) {
-            prepared.confirmed |= prepared.number == number;
-        }
-        for expect in &mut self.expected {
-            if let Expect::Parse { previous: Some(previous), .. }
-            | Expect::CloseStatement { previous: Some(previous), .. } = expect
-            {
-                previous.confirmed |= previous.number == number;
-            }
-        }
-    }
-
-    /// An ErrorResponse for the front message: undoes it and what the server skips with it, up to the next Sync, which
-    /// stays expected. When Sync was not sent yet, the client's messages are skipped until it.
-    /// SPEC: after an error in an extended-query message the server discards everything until Sync, simple queries too.
+    /// An ErrorResponse for the front message, which is none of the simple protocol: undoes it and what the server
+    /// skips with it, up to Sync, which stays expected. When that was not sent yet, the client's messages are skipped
+    /// until it.
     pub(super) fn failed(&mut self) -> Ended {
         let mut ended = Ended::default();
-        let is_sync = |expect: &Expect| matches!(expect, Expect::Sync);
-        let length = self.expected.iter().position(is_sync).unwrap_or(self.expected.len());
-        let skipped: Vec<Expect> = self.expected.drain(..length).collect();
-        if self.expected.is_empty() {
-            self.skipping = true;
-        }
+        let sync = self.expected.iter().position(|expect| matches!(expect, Expect::Sync));
+        self.skipping = sync.is_none();
+        let skipped: Vec<Expect> = self.expected.drain(..sync.unwrap_or(self.expected.len())).collect();
         let mut first_failed = None;
         for (index, expect) in skipped.into_iter().enumerate().rev() {
             if index == 0 {
@@ -302,37 +294,30 @@ impl Conversation {
         ended.skipped.retain(|number| Some(*number) != first_failed);
         ended.skipped.sort_unstable();
         ended.skipped.dedup();
-        self.copy_in = CopyIn::Idle;
         ended
     }
 
     fn undo(&mut self, expect: Expect, failed_itself: bool) {
+        if let CopyIn::Awaited(number) | CopyIn::Active(number) = self.copy_in {
+            if expect.number() == Some(number) {
+                self.copy_in = CopyIn::Idle;
+            }
+        }
         match expect {
+            Expect::Query { unnamed: Unnamed { statement, portal }, .. } => {
+                self.restore_statement(Text::default(), statement);
+                self.restore_portal(Text::default(), portal);
+            }
             // SPEC: postgres.c exec_parse_message drops the unnamed statement before it parses.
-            Expect::Parse { name, .. } if failed_itself && name.is_empty() => {
-                self.statements.remove(&name);
+            Expect::Parse { name, .. } if failed_itself && name.is_empty() => self.restore_statement(name, None),
+            Expect::Parse { name, previous, .. } | Expect::CloseStatement { name, previous } => {
+                self.restore_statement(name, previous);
             }
-            Expect::Parse { name, previous, .. } | Expect::CloseStatement { name, previous } => match previous {
-                Some(previous) => {
-                    self.statements.insert(name, previous);
-                }
-                None => {
-                    self.statements.remove(&name);
-                }
-            },
-            Expect::Bind { portal, .. } if failed_itself => {
-                self.portals.remove(&portal);
+            Expect::Bind { portal: name, previous, .. } | Expect::ClosePortal { name, previous } => {
+                self.restore_portal(name, previous);
             }
-            Expect::Bind { portal: name, previous, .. } | Expect::ClosePortal { name, previous } => match previous {
-                Some(previous) => {
-                    self.portals.insert(name, previous);
-                }
-                None => {
-                    self.portals.remove(&name);
-                }
-            },
-            Expect::Query { .. }
-            | Expect::DescribeStatement
+            Expect::DescribeStatement
+            | Expect::DescribeCursor
             | Expect::DescribePortal { .. }
             | Expect::Execute { .. }
             | Expect::Sync
@@ -340,10 +325,41 @@ impl Conversation {
         }
     }
 
-    /// ReadyForQuery: the batch is over. Outside a transaction block every portal of it is gone.
-    /// Returns `None` when no batch end was expected: the stream can no longer be followed.
+    /// Gives a name back what it meant. Where a later batch changed it again, that change was made on top of this.
+    fn restore_statement(&mut self, of: Text, was: Option<Prepared>) {
+        let later = self.expected.iter_mut().find_map(|expect| match expect {
+            Expect::Parse { name, previous, .. } | Expect::CloseStatement { name, previous } if *name == of => {
+                Some(previous)
+            }
+            Expect::Query { unnamed, .. } if of.is_empty() => Some(&mut unnamed.statement),
+            _ => None,
+        });
+        match (later, was) {
+            (Some(previous), was) => *previous = was,
+            (None, Some(was)) => drop(self.statements.insert(of, was)),
+            (None, None) => drop(self.statements.remove(&of)),
+        }
+    }
+
+    fn restore_portal(&mut self, of: Text, was: Option<Portal>) {
+        let later = self.expected.iter_mut().find_map(|expect| match expect {
+            Expect::Bind { portal: name, previous, .. } | Expect::ClosePortal { name, previous } if *name == of => {
+                Some(previous)
+            }
+            Expect::Query { unnamed, .. } if of.is_empty() => Some(&mut unnamed.portal),
+            _ => None,
+        });
+        match (later, was) {
+            (Some(previous), was) => *previous = was,
+            (None, Some(was)) => drop(self.portals.insert(of, was)),
+            (None, None) => drop(self.portals.remove(&of)),
+        }
+    }
+
+    /// ReadyForQuery: a turn is over. Outside a transaction block every portal made before its end is gone.
+    /// Returns `None` when no turn's end was expected: the stream can no longer be followed.
     pub(super) fn ready(&mut self, status: u8) -> Option<(Expect, Ended)> {
-        let end = self.expected.iter().position(Expect::ends_batch)?;
+        let end = self.expected.iter().position(Expect::ends_turn)?;
         let mut ended = Ended::default();
         let early: Vec<Expect> = self.expected.drain(..end).collect();
         for expect in early.into_iter().rev() {
@@ -352,12 +368,16 @@ impl Conversation {
         }
         let end = self.expected.pop_front()?;
         self.status = status;
-        self.copy_in = CopyIn::Idle;
-        let unanswered = u64::try_from(self.expected.iter().filter(|expect| expect.ends_batch()).count()).unwrap_or(0);
-        let answered = self.batch.saturating_sub(unanswered);
+        if let (CopyIn::Awaited(number) | CopyIn::Active(number), Some(ended)) = (self.copy_in, end.number()) {
+            if number == ended {
+                self.copy_in = CopyIn::Idle;
+            }
+        }
+        let unanswered = self.expected.iter().filter(|expect| expect.ends_turn()).count();
+        let answered = self.turn.saturating_sub(u64::try_from(unanswered).unwrap_or(u64::MAX));
         if status == b'I' {
             self.portals.retain(|_, portal| {
-                let stays = portal.batch >= answered;
+                let stays = portal.turn >= answered;
                 if !stays {
                     ended.dropped.push(portal.number);
                 }
@@ -367,3 +387,6 @@ impl Conversation {
         Some((end, ended))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! Messages that arrived together are recorded by one durable write. A refusal lets the upstream fail in place of the
 //! refused message, so that transaction state and pipelining stay what a real error would have left (law 7).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 
@@ -23,7 +23,7 @@ use crate::{
         message::{Bind, Execute, Frontend, Parse, Query, Target, Text},
         refuse::{self, Report},
     },
-    record::{Asked, Event, OwnPurpose, SealedText, Step as RecordedStep},
+    record::{Asked, Event, Outcome, OwnPurpose, RecordError, SealedText, Status, Step as RecordedStep},
     sql::SyntaxError,
     upstream::{Continuation, OwnMessage},
 };
@@ -32,7 +32,7 @@ impl Session {
     /// Whether the client's next message has to wait.
     pub(super) fn is_blocked(&self) -> bool {
         self.held.is_some()
-            || self.talk.copy_in == CopyIn::Awaited
+            || matches!(self.talk.copy_in, CopyIn::Awaited(_))
             || (self.waiting.is_some() && !self.talk.is_settled())
     }
 
@@ -132,9 +132,9 @@ impl Session {
         match message {
             Frontend::CopyData(_) => self.follow(Some(number), message),
             Frontend::CopyDone | Frontend::CopyFail(_) => {
-                // Another COPY of the same query may follow: it would take the client's next message for its data.
-                let is_query = matches!(self.talk.front(), Some(Expect::Query { .. }));
-                self.talk.copy_in = if is_query { CopyIn::Awaited } else { CopyIn::Idle };
+                // Further statements of a simple query may ask for data in turn; its end is known by ReadyForQuery.
+                let may_ask_again = matches!(self.talk.front(), Some(Expect::Query { .. }));
+                self.talk.copy_in = if may_ask_again { CopyIn::Awaited(number) } else { CopyIn::Idle };
                 self.follow(Some(number), message)
             }
             Frontend::Flush | Frontend::Sync => Ok(()),
@@ -160,7 +160,6 @@ impl Session {
     }
 
     fn parse(&mut self, parse: Parse) -> Result<(), Ending> {
-        // A name that is taken is the server's to refuse: SQL may have freed it, and a failed Parse changes nothing here.
         if !parse.name.is_empty() && matches!(self.talk.statement(&parse.name), Lookup::Unsettled) {
             return self.wait(Frontend::Parse(parse));
         }
@@ -205,15 +204,8 @@ impl Session {
                 return self.fail_with(&Report::error("26000", &message), false);
             }
         };
-        if !bind.portal.is_empty() {
-            match self.talk.portal(&bind.portal) {
-                Lookup::Absent => {}
-                Lookup::Unsettled => return self.wait(Frontend::Bind(bind)),
-                Lookup::Known(_) => {
-                    let message = format!("cursor \"{}\" already exists", bind.portal.as_str());
-                    return self.fail_with(&Report::error("42P03", &message), false);
-                }
-            }
+        if !bind.portal.is_empty() && matches!(self.talk.portal(&bind.portal), Lookup::Unsettled) {
+            return self.wait(Frontend::Bind(bind));
         }
         let understood = match self.understand(&text) {
             Ok(understood) => understood,
@@ -244,7 +236,11 @@ impl Session {
                     self.follow(Some(number), Frontend::Describe(target))
                 }
                 Lookup::Unsettled => self.wait(Frontend::Describe(target)),
-                Lookup::Absent => self.no_portal(name),
+                // It may be a cursor that SQL declared: the names of its columns, or the server's own error.
+                Lookup::Absent => {
+                    self.talk.sent(Expect::DescribeCursor);
+                    self.follow(None, Frontend::Describe(target))
+                }
             },
         }
     }
@@ -256,7 +252,7 @@ impl Session {
                 let copies = self.ledger.entry(number).is_some_and(|entry| entry.understood.copies_in);
                 self.talk.sent(Expect::Execute { number });
                 if copies {
-                    self.talk.copy_in = CopyIn::Awaited;
+                    self.talk.copy_in = CopyIn::Awaited(number);
                 }
                 self.follow(Some(number), Frontend::Execute(execute))
             }
@@ -328,6 +324,10 @@ impl Session {
         permitted: Permitted<Frontend>,
         understood: &Arc<Understood>,
     ) -> Result<(), Ending> {
+        // While it was held, something before it failed: the server skips everything up to Sync.
+        if self.talk.skipping {
+            return self.skip(number);
+        }
         let query = matches!(permitted.message(), Frontend::Query(_));
         if let Masking::Refused(reason) = &understood.masking {
             return self.refuse(number, &sealing::unmaskable(reason), understood, query);
@@ -337,14 +337,21 @@ impl Session {
             portal = Some(bind.portal.clone());
             parameters = sealing::parameters(bind, understood, &self.parameter_types(bind), &self.environment);
         }
-        self.admit(number, permitted, understood, &parameters, RecordedStep::Execute)?;
+        match self.admit(number, permitted, understood, &parameters, RecordedStep::Execute) {
+            Ok(()) => {}
+            // FAIL-CLOSED: what does not fit into one record is not run; nothing of it was appended.
+            Err(RecordError::TooLong { .. }) => {
+                return self.refuse(number, &sealing::too_long(), understood, query);
+            }
+            Err(error) => return Err(error.into()),
+        }
         if understood.changes_catalogue {
             (self.outdated, self.changed_catalogue) = (true, true);
         }
         let Some(portal) = portal else {
             self.talk.sent_query(number);
             if understood.copies_in {
-                self.talk.copy_in = CopyIn::Awaited;
+                self.talk.copy_in = CopyIn::Awaited(number);
             }
             return Ok(());
         };
@@ -353,6 +360,14 @@ impl Session {
             self.talk.sent(Expect::DescribePortal { number, own: true });
             self.follow(Some(number), Frontend::Describe(Target::Portal(portal)))?;
         }
+        Ok(())
+    }
+
+    fn skip(&mut self, number: OperationNumber) -> Result<(), Ending> {
+        let masked = BTreeMap::new();
+        let status = Status::Skipped;
+        let outcome = Outcome { number, status, rows: 0, bytes: 0, masked: &masked, duration_micros: 0 };
+        self.recorder.append(&Event::Outcome(outcome))?;
         Ok(())
     }
 
@@ -370,7 +385,7 @@ impl Session {
         understood: &Arc<Understood>,
         parameters: &[Option<SealedText<'_>>],
         step: RecordedStep,
-    ) -> Result<(), Ending> {
+    ) -> Result<(), RecordError> {
         let text = sealing::text(understood, &self.environment.sealer);
         let asked = Asked { number, step, text: &text, parameters };
         let admitted = self.recorder.admit(permitted, &asked)?;

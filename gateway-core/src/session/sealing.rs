@@ -64,16 +64,43 @@ pub(super) fn parameters(
     types: &[u32],
     environment: &Environment,
 ) -> Vec<Option<SealedText<'static>>> {
+    let mut left = PARAMETER_BYTES;
     let sealed = |(index, value): (usize, &Option<bytes::Bytes>)| {
         let value = value.as_ref()?;
         let format = Format::of_column(&bind.parameter_formats, index).unwrap_or_default();
-        let shown = readable(value, format, types.get(index).copied().unwrap_or(0));
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let class = understood.parameter_classes.get(&number);
-        Some(sealed_value(&shown, class, &environment.detectors, &environment.sealer))
+        let allowed = left;
+        left = left.saturating_sub(value.len());
+        let head = value.get(..allowed.saturating_add(OVERLAP_BYTES)).unwrap_or(value);
+        let shown = readable(head, format, types.get(index).copied().unwrap_or(0));
+        if value.len() <= allowed {
+            return Some(sealed_value(&shown, class, &environment.detectors, &environment.sealer));
+        }
+        let cut = cut_value(&shown, allowed, value, &environment.detectors);
+        Some(sealed_value(&cut, class, &environment.detectors, &environment.sealer))
     };
     bind.parameters.iter().enumerate().map(sealed).collect()
 }
+
+/// The start of a value too long for the record, and what identifies the whole. What a detector finds across the cut
+/// is left out.
+fn cut_value(shown: &str, allowed: usize, value: &[u8], detectors: &Detectors) -> String {
+    let crossing = detected(shown, detectors).into_iter().map(|span| span.range).find(|range| range.end > allowed);
+    let mut end = crossing.map_or(allowed, |range| range.start.min(allowed)).min(shown.len());
+    while !shown.is_char_boundary(end) {
+        end -= 1;
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, value);
+    let digest = hexadecimal(digest.as_ref());
+    let start = shown.get(..end).unwrap_or_default();
+    format!("{start}… ({} bytes, SHA-256 {})", value.len(), digest.trim_start_matches("\\x"))
+}
+
+/// How many bytes of the parameters of one message are recorded as they are; of the rest, their length and digest.
+const PARAMETER_BYTES: usize = 256 * 1024;
+/// How far detectors look past the end of what is recorded.
+const OVERLAP_BYTES: usize = 1024;
 
 fn sealed_value(value: &str, class: Option<&Arc<str>>, detectors: &Detectors, sealer: &Sealer) -> SealedText<'static> {
     let spans: Vec<SealSpan> = match class {
@@ -134,6 +161,16 @@ pub(super) fn unmaskable(reason: &Reason) -> Refusal {
         rule: None,
         message: reason.message.clone(),
         hint: Some(reason.hint.clone()),
+    }
+}
+
+/// The refusal for a message that does not fit into one record.
+pub(super) fn too_long() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Unsupported,
+        rule: None,
+        message: "this statement and its parameters are too long to be recorded".to_owned(),
+        hint: Some("Send fewer rows at a time, or use COPY.".to_owned()),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use pg_query::{
     Node, NodeEnum,
-    protobuf::{DiscardMode, DiscardStmt, VariableSetKind, VariableSetStmt, a_const::Val},
+    protobuf::{DiscardMode, DiscardStmt, FuncCall, VariableSetKind, VariableSetStmt, a_const::Val},
 };
 
 use super::classify::Shape;
@@ -69,10 +69,8 @@ pub(super) fn set(statement: &VariableSetStmt) -> Shape {
             HARMLESS.contains(&name.as_str()) || keeps_text_readable(&name, &statement.args)
         }
         VariableSetKind::VarSetDefault | VariableSetKind::VarReset => HARMLESS.contains(&name.as_str()),
-        VariableSetKind::VarResetAll => {
-            return Shape::new("reset_all", Verb::Unknown)
-                .advise("RESET ALL would also reset search_path and role; reset the settings one by one");
-        }
+        // What the session started with is what the gateway read of it; RESET ALL leaves the role alone.
+        VariableSetKind::VarResetAll => return Shape::new("reset_all", Verb::Set),
         VariableSetKind::VarSetCurrent | VariableSetKind::Undefined => false,
     };
     if harmless {
@@ -82,14 +80,24 @@ pub(super) fn set(statement: &VariableSetStmt) -> Shape {
     }
 }
 
+/// Whether `set_config` is called as a harmless SET would be: pooled drivers do, for settings such as `jit`.
+pub(super) fn is_harmless_call(call: &FuncCall) -> bool {
+    let [name, value, is_local] = call.args.as_slice() else { return false };
+    let plain = |node: &Node| matches!(node.node, Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_)));
+    let Some(NodeEnum::AConst(constant)) = &name.node else { return false };
+    let Some(Val::Sval(name)) = &constant.val else { return false };
+    HARMLESS.contains(&name.sval.to_ascii_lowercase().as_str()) && plain(value) && plain(is_local)
+}
+
 /// Classifies DISCARD.
 pub(super) fn discard(statement: DiscardStmt) -> Shape {
     match statement.target() {
         DiscardMode::DiscardPlans | DiscardMode::DiscardSequences | DiscardMode::DiscardTemp => {
             Shape::new("discard", Verb::Discard)
         }
-        DiscardMode::DiscardAll | DiscardMode::Undefined => Shape::new("discard_all", Verb::Unknown)
-            .advise("DISCARD ALL would also reset search_path and role; use DISCARD PLANS, SEQUENCES or TEMP"),
+        // Back to how the session started, role and search_path included: what the gateway read of it then.
+        DiscardMode::DiscardAll => Shape::new("discard_all", Verb::Discard),
+        DiscardMode::Undefined => Shape::new("discard", Verb::Unknown),
     }
 }
 

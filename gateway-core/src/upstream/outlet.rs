@@ -34,7 +34,7 @@ use crate::{
     policy::Permitted,
     protocol::postgres::{
         codec::encode_frontend,
-        message::{Frontend, Query, Target, Text},
+        message::{Frontend, Query, Text},
     },
     record::{Own, Recorded},
 };
@@ -64,12 +64,12 @@ impl Continuation {
         }
     }
 
-    /// What neither runs nor feeds anything needs none: its statement was permitted when it was prepared.
+    /// What neither runs nor feeds anything needs none: its statement was permitted when it was prepared or declared.
     fn needs_operation(&self) -> bool {
         !matches!(
             self.0,
             Frontend::Close(_)
-                | Frontend::Describe(Target::Statement(_))
+                | Frontend::Describe(_)
                 | Frontend::Flush
                 | Frontend::Sync
                 | Frontend::Terminate
