@@ -13,7 +13,8 @@ use pg_query::{
 };
 
 use super::{
-    Literal, RawAccess, RawColumn, RawName, functions, literals::Constants, name::text_of, scope::Scopes, settings, tree,
+    Literal, RawAccess, RawColumn, RawName, functions, literals::Constants, name::text_of, scope::Scopes, settings,
+    tree,
 };
 use crate::model::Verb;
 
@@ -324,7 +325,7 @@ impl<'text> Walk<'text> {
     pub(super) fn call(&mut self, call: &FuncCall) {
         let name = RawName::of_call(call);
         if name.name == "set_config" && settings::is_harmless_call(call) {
-            self.accesses.insert(RawAccess { verb: Verb::Set, object: None });
+            self.accesses.extend([Verb::Select, Verb::Set].map(|verb| RawAccess { verb, object: None }));
             // Someone's own function of that name is looked for as one of an attribute's name is.
             match name.schema.as_deref() {
                 None => self.attributes.extend([name.name]),

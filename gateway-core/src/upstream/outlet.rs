@@ -68,11 +68,7 @@ impl Continuation {
     fn needs_operation(&self) -> bool {
         !matches!(
             self.0,
-            Frontend::Close(_)
-                | Frontend::Describe(_)
-                | Frontend::Flush
-                | Frontend::Sync
-                | Frontend::Terminate
+            Frontend::Close(_) | Frontend::Describe(_) | Frontend::Flush | Frontend::Sync | Frontend::Terminate
         )
     }
 }

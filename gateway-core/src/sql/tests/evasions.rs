@@ -125,3 +125,21 @@ fn expressions_in_every_clause_are_walked() {
         asks(text, "select t");
     }
 }
+
+#[test]
+fn set_config_is_a_set_only_where_set_would_be_harmless() {
+    for text in ["select set_config('jit', 'off', false)", "select set_config('JIT', $1, true)"] {
+        assert_eq!(describe(&one(text)), "select read: set, select", "{text}");
+    }
+    for text in [
+        "select set_config('role', 'x', false)",
+        "select set_config('search_path', 'x', false)",
+        "select set_config($1, 'x', false)",
+        "select set_config('jit' || '', 'x', false)",
+        "select set_config('application_name', email, false) from customers",
+        "select set_config('application_name', (select email from customers), false)",
+        "select set_config('jit', 'off')",
+    ] {
+        asks(text, "unknown_operation");
+    }
+}
