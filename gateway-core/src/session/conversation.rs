@@ -91,6 +91,28 @@ impl Expect {
         matches!(self, Self::Query { .. } | Self::Sync | Self::Fault { query: true, .. })
     }
 
+    /// What the statement name meant before this message, where it changes it.
+    fn statement_before(&mut self, of: &Text) -> Option<&mut Option<Prepared>> {
+        if let Self::Parse { name, previous, .. } | Self::CloseStatement { name, previous } = self {
+            return (name == of).then_some(previous);
+        }
+        if let Self::Query { unnamed, .. } = self {
+            return of.is_empty().then_some(&mut unnamed.statement);
+        }
+        None
+    }
+
+    /// What the portal name meant before this message, where it changes it.
+    fn portal_before(&mut self, of: &Text) -> Option<&mut Option<Portal>> {
+        if let Self::Bind { portal: name, previous, .. } | Self::ClosePortal { name, previous } = self {
+            return (name == of).then_some(previous);
+        }
+        if let Self::Query { unnamed, .. } = self {
+            return of.is_empty().then_some(&mut unnamed.portal);
+        }
+        None
+    }
+
     /// The operation that the reply is about.
     pub(super) fn number(&self) -> Option<OperationNumber> {
         match self {
@@ -298,11 +320,7 @@ impl Conversation {
     }
 
     fn undo(&mut self, expect: Expect, failed_itself: bool) {
-        if let CopyIn::Awaited(number) | CopyIn::Active(number) = self.copy_in {
-            if expect.number() == Some(number) {
-                self.copy_in = CopyIn::Idle;
-            }
-        }
+        self.no_copy_of(&expect);
         match expect {
             Expect::Query { unnamed: Unnamed { statement, portal }, .. } => {
                 self.restore_statement(Text::default(), statement);
@@ -325,34 +343,31 @@ impl Conversation {
         }
     }
 
-    /// Gives a name back what it meant. Where a later batch changed it again, that change was made on top of this.
-    fn restore_statement(&mut self, of: Text, was: Option<Prepared>) {
-        let later = self.expected.iter_mut().find_map(|expect| match expect {
-            Expect::Parse { name, previous, .. } | Expect::CloseStatement { name, previous } if *name == of => {
-                Some(previous)
-            }
-            Expect::Query { unnamed, .. } if of.is_empty() => Some(&mut unnamed.statement),
-            _ => None,
-        });
-        match (later, was) {
-            (Some(previous), was) => *previous = was,
-            (None, Some(was)) => drop(self.statements.insert(of, was)),
-            (None, None) => drop(self.statements.remove(&of)),
+    /// The message is over: no data is awaited or taken for it any more.
+    fn no_copy_of(&mut self, expect: &Expect) {
+        let number = match self.copy_in {
+            CopyIn::Awaited(number) | CopyIn::Active(number) => Some(number),
+            CopyIn::Idle => None,
+        };
+        if number.is_some() && number == expect.number() {
+            self.copy_in = CopyIn::Idle;
         }
     }
 
-    fn restore_portal(&mut self, of: Text, was: Option<Portal>) {
-        let later = self.expected.iter_mut().find_map(|expect| match expect {
-            Expect::Bind { portal: name, previous, .. } | Expect::ClosePortal { name, previous } if *name == of => {
-                Some(previous)
-            }
-            Expect::Query { unnamed, .. } if of.is_empty() => Some(&mut unnamed.portal),
-            _ => None,
-        });
-        match (later, was) {
-            (Some(previous), was) => *previous = was,
-            (None, Some(was)) => drop(self.portals.insert(of, was)),
-            (None, None) => drop(self.portals.remove(&of)),
+    /// Gives a name back what it meant. Where a later batch changed it again, that change was made on top of this.
+    fn restore_statement(&mut self, name: Text, was: Option<Prepared>) {
+        match (self.expected.iter_mut().find_map(|expect| expect.statement_before(&name)), was) {
+            (Some(before), was) => *before = was,
+            (None, Some(was)) => drop(self.statements.insert(name, was)),
+            (None, None) => drop(self.statements.remove(&name)),
+        }
+    }
+
+    fn restore_portal(&mut self, name: Text, was: Option<Portal>) {
+        match (self.expected.iter_mut().find_map(|expect| expect.portal_before(&name)), was) {
+            (Some(before), was) => *before = was,
+            (None, Some(was)) => drop(self.portals.insert(name, was)),
+            (None, None) => drop(self.portals.remove(&name)),
         }
     }
 
@@ -368,11 +383,7 @@ impl Conversation {
         }
         let end = self.expected.pop_front()?;
         self.status = status;
-        if let (CopyIn::Awaited(number) | CopyIn::Active(number), Some(ended)) = (self.copy_in, end.number()) {
-            if number == ended {
-                self.copy_in = CopyIn::Idle;
-            }
-        }
+        self.no_copy_of(&end);
         let unanswered = self.expected.iter().filter(|expect| expect.ends_turn()).count();
         let answered = self.turn.saturating_sub(u64::try_from(unanswered).unwrap_or(u64::MAX));
         if status == b'I' {

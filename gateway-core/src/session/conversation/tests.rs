@@ -30,7 +30,7 @@ enum Reply {
     Ready(u8),
 }
 
-/// SPEC: postgres.c: exec_parse_message, exec_bind_message, exec_simple_query, `ignore_till_sync`; portalmem.c.
+/// SPEC: postgres.c: `exec_parse_message`, `exec_bind_message`, `exec_simple_query`, `ignore_till_sync`; portalmem.c.
 #[derive(Debug, Default)]
 struct Server {
     statements: BTreeMap<u8, u64>,
@@ -164,7 +164,7 @@ fn understood() -> Arc<Understood> {
 }
 
 fn name(name: u8) -> Text {
-    Text::copied(if name == 0 { "" } else { &"ab"[usize::from(name) - 1..usize::from(name)] }).unwrap()
+    Text::copied(["", "a", "b"][usize::from(name)]).unwrap()
 }
 
 impl World {
@@ -204,7 +204,7 @@ impl World {
             Sent::DescribePortal { name: of } => {
                 let expect = match self.talk.portal(&name(of)) {
                     Lookup::Known(portal) => Expect::DescribePortal { number: portal.number, own: false },
-                    _ => Expect::DescribeCursor,
+                    Lookup::Absent | Lookup::Unsettled => Expect::DescribeCursor,
                 };
                 self.talk.sent(expect);
             }
@@ -242,7 +242,12 @@ impl World {
             Sent::Bind { portal: made, statement: of, .. } => statement(of) || (made != 0 && portal(made)),
             Sent::DescribeStatement { name } => statement(name),
             Sent::DescribePortal { name } | Sent::Execute { portal: name, .. } => portal(name),
-            _ => false,
+            Sent::CloseStatement { .. }
+            | Sent::ClosePortal { .. }
+            | Sent::Query { .. }
+            | Sent::FaultQuery
+            | Sent::FaultBatch
+            | Sent::Sync => false,
         }
     }
 
@@ -292,7 +297,9 @@ impl World {
         for sent in &self.to_server {
             server.take(*sent);
         }
-        (!server.skipping).then_some((server.statements, server.portals))
+        // SPEC: portalmem.c: in a failed block portals are there and cannot be run.
+        let portals = if server.failed { BTreeMap::new() } else { server.portals };
+        (!server.skipping).then_some((server.statements, portals))
     }
 
     /// A name that we know means that, or nothing any more; a name that we do not know means nothing.
@@ -330,7 +337,7 @@ impl World {
             prop_assert!(!matches!(self.talk.portal(&name(of)), Lookup::Unsettled));
             let known = match self.talk.statement(&name(of)) {
                 Lookup::Known(prepared) => Some(prepared.number.0),
-                _ => None,
+                Lookup::Absent | Lookup::Unsettled => None,
             };
             if of != 0 {
                 prop_assert_eq!(known, self.server.statements.get(&of).copied());
@@ -351,12 +358,12 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     let of = 0..3u8;
     let fails = prop::bool::weighted(0.2);
     let sent = prop_oneof![
-        4 => (of.clone(), fails.clone()).prop_map(|(name, fails)| Sent::Parse { name, number: 0, fails }),
-        4 => (of.clone(), of.clone(), fails.clone())
+        4 => (of.clone(), fails).prop_map(|(name, fails)| Sent::Parse { name, number: 0, fails }),
+        4 => (of.clone(), of.clone(), fails)
             .prop_map(|(portal, statement, fails)| Sent::Bind { portal, statement, number: 0, fails }),
         1 => of.clone().prop_map(|name| Sent::DescribeStatement { name }),
         1 => of.clone().prop_map(|name| Sent::DescribePortal { name }),
-        2 => (of.clone(), fails.clone()).prop_map(|(portal, fails)| Sent::Execute { portal, fails }),
+        2 => (of.clone(), fails).prop_map(|(portal, fails)| Sent::Execute { portal, fails }),
         1 => of.clone().prop_map(|name| Sent::CloseStatement { name }),
         1 => of.prop_map(|name| Sent::ClosePortal { name }),
         3 => (fails, prop::bool::weighted(0.4), prop::bool::weighted(0.3))
@@ -375,7 +382,14 @@ fn numbered(sent: Sent, next: u64) -> Sent {
         Sent::Parse { name, fails, .. } => Sent::Parse { name, number: next, fails },
         Sent::Bind { portal, statement, fails, .. } => Sent::Bind { portal, statement, number: next, fails },
         Sent::Query { fails, begins, ends, .. } => Sent::Query { number: next, fails, begins, ends },
-        other => other,
+        Sent::DescribeStatement { .. }
+        | Sent::DescribePortal { .. }
+        | Sent::Execute { .. }
+        | Sent::CloseStatement { .. }
+        | Sent::ClosePortal { .. }
+        | Sent::FaultQuery
+        | Sent::FaultBatch
+        | Sent::Sync => sent,
     }
 }
 
