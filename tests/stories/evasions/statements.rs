@@ -64,8 +64,6 @@ const REFUSED: &[&str] = &[
     "set local role none",
     "set session authorization postgres",
     "reset role",
-    "reset all",
-    "discard all",
     "set search_path = pg_temp",
     "set schema 'pg_temp'",
     "set \"search_path\" to loot",

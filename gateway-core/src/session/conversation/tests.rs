@@ -158,6 +158,7 @@ fn understood() -> Arc<Understood> {
         parameter_classes: BTreeMap::new(),
         changes_catalogue: false,
         copies_in: false,
+        copies_csv: false,
         statements: 1,
         unresolved: false,
     })
