@@ -104,7 +104,7 @@ missing_wants() {
     has gnome-keyring-daemon || echo keyring
     has tmux || echo tmux
     has shellcheck || echo shellcheck
-    has python3 || echo python
+    python3 -c 'import venv, ensurepip' 2>/dev/null || echo python
 }
 
 package_system() {
@@ -143,7 +143,7 @@ package_for() {
         pacman:node) echo nodejs ;;
         brew:compiler | brew:libclang) echo llvm ;;
         brew:postgres | brew:psql) echo postgresql@17 ;;
-        apt-get:python) echo python3 ;;
+        apt-get:python) echo python3-venv ;;
         *) echo "$2" ;;
     esac
 }
