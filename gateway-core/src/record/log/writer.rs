@@ -20,6 +20,8 @@ use super::{ChainHead, Rest, Segment, Shared, State};
 const TICK: Duration = Duration::from_millis(50);
 /// How often the log is signed while it grows.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+/// A sync is never put off for longer than this, so that more may share it.
+const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 
 /// Why the thread goes on.
 enum Turn {
@@ -32,10 +34,17 @@ enum Turn {
 /// Runs until the log is closed or has failed.
 pub(super) fn run(shared: &Shared) {
     let mut signed_at = Instant::now();
+    let mut pace = Pace::default();
     loop {
         let result = match next_turn(shared, signed_at) {
             Turn::Failed => return,
-            Turn::Flush => flush(shared),
+            Turn::Flush => {
+                gather(shared, pace);
+                let began = Instant::now();
+                let result = flush(shared);
+                pace = Pace::after(began.elapsed(), &result);
+                result.map(drop)
+            }
             Turn::Checkpoint => {
                 signed_at = Instant::now();
                 checkpoint(shared)
@@ -50,6 +59,40 @@ pub(super) fn run(shared: &Shared) {
             return;
         }
     }
+}
+
+/// What the last sync says of the next one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    /// How long a sync may be put off.
+    patience: Duration,
+    /// How many sessions are in step: those that it woke, and those that came while it ran.
+    sessions: usize,
+}
+
+impl Pace {
+    fn after(took: Duration, sessions: &Result<usize, RecordError>) -> Self {
+        Self { patience: (took / 4).min(LONGEST_GATHERING), sessions: sessions.as_ref().copied().unwrap_or(0) }
+    }
+}
+
+/// Puts a sync off for a fraction of its cost while sessions that the last one woke are expected back. Without this,
+/// sessions fall into two halves that wait for each other's sync. One session alone never waits.
+fn gather(shared: &Shared, pace: Pace) {
+    if pace.sessions < 2 {
+        return;
+    }
+    let began = Instant::now();
+    let mut state = shared.lock();
+    while state.waiters.len() < pace.sessions && !state.closing && state.failure.is_none() {
+        let left = pace.patience.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        state.rest = Rest::Ticking;
+        state = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+    }
+    state.rest = Rest::Awake;
 }
 
 /// Waits until there is something to do.
@@ -87,8 +130,8 @@ fn next_turn(shared: &Shared, signed_at: Instant) -> Turn {
     }
 }
 
-/// Writes and syncs what has gathered, and wakes who waited for it.
-fn flush(shared: &Shared) -> Result<(), RecordError> {
+/// Writes and syncs what has gathered, and wakes who waited for it. Says how many sessions waited for this or the next.
+fn flush(shared: &Shared) -> Result<usize, RecordError> {
     let (file, up_to) = {
         let mut segment = shared.segment.lock().unwrap_or_else(PoisonError::into_inner);
         shared.write_gathered(&mut segment)?;
@@ -98,15 +141,17 @@ fn flush(shared: &Shared) -> Result<(), RecordError> {
 }
 
 /// One sync for all; never tried again, since a second one may succeed without the data.
-fn sync(shared: &Shared, file: &File, up_to: u64) -> Result<(), RecordError> {
+fn sync(shared: &Shared, file: &File, up_to: u64) -> Result<usize, RecordError> {
     file.sync_data().map_err(|error| shared.fail(&format!("syncing the log: {error}")))?;
     shared.synced.fetch_max(up_to, Ordering::AcqRel);
-    let ready: Vec<Waker> = {
+    let (sessions, ready): (usize, Vec<Waker>) = {
         let mut state = shared.lock();
-        state.waiters.extract_if(.., |(position, _waker)| *position <= up_to).map(|(_position, waker)| waker).collect()
+        let sessions = state.waiters.len();
+        let ready = state.waiters.extract_if(.., |(position, _waker)| *position <= up_to);
+        (sessions, ready.map(|(_position, waker)| waker).collect())
     };
     ready.into_iter().for_each(Waker::wake);
-    Ok(())
+    Ok(sessions)
 }
 
 /// Signs the log as it stands, makes that durable and notes it in the file of checkpoints.
@@ -119,7 +164,7 @@ fn checkpoint(shared: &Shared) -> Result<(), RecordError> {
             Some(sign(shared, &mut state))
         }
     };
-    let Some(signed) = signed else { return flush(shared) };
+    let Some(signed) = signed else { return flush(shared).map(drop) };
     let signed = signed.map_err(|error| shared.fail(&error.to_string()))?;
     flush(shared)?;
     note(shared, &signed)
