@@ -28,6 +28,8 @@ pub(crate) async fn run(arguments: DemoArguments, context: &Context) -> Result<E
     let narration = Narration::new(context, pauses);
     let mut stage = Stage::new()?;
     let outcome = tokio::select! {
+        // Whoever plays with the world ends it in order: only a tour is interrupted.
+        biased;
         outcome = Box::pin(perform(&mut stage, &narration, !arguments.yes)) => outcome,
         interrupted = interruption() => Err(interrupted),
     };
