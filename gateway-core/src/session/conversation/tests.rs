@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::protocol::postgres::inspect::Masking;
+use proptest::prelude::*;
 
 /// What a client sends; names are `0` (unnamed) to `2`. `fails` says whether the server fails it when it comes to it.
 #[derive(Debug, Clone, Copy)]
