@@ -350,3 +350,6 @@ fn shown_cells(body: &[u8], formats: &[(Format, u32)]) -> Option<String> {
     }
     serde_json::to_string(&cells).ok()
 }
+
+#[cfg(test)]
+mod tests;

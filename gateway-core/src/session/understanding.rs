@@ -100,3 +100,6 @@ impl Entry {
         twin::are_twins(&self.understood.text, text, place).then(|| Known::Twin(Arc::clone(&self.understood)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,6 +196,33 @@ impl Catalogue {
         self.derived = derived;
     }
 
+    /// A snapshot for tests, with relations by (object id, schema, name, columns), tags by (object id, number, column,
+    /// tag), what views read by (view, source), and functions of users. As when it is read, columns are kept for
+    /// tagged relations only.
+    #[cfg(test)]
+    pub(crate) fn sample(
+        relations: &[(u32, &str, &str, &[&str])],
+        tags: &[(u32, i16, &str, &str)],
+        views: &[(u32, u32)],
+        functions: &[&str],
+    ) -> Self {
+        let mut catalogue = Self::default();
+        for (oid, schema, name, columns) in relations {
+            let relation = Relation { oid: *oid, schema: Arc::from(*schema), name: Arc::from(*name) };
+            catalogue.by_name.entry(Arc::clone(&relation.name)).or_default().push(*oid);
+            catalogue.by_oid.insert(*oid, relation);
+            catalogue.columns.insert(*oid, columns.iter().map(|&column| column.to_owned()).collect());
+        }
+        for (relation, number, column, tag) in tags {
+            catalogue.add_tag(*relation, *number, column, Arc::from(*tag));
+        }
+        let Self { columns, tagged, .. } = &mut catalogue;
+        columns.retain(|relation, _| tagged.contains_key(relation));
+        catalogue.derive(views, &[]);
+        catalogue.user_functions = functions.iter().map(|&name| name.to_owned()).collect();
+        catalogue
+    }
+
     /// Distinguishes snapshots of this process.
     pub fn serial(&self) -> u64 {
         self.serial
@@ -322,37 +349,4 @@ const VIEW_EDGES: &str = "select distinct r.ev_class, d.refobjid from pg_catalog
      and d.refclassid = 'pg_catalog.pg_class'::regclass where d.refobjid <> r.ev_class";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Catalogue {
-        let mut catalogue = Catalogue::default();
-        for (oid, schema, name) in
-            [(1, "public", "customers"), (2, "public", "v1"), (3, "app", "v2"), (4, "app", "customers")]
-        {
-            let relation = Relation { oid, schema: Arc::from(schema), name: Arc::from(name) };
-            catalogue.by_name.entry(Arc::clone(&relation.name)).or_default().push(oid);
-            catalogue.by_oid.insert(oid, relation);
-        }
-        catalogue.add_tag(1, 3, "email", Arc::from("email"));
-        catalogue.derive(&[(3, 2), (2, 1)], &[]);
-        catalogue
-    }
-
-    #[test]
-    fn a_view_of_a_view_shows_the_tags_of_the_table() {
-        let catalogue = sample();
-        assert!(catalogue.derived_tags(3).is_some_and(|tags| tags.contains("email")));
-        assert!(catalogue.derived_tags(4).is_none());
-        assert_eq!(catalogue.tags_at(1, 3).map(|column| &*column.name).collect::<Vec<_>>(), ["email"]);
-    }
-
-    #[test]
-    fn names_resolve_along_the_search_path_only() {
-        let catalogue = sample();
-        let path = ["app".to_owned(), "public".to_owned()];
-        assert_eq!(catalogue.resolve(None, "customers", &path).map(|r| r.oid), Some(4));
-        assert_eq!(catalogue.resolve(Some("public"), "customers", &path).map(|r| r.oid), Some(1));
-        assert_eq!(catalogue.resolve(None, "v2", &["public".to_owned()]).map(|r| r.oid), None);
-    }
-}
+mod tests;

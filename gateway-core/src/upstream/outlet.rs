@@ -172,3 +172,6 @@ impl<W: AsyncWrite + Unpin> Outlet<W> {
 
 /// A buffer grown beyond this by one large message is given back.
 const MAX_KEPT_CAPACITY: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

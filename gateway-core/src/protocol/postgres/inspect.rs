@@ -242,3 +242,6 @@ fn resolve(verb: Verb, name: &RawName, sight: &Sight) -> ObjectName {
     let schema = name.schema.clone().or_else(creation).unwrap_or_else(|| UNRESOLVED.to_owned());
     ObjectName { schema, name: name.name.clone() }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
