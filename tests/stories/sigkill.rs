@@ -8,7 +8,7 @@ use hoop_gateway_core::{model::SessionId, record::read::session_detail};
 use super::harness::{Cluster, Database, Gateway, Person, Program, Site, Tunnel};
 
 /// Of each durability.
-const ROUNDS: u64 = 25;
+const ROUNDS: u64 = 50;
 /// The word that marks a statement of this story; what follows is its id.
 const MARK: &str = "kill-";
 

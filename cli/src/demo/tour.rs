@@ -25,7 +25,7 @@ pub(super) async fn run(world: &World<'_>, narration: &Narration) -> Result<(), 
 
 /// What to try while the world stays up.
 pub(super) fn invite(world: &World<'_>, narration: &Narration) -> Result<(), Failure> {
-    narration.line("\nThe world stays up. In other terminals, as alice, bob or carol:\n")?;
+    narration.line("\nThe world stays up. In other terminals, as alice or bob (carol logs in with `hoop login` and the secret below):\n")?;
     for person in ["alice", "bob"] {
         let home = world.home(person);
         narration.line(&format!(
