@@ -11,7 +11,10 @@ mod postgres;
 mod stage;
 mod tour;
 
-use std::io::IsTerminal as _;
+use std::{
+    io::IsTerminal as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,11 +30,13 @@ pub(crate) async fn run(arguments: DemoArguments, context: &Context) -> Result<E
     let pauses = !arguments.yes && !context.no_input && std::io::stdin().is_terminal();
     let narration = Narration::new(context, pauses);
     let mut stage = Stage::new()?;
+    // Whoever plays with the world ends it in order: only a tour is interrupted.
+    let plays = AtomicBool::new(false);
     let outcome = tokio::select! {
-        // Whoever plays with the world ends it in order: only a tour is interrupted.
-        biased;
-        outcome = Box::pin(perform(&mut stage, &narration, !arguments.yes)) => outcome,
-        interrupted = interruption() => Err(interrupted),
+        outcome = Box::pin(perform(&mut stage, &narration, !arguments.yes, &plays)) => outcome,
+        interrupted = interruption() => {
+            if plays.load(Ordering::SeqCst) { Ok(ExitStatus::SUCCESS) } else { Err(interrupted) }
+        }
     };
     narration.progress("taking everything down");
     let cleaned = stage.end().await;
@@ -43,15 +48,20 @@ pub(crate) async fn run(arguments: DemoArguments, context: &Context) -> Result<E
     Ok(status)
 }
 
-async fn perform(stage: &mut Stage, narration: &Narration, stays: bool) -> Result<ExitStatus, Failure> {
+/// The tour; where the world stays, it is not over before the caller ends it, and `plays` says so from then on.
+async fn perform(
+    stage: &mut Stage,
+    narration: &Narration,
+    stays: bool,
+    plays: &AtomicBool,
+) -> Result<ExitStatus, Failure> {
     narration.line("This is hoop, on this machine only. Everything below is real; nothing of yours is touched.")?;
     let world = Box::pin(stage.build(narration)).await?;
     Box::pin(tour::run(&world, narration)).await?;
     if stays {
+        plays.store(true, Ordering::SeqCst);
         tour::invite(&world, narration)?;
-        let ended = interruption().await;
-        narration.line("")?;
-        drop(ended);
+        std::future::pending::<()>().await;
     }
     drop(world);
     Ok(ExitStatus::SUCCESS)
