@@ -75,10 +75,13 @@ any_file() {
 }
 have_compiler() { has cc || has gcc || has clang; }
 have_c_headers() { [ "$(uname -s)" != Linux ] || any_file /usr/include/stdio.h; }
+# libclang-cpp is another library, and comes alone with some packages.
 have_libclang() {
-    [ -n "${LIBCLANG_PATH:-}" ] || any_file /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* \
-        /usr/lib64/libclang*.so* /usr/lib64/llvm*/lib*/libclang*.so* /usr/lib/libclang*.so* \
-        /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
+    [ -z "${LIBCLANG_PATH:-}" ] || return 0
+    for folder in /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu* /usr/lib64 /usr/lib64/llvm*/lib* /usr/lib; do
+        ! any_file "$folder"/libclang.so* "$folder"/libclang-[0-9]*.so* || return 0
+    done
+    any_file /opt/homebrew/opt/llvm/lib/libclang.dylib /usr/local/opt/llvm/lib/libclang.dylib \
         /Library/Developer/CommandLineTools/usr/lib/libclang.dylib
 }
 have_postgres() {
