@@ -42,10 +42,12 @@ fn an_opaque_view_counts_as_showing_every_tag() {
 }
 
 #[test]
-fn columns_are_kept_for_tagged_relations_only() {
+fn columns_are_kept_for_every_relation_in_order() {
     let catalogue = sample();
-    assert_eq!(catalogue.columns(1).len(), 3);
-    assert!(catalogue.columns(4).is_empty() && catalogue.knows(4) && !catalogue.knows(5));
+    let columns: Vec<(i16, &str)> = catalogue.columns_of(1).iter().map(|c| (c.number, &*c.name)).collect();
+    assert_eq!(columns, [(1, "id"), (2, "name"), (3, "email")]);
+    assert_eq!(catalogue.columns(4), BTreeSet::from(["id".to_owned()]));
+    assert!(catalogue.columns_of(5).is_empty() && catalogue.knows(4) && !catalogue.knows(5));
     assert_eq!(catalogue.tags_of_name("email").map(|tag| &**tag).collect::<Vec<_>>(), ["email"]);
     assert!(catalogue.has_tags() && !Catalogue::default().has_tags());
     assert!(catalogue.is_user_function("score") && !catalogue.is_user_function("lower"));
