@@ -5,6 +5,7 @@
 //! `upstream::Outlet`, which takes nothing that skipped a step.
 
 mod backend;
+mod client;
 mod conversation;
 mod environment;
 mod frontend;
@@ -15,10 +16,13 @@ mod names;
 mod open;
 mod relay;
 mod sealing;
+mod tunnelled;
 mod understanding;
 
 pub mod registry;
 
+pub use client::ClientStream;
 pub use environment::{Environment, Served};
-pub use open::serve;
+pub use open::Arrival;
+pub use tunnelled::serve;
 pub(crate) use understanding::Understandings;

@@ -60,7 +60,16 @@ impl Session {
         understood: Arc<Understood>,
     ) -> Result<(), Ending> {
         self.forward().await?;
-        let request = self.request(&inspected, &need, &understood);
+        let drawn = match super::open::random() {
+            Ok(drawn) => drawn,
+            // FAIL-CLOSED: a request whose id could be guessed is not made.
+            Err(error) => {
+                let (rule, message) = (need.rules.first().cloned(), error.to_string());
+                let refusal = Refusal { kind: RefusalKind::Unsupported, rule, message, hint: None };
+                return self.refuse(number, &refusal, &understood, kind.is_query());
+            }
+        };
+        let request = self.request(drawn, &inspected, &need, &understood);
         let (id, expires_at) = (request.id.clone(), request.expires_at_millis);
         let text = sealing::text(&understood, &self.environment.sealer);
         let position = self.recorder.append(&Event::Held {
@@ -91,7 +100,13 @@ impl Session {
         Ok(())
     }
 
-    fn request(&self, inspected: &Inspected<Frontend>, need: &ApprovalNeed, understood: &Understood) -> Request {
+    fn request(
+        &self,
+        drawn: [u8; 5],
+        inspected: &Inspected<Frontend>,
+        need: &ApprovalNeed,
+        understood: &Understood,
+    ) -> Request {
         let operations = inspected.operations();
         let worst = operations.iter().max_by_key(|operation| (operation.risk, operation.effect));
         let now = self.environment.clock.unix_millis();
@@ -106,7 +121,7 @@ impl Session {
             .filter_map(|access| access.object.clone())
             .collect();
         Request {
-            id: ApprovalId::new(u64::try_from(now).unwrap_or(0), super::open::random()),
+            id: ApprovalId::new(u64::try_from(now).unwrap_or(0), drawn),
             requester: self.principal.clone(),
             session: self.id.clone(),
             connection: self.facts.clone(),

@@ -1,36 +1,34 @@
-//! The opening of a session: the client's start-up, the connect decision, the record, the upstream's login, and the
-//! facts that give statements their meaning. Nothing is dialled before the session is on record.
+//! The opening of a session, once it is known who asks for what: the start-up parameters, the record, the upstream's
+//! login, and the facts that give statements their meaning. Nothing is dialled before the session is on record.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use aws_lc_rs::{constant_time, rand};
-use bytes::BytesMut;
-use hoop_tunnel::{
-    acceptor::{Incoming, LinkIdentity, RejectStatus},
-    link::LinkStream,
-};
-use secrecy::{ExposeSecret as _, SecretString};
+use aws_lc_rs::rand;
+use bytes::{Bytes, BytesMut};
+use hoop_tunnel::acceptor::LinkIdentity;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf},
+    io::{AsyncWriteExt as _, ReadHalf},
     sync::watch,
 };
 
 use super::{
+    client::ClientStream,
     conversation::Conversation,
     environment::{Environment, Served},
     ledger::Ledger,
     login::{Failure, Opened, log_in},
     names::sight,
+    registry::Entry,
     relay::{Session, Watches},
 };
 use crate::{
     approval::Binding,
-    model::{Principal, Refusal, SessionId, Verdict},
-    policy::{Circumstances, PolicySet, Source},
+    model::{Principal, SessionId},
+    policy::{PolicySet, Source},
     protocol::postgres::{
-        codec::{self, FrameDecoder, Piece, parse_startup},
+        codec::{self, FrameDecoder},
         handshake::{self, StartPlan},
-        message::{CancelKey, Frame, Start, Startup, Text, backend::TransactionStatus},
+        message::{CancelKey, Start, Text, backend::TransactionStatus},
         refuse::Report,
     },
     record::{SessionFacts, SessionRecorder},
@@ -39,66 +37,71 @@ use crate::{
 };
 
 /// How long a client may take to say what it wants.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Serves one stream that a principal opened for a connection. Returns when the session is over and on record.
-pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Principal>) {
-    let Some(served) = environment.connections.get(&incoming.connection).cloned() else {
-        let message = format!("there is no connection `{}`; `hoop ls` lists yours", printable(&incoming.connection));
-        return incoming.reject(RejectStatus::NotFound, &message);
-    };
-    let (principal, identity) = (incoming.principal.clone(), incoming.identity.clone());
-    let policies = environment.policies.borrow().clone();
-    let circumstances =
-        Circumstances { unix_seconds: environment.clock.unix_seconds(), source: Source::Tunnel, run: None };
-    match policies.connect(&principal, &served.facts, &circumstances) {
-        Verdict::Permit { .. } => {}
-        Verdict::Refuse(refusal) => return incoming.reject(RejectStatus::Refused, &refused(&refusal)),
-        Verdict::NeedsApproval(_) => {
-            return incoming.reject(RejectStatus::Refused, "connecting here needs an approval, which is not built yet");
-        }
-    }
-    let (local_password, client_address) = (incoming.local_password.clone(), incoming.client_address.clone());
-    let Ok(stream) = incoming.accept() else { return };
-    let opening = Opening { environment, served, principal, identity, policies, local_password, client_address };
-    opening.run(stream).await;
-}
-
-fn refused(refusal: &Refusal) -> String {
-    match &refusal.rule {
-        Some(rule) => format!("{} (rule {rule})", refusal.message),
-        None => refusal.message.clone(),
-    }
-}
-
-fn printable(name: &str) -> String {
-    name.chars().filter(|character| !character.is_control()).take(128).collect()
-}
+/// The system gives no random bytes. Nothing is opened then: an id or a key could be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random bytes, so the gateway goes no further")]
+pub(super) struct NoRandomness;
 
 /// Random bytes for ids and keys.
-pub(super) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
+pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], NoRandomness> {
     let mut bytes = [0; LENGTH];
-    if rand::fill(&mut bytes).is_err() {
+    rand::fill(&mut bytes).map_err(|_unspecified| {
         tracing::error!("the system gives no randomness");
+        NoRandomness
+    })?;
+    Ok(bytes)
+}
+
+/// What a session is known by, all of it random.
+struct Secrets {
+    id: SessionId,
+    process_id: u32,
+    key: CancelKey,
+    fault: u64,
+}
+
+impl Secrets {
+    fn draw(now_millis: i64, minor: u16) -> Result<Self, NoRandomness> {
+        let key: [u8; LONG_KEY_BYTES] = random()?;
+        // Protocol 3.0 knows keys of four bytes only.
+        let length = if minor >= 2 { LONG_KEY_BYTES } else { CancelKey::LEAST_BYTES };
+        let key = key.get(..length).map(Bytes::copy_from_slice).and_then(CancelKey::new).ok_or(NoRandomness)?;
+        Ok(Self {
+            id: SessionId::new(u64::try_from(now_millis).unwrap_or(0), random()?),
+            process_id: u32::from_be_bytes(random()?) >> 1,
+            key,
+            fault: u64::from_be_bytes(random()?),
+        })
     }
-    bytes
 }
 
-struct Opening {
-    environment: Arc<Environment>,
-    served: Arc<Served>,
-    principal: Principal,
-    identity: watch::Receiver<LinkIdentity<Principal>>,
-    policies: PolicySet,
-    local_password: Option<SecretString>,
-    client_address: Option<String>,
+/// As long as a server's own keys since protocol 3.2.
+const LONG_KEY_BYTES: usize = 32;
+
+/// Somebody who came in, by whichever way, was believed, and may connect.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What every session shares.
+    pub environment: Arc<Environment>,
+    /// The connection asked for.
+    pub served: Arc<Served>,
+    /// Who asks.
+    pub principal: Principal,
+    /// Until when, and whether still: an end of it ends the session.
+    pub identity: watch::Receiver<LinkIdentity<Principal>>,
+    /// The policies that permitted the connection.
+    pub policies: PolicySet,
+    /// Which way.
+    pub source: Source,
+    /// From where.
+    pub client_address: Option<SocketAddr>,
 }
 
-impl Opening {
-    async fn run(self, mut client: LinkStream) {
-        let mut buffer = BytesMut::with_capacity(1024);
-        let started = tokio::time::timeout(START_TIMEOUT, self.startup(&mut client, &mut buffer)).await;
-        let Ok(Some(start)) = started else { return finish(client).await };
+impl Arrival {
+    /// Opens the session and serves it. Returns when it is over and on record. `buffer` is what the client sent ahead.
+    pub async fn open(self, client: ClientStream, buffer: BytesMut, start: Start) {
         let plan = match handshake::plan(&start, &self.served.facts, self.served.connection.credential.username()) {
             Ok(plan) => plan,
             Err(error) => {
@@ -107,80 +110,20 @@ impl Opening {
                 return say(client, &out).await;
             }
         };
-        if !self.password_fits(&mut client, &mut buffer).await {
-            let mut out = BytesMut::new();
-            let report = Report::fatal("28P01", "the password of this tunnel does not match");
-            report.hint("Use the password in the URL that `hoop connect` printed.").write(&mut out);
-            return say(client, &out).await;
-        }
         let now = self.environment.clock.unix_millis();
-        let id = SessionId::new(u64::try_from(now).unwrap_or(0), random());
-        let recorder = match self.recorded(&id, &plan, now).await {
-            Ok(recorder) => recorder,
+        let prepared = match Secrets::draw(now, start.spoken_minor()) {
+            Ok(secrets) => self.recorded(&secrets.id, &plan, now).await.map(|recorder| (secrets, recorder)),
+            Err(error) => Err(error.to_string()),
+        };
+        let (secrets, recorder) = match prepared {
+            Ok(prepared) => prepared,
             Err(message) => {
                 let mut out = BytesMut::new();
                 Report::fatal("58030", &message).hint("Tell the gateway's operator.").write(&mut out);
                 return say(client, &out).await;
             }
         };
-        self.open(client, buffer, &start, plan, id, recorder).await;
-    }
-
-    /// Reads start-up packets until one opens a session. A cancel request is passed on and ends the stream.
-    async fn startup(&self, client: &mut LinkStream, buffer: &mut BytesMut) -> Option<Start> {
-        loop {
-            match parse_startup(buffer) {
-                // The link is TLS already: the local socket needs none, and libpq goes on without.
-                Ok(Some(Startup::Ssl | Startup::Gss)) => {
-                    if !buffer.is_empty() {
-                        return None;
-                    }
-                    client.write_all(b"N").await.ok()?;
-                }
-                Ok(Some(Startup::Cancel { process_id, key })) => {
-                    let connection = &self.served.connection.name;
-                    self.environment.registry.cancel(&self.principal, connection, process_id, key);
-                    return None;
-                }
-                Ok(Some(Startup::Start(start))) => return Some(start),
-                Ok(None) => {
-                    if client.read_buf(buffer).await.ok()? == 0 {
-                        return None;
-                    }
-                }
-                Err(error) => {
-                    let mut out = BytesMut::new();
-                    Report::fatal(error.sqlstate(), &error.to_string()).write(&mut out);
-                    client.write_all(&out).await.ok()?;
-                    return None;
-                }
-            }
-        }
-    }
-
-    /// Where the laptop cannot tell whose socket it is, the client shows the tunnel's own password.
-    async fn password_fits(&self, client: &mut LinkStream, buffer: &mut BytesMut) -> bool {
-        let Some(expected) = &self.local_password else { return true };
-        let mut out = BytesMut::new();
-        codec::authentication_cleartext(&mut out);
-        if client.write_all(&out).await.is_err() {
-            return false;
-        }
-        let mut decoder = FrameDecoder::frontend();
-        loop {
-            match decoder.next(buffer) {
-                Ok(Some(Piece::Frame(Frame { tag: b'p', body }))) => {
-                    let given = body.strip_suffix(b"\0").unwrap_or(&body);
-                    let expected = expected.expose_secret().as_bytes();
-                    return constant_time::verify_slices_are_equal(given, expected).is_ok();
-                }
-                Ok(Some(_)) | Err(_) => return false,
-                Ok(None) => match tokio::time::timeout(START_TIMEOUT, client.read_buf(buffer)).await {
-                    Ok(Ok(read)) if read > 0 => {}
-                    _ => return false,
-                },
-            }
-        }
+        self.log_in(client, buffer, &start, plan, secrets, recorder).await;
     }
 
     /// Puts the session on record and into the index, before anything is dialled.
@@ -191,8 +134,8 @@ impl Opening {
             connection: self.served.connection.name.clone(),
             database: self.served.facts.database.clone(),
             role: self.served.connection.credential.username().to_owned(),
-            source: Source::Tunnel,
-            client_address: self.client_address.as_deref().and_then(|address| address.parse().ok()),
+            source: self.source,
+            client_address: self.client_address,
             application_name: plan.application_name.clone(),
             run: None,
         };
@@ -221,23 +164,23 @@ impl Opening {
         Ok(recorder)
     }
 
-    async fn open(
+    async fn log_in(
         self,
-        client: LinkStream,
+        client: ClientStream,
         buffer: BytesMut,
         start: &Start,
         plan: StartPlan,
-        id: SessionId,
+        secrets: Secrets,
         mut recorder: SessionRecorder,
     ) {
         match log_in(&self.environment, &self.served, &mut recorder, &plan).await {
-            Ok(opened) => self.begin(client, buffer, start, id, recorder, opened).await,
-            Err(failure) => self.give_up(client, &id, recorder, failure).await,
+            Ok(opened) => self.begin(client, buffer, start, secrets, recorder, opened).await,
+            Err(failure) => self.give_up(client, &secrets.id, recorder, failure).await,
         }
     }
 
     /// The upstream is not to be had: the client is told why, and the session's end is on record.
-    async fn give_up(self, client: LinkStream, id: &SessionId, recorder: SessionRecorder, failure: Failure) {
+    async fn give_up(self, client: ClientStream, id: &SessionId, recorder: SessionRecorder, failure: Failure) {
         let mut out = BytesMut::new();
         let detail = format!("Session {id}.");
         Report::fatal(failure.sqlstate, &failure.message).detail(&detail).hint(&failure.hint).write(&mut out);
@@ -255,25 +198,26 @@ impl Opening {
     /// Tells the client that it is in, and hands everything to the relay.
     async fn begin(
         self,
-        mut client: LinkStream,
+        mut client: ClientStream,
         buffer: BytesMut,
         start: &Start,
-        id: SessionId,
+        secrets: Secrets,
         recorder: SessionRecorder,
         opened: Opened,
     ) {
-        let (key, process_id) = (CancelKey(u32::from_be_bytes(random())), u32::from_be_bytes(random()) >> 1);
-        let name = &self.served.connection.name;
-        let membership = self.environment.registry.enter(&id, &self.principal, name, process_id, key);
+        let Secrets { id, process_id, key, fault } = secrets;
         let mut out = BytesMut::new();
-        if start.minor > 0 || !start.protocol_options.is_empty() {
-            codec::negotiate_protocol_version(&start.protocol_options, &mut out);
+        if self.source == Source::Tunnel {
+            negotiate(start, &mut out);
         }
         codec::authentication_ok(&mut out);
         out.extend_from_slice(&opened.greeting);
-        codec::backend_key(process_id, key, &mut out);
+        codec::backend_key(process_id, &key, &mut out);
         codec::ready_for_query(TransactionStatus::Idle, &mut out);
-        if client.write_all(&out).await.is_err() {
+        let (principal, connection, source) = (&self.principal, &self.served.connection.name, self.source);
+        let entry = Entry { principal, connection, source, process_id, key };
+        let membership = self.environment.registry.enter(&id, entry);
+        if client.say(&out).await.is_err() {
             tracing::debug!(session = %id, "the client left during its login");
         }
         let watches = Watches {
@@ -282,7 +226,7 @@ impl Opening {
             recorder_failed: self.environment.recorder.failed(),
             membership,
         };
-        let (session, read) = self.session(buffer, id, recorder, opened);
+        let (session, read) = self.session(buffer, id, fault, recorder, opened);
         session.serve(client, read, watches).await;
     }
 
@@ -290,6 +234,7 @@ impl Opening {
         self,
         client_in: BytesMut,
         id: SessionId,
+        fault: u64,
         recorder: SessionRecorder,
         opened: Opened,
     ) -> (Session, ReadHalf<Wire>) {
@@ -310,12 +255,13 @@ impl Opening {
         let text = |text: String| Text::copied(&text).unwrap_or_default();
         let session = Session {
             fault_query: text(format!("hoop refused a statement of session {id}")),
-            fault_portal: text(format!("hoop-refused-{:016x}", u64::from_be_bytes(random()))),
+            fault_portal: text(format!("hoop-refused-{fault:016x}")),
             id,
             environment: self.environment,
             facts: self.served.facts.clone(),
             served: self.served,
             principal: self.principal,
+            source: self.source,
             role,
             circumstance,
             policies: self.policies,
@@ -346,14 +292,22 @@ impl Opening {
     }
 }
 
-async fn say(mut client: LinkStream, message: &[u8]) {
-    if client.write_all(message).await.is_err() {
+/// Tells a client that asked for more than there is what it gets.
+pub(crate) fn negotiate(start: &Start, out: &mut BytesMut) {
+    if start.needs_negotiation() {
+        codec::negotiate_protocol_version(start.spoken_minor(), &start.protocol_options, out);
+    }
+}
+
+/// The last word to a client.
+pub(super) async fn say(mut client: ClientStream, message: &[u8]) {
+    if client.say(message).await.is_err() {
         tracing::debug!("the client left before it could be told");
     }
     finish(client).await;
 }
 
-async fn finish(mut client: LinkStream) {
+pub(super) async fn finish(mut client: ClientStream) {
     if client.shutdown().await.is_err() {
         tracing::trace!("the client left first");
     }

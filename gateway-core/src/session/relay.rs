@@ -6,16 +6,14 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use hoop_tunnel::{
-    acceptor::LinkIdentity,
-    link::{LinkStream, ReadHalf as ClientRead, WriteHalf as ClientWrite},
-};
+use hoop_tunnel::acceptor::LinkIdentity;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf},
     sync::watch,
 };
 
 use super::{
+    client::{ClientRead, ClientStream, ClientWrite},
     conversation::Conversation,
     environment::{Environment, Served},
     hold::Held,
@@ -163,6 +161,7 @@ pub(super) struct Session {
     pub(super) environment: Arc<Environment>,
     pub(super) served: Arc<Served>,
     pub(super) principal: Principal,
+    pub(super) source: Source,
     pub(super) facts: ConnectionFacts,
     pub(super) role: String,
     pub(super) circumstance: Arc<[u8]>,
@@ -225,7 +224,7 @@ const READ_BYTES: usize = 16 * 1024;
 
 impl Session {
     /// Runs the session to its end and records it. The client hears why, where it is still there.
-    pub(super) async fn serve(mut self, client: LinkStream, upstream: ReadHalf<Wire>, watches: Watches) {
+    pub(super) async fn serve(mut self, client: ClientStream, upstream: ReadHalf<Wire>, watches: Watches) {
         let (mut read, mut write) = client.into_split();
         let ending = match self.relay(&mut read, &mut write, upstream, watches).await {
             Ok(never) => match never {},
@@ -246,7 +245,7 @@ impl Session {
         let mut last = self.to_client.split().freeze();
         let farewell = async {
             write.send(&mut last).await?;
-            write.finish()
+            write.finish().await
         };
         if !matches!(tokio::time::timeout(Duration::from_secs(5), farewell).await, Ok(Ok(()))) {
             tracing::debug!(session = %self.id, "the client left first");
@@ -286,7 +285,7 @@ impl Session {
             if sending.is_empty() && !self.to_client.is_empty() {
                 sending = self.to_client.split().freeze();
             }
-            if self.leaving && self.is_quiet() && sending.is_empty() {
+            if self.leaving && self.is_quiet() && sending.is_empty() && !write.is_pending() {
                 return Err(Ending::ClientLeft);
             }
             let wake = self.wake(read, write, &mut upstream, &mut watches, &mut sending).await;
@@ -337,6 +336,7 @@ impl Session {
         let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
         let Self { client_in, upstream_in, outlet, held, .. } = self;
         let writes_upstream = outlet.pending() > 0;
+        let writes_client = !sending.is_empty() || write.is_pending();
         let is_held = held.is_some();
         if reads_client {
             client_in.reserve(READ_BYTES);
@@ -358,7 +358,7 @@ impl Session {
             Ok(()) = watches.policies.changed() => Wake::Policies,
             Ok(()) = watches.recorder_failed.changed() => Wake::Recorder,
             result = outlet.write_some(), if writes_upstream => Wake::UpstreamWritten(result),
-            result = write.send(sending), if !sending.is_empty() => Wake::ClientWritten(result),
+            result = write.send(sending), if writes_client => Wake::ClientWritten(result),
             result = upstream.read_buf(upstream_in), if reads_upstream => Wake::Upstream(result),
             result = read.read_buf(client_in), if reads_client => Wake::Client(result),
             state = waits, if is_held => Wake::Held(state),
@@ -372,7 +372,7 @@ impl Session {
 
     /// The moment of a decision.
     pub(super) fn circumstances(&self) -> Circumstances {
-        Circumstances { unix_seconds: self.environment.clock.unix_seconds(), source: Source::Tunnel, run: None }
+        Circumstances { unix_seconds: self.environment.clock.unix_seconds(), source: self.source, run: None }
     }
 
     /// Law 9: an expired or changed principal ends the session at once.
@@ -413,12 +413,12 @@ impl Session {
     /// Asks the server to cancel what runs for this session. Waits until the server took it, so that it cannot hit a
     /// later statement.
     pub(super) async fn cancel_upstream(&mut self) -> Result<(), Ending> {
-        let Some((process_id, key)) = self.backend_key else { return Ok(()) };
+        let Some((process_id, key)) = self.backend_key.clone() else { return Ok(()) };
         drop(self.recorder.own(OwnPurpose::Cancel, ())?);
         let attempt = async {
             let mut wire = upstream::dial(&self.served.target).await.ok()?;
             let mut out = BytesMut::new();
-            codec::encode_cancel(process_id, key, &mut out);
+            codec::encode_cancel(process_id, &key, &mut out);
             wire.write_all(&out).await.ok()?;
             let mut rest = [0; 16];
             wire.read(&mut rest).await.ok()

@@ -261,8 +261,8 @@ impl Login {
             b'N' => Ok(LoginStep::Wait),
             b'K' => {
                 let (process_id, rest) = split_u32(&frame.body).ok_or(LoginError::Unexpected)?;
-                let (key, _) = split_u32(rest).ok_or(LoginError::Unexpected)?;
-                Ok(LoginStep::Key(process_id, CancelKey(key)))
+                let key = CancelKey::new(Bytes::copy_from_slice(rest)).ok_or(LoginError::Unexpected)?;
+                Ok(LoginStep::Key(process_id, key))
             }
             b'Z' if self.authenticated => Ok(LoginStep::Ready),
             b'E' => Err(LoginError::Refused(sqlstate(&frame.body))),

@@ -218,16 +218,46 @@ pub struct Start {
     pub protocol_options: Vec<Text>,
 }
 
+/// The newest minor version of protocol 3 that is spoken towards clients.
+pub const NEWEST_MINOR: u16 = 2;
+
 impl Start {
+    /// The minor version that the conversation goes on with.
+    pub fn spoken_minor(&self) -> u16 {
+        self.minor.min(NEWEST_MINOR)
+    }
+
+    /// Whether the client must be told that it does not get all it asked for.
+    pub fn needs_negotiation(&self) -> bool {
+        self.minor > NEWEST_MINOR || !self.protocol_options.is_empty()
+    }
+
     /// The value of a parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// The secret half of a cancel request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct CancelKey(pub u32);
+/// The secret half of a cancel request: four bytes in protocol 3.0, up to 256 since 3.2.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CancelKey(Bytes);
+
+impl CancelKey {
+    /// The shortest key, and the only length in protocol 3.0.
+    pub const LEAST_BYTES: usize = 4;
+    /// The longest key.
+    pub const MOST_BYTES: usize = 256;
+
+    /// Takes a key of a length that the protocol knows.
+    pub fn new(bytes: Bytes) -> Option<Self> {
+        (Self::LEAST_BYTES..=Self::MOST_BYTES).contains(&bytes.len()).then_some(Self(bytes))
+    }
+
+    /// The key.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 impl fmt::Debug for CancelKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

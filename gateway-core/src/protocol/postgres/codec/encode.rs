@@ -37,10 +37,10 @@ pub fn authentication_cleartext(out: &mut BytesMut) {
 }
 
 /// Writes BackendKeyData.
-pub fn backend_key(process_id: u32, key: CancelKey, out: &mut BytesMut) {
+pub fn backend_key(process_id: u32, key: &CancelKey, out: &mut BytesMut) {
     write_frame(tag::BACKEND_KEY, out, |out| {
         out.put_u32(process_id);
-        out.put_u32(key.0);
+        out.put_slice(key.as_bytes());
     });
 }
 
@@ -57,10 +57,12 @@ pub fn ready_for_query(status: TransactionStatus, out: &mut BytesMut) {
     write_frame(tag::READY, out, |out| out.put_u8(status.as_byte()));
 }
 
-/// Writes NegotiateProtocolVersion: this gateway speaks 3.0 and knows none of these options.
-pub fn negotiate_protocol_version(unknown_options: &[Text], out: &mut BytesMut) {
+/// Writes NegotiateProtocolVersion: the conversation goes on with this minor version of protocol 3, and none of these
+/// options is known. SPEC: the server sends the whole version, and libpq reads it so.
+pub fn negotiate_protocol_version(minor: u16, unknown_options: &[Text], out: &mut BytesMut) {
     write_frame(tag::NEGOTIATE, out, |out| {
-        out.put_u32(0);
+        out.put_u16(3);
+        out.put_u16(minor);
         out.put_u32(u32::try_from(unknown_options.len()).unwrap_or(u32::MAX));
         for option in unknown_options {
             put_text(option.as_bytes(), out);

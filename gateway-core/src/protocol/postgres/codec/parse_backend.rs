@@ -19,7 +19,11 @@ pub fn parse_backend(frame: &Frame) -> Result<Backend, CodecError> {
     let mut reader = Reader::new(frame.tag, frame.body.clone());
     let message = match frame.tag {
         tag::AUTHENTICATION => return parse_authentication(reader).map(Backend::Authentication),
-        tag::BACKEND_KEY => Backend::BackendKey { process_id: reader.u32()?, key: CancelKey(reader.u32()?) },
+        tag::BACKEND_KEY => {
+            let process_id = reader.u32()?;
+            let invalid = reader.invalid("length of a cancel key");
+            return Ok(Backend::BackendKey { process_id, key: CancelKey::new(reader.remainder()).ok_or(invalid)? });
+        }
         tag::PARAMETER_STATUS => Backend::ParameterStatus { name: reader.text()?, value: reader.text()? },
         tag::READY => {
             let status = TransactionStatus::from_byte(reader.u8()?);
@@ -105,7 +109,8 @@ fn parse_copy(direction: CopyDirection, reader: &mut Reader) -> Result<CopyRespo
 }
 
 fn parse_negotiate(reader: &mut Reader) -> Result<Backend, CodecError> {
-    let minor = reader.u32()?;
+    let [_, _, high, low] = reader.u32()?.to_be_bytes();
+    let minor = u16::from_be_bytes([high, low]);
     let count = usize::try_from(reader.u32()?).ok().filter(|count| *count <= MAX_FIELDS);
     let count = count.ok_or_else(|| reader.invalid("number of options"))?;
     let unknown_options = (0..count).map(|_| reader.text()).collect::<Result<_, _>>()?;

@@ -37,8 +37,11 @@ pub fn parse_startup(buffer: &mut BytesMut) -> Result<Option<Startup>, CodecErro
         SSL => reader.end(Startup::Ssl).map(Some),
         GSS => reader.end(Startup::Gss).map(Some),
         CANCEL => {
-            let cancel = Startup::Cancel { process_id: reader.u32()?, key: CancelKey(reader.u32()?) };
-            reader.end(cancel).map(Some)
+            let process_id = reader.u32()?;
+            let key = reader.remainder();
+            let invalid = CodecError::Invalid { tag: 0, field: "length of a cancel key" };
+            let key = CancelKey::new(key).ok_or(invalid)?;
+            Ok(Some(Startup::Cancel { process_id, key }))
         }
         version => parse_start(version, reader).map(|start| Some(Startup::Start(start))),
     }
@@ -90,9 +93,10 @@ pub fn encode_ssl_request(out: &mut BytesMut) {
 }
 
 /// Writes a cancel request for an upstream.
-pub fn encode_cancel(process_id: u32, key: CancelKey, out: &mut BytesMut) {
-    out.put_u32(16);
+pub fn encode_cancel(process_id: u32, key: &CancelKey, out: &mut BytesMut) {
+    // INVARIANT: a key has at most 256 bytes.
+    out.put_u32(12 + u32::try_from(key.as_bytes().len()).unwrap_or(u32::MAX - 12));
     out.put_u32(CANCEL);
     out.put_u32(process_id);
-    out.put_u32(key.0);
+    out.put_slice(key.as_bytes());
 }

@@ -13,6 +13,10 @@ fn text() -> impl Strategy<Value = Text> {
     "[^\\x00]{0,40}".prop_map(|text| Text::copied(&text).unwrap())
 }
 
+fn key(number: u32) -> CancelKey {
+    CancelKey::new(Bytes::copy_from_slice(&number.to_be_bytes())).unwrap()
+}
+
 fn format() -> impl Strategy<Value = Format> {
     prop_oneof![Just(Format::Text), Just(Format::Binary)]
 }
@@ -264,10 +268,10 @@ fn reads_back_what_the_gateway_writes() {
     let mut wire = BytesMut::new();
     authentication_ok(&mut wire);
     authentication_cleartext(&mut wire);
-    backend_key(7, CancelKey(9), &mut wire);
+    backend_key(7, &key(9), &mut wire);
     parameter_status(&text("TimeZone"), &text("UTC"), &mut wire);
     ready_for_query(TransactionStatus::Failed, &mut wire);
-    negotiate_protocol_version(&[text("_pq_.x")], &mut wire);
+    negotiate_protocol_version(2, &[text("_pq_.x")], &mut wire);
     row_description(std::slice::from_ref(&field), &mut wire);
     command_complete(&CommandTag(text("INSERT 0 12")), &mut wire);
     empty_frame(tag::PARSE_COMPLETE, &mut wire);
@@ -282,10 +286,10 @@ fn reads_back_what_the_gateway_writes() {
     let expected = [
         Backend::Authentication(Authentication::Ok),
         Backend::Authentication(Authentication::Cleartext),
-        Backend::BackendKey { process_id: 7, key: CancelKey(9) },
+        Backend::BackendKey { process_id: 7, key: key(9) },
         Backend::ParameterStatus { name: text("TimeZone"), value: text("UTC") },
         Backend::Ready(TransactionStatus::Failed),
-        Backend::Negotiate { minor: 0, unknown_options: vec![text("_pq_.x")] },
+        Backend::Negotiate { minor: 2, unknown_options: vec![text("_pq_.x")] },
         Backend::RowDescription(vec![field]),
         Backend::CommandComplete(CommandTag(text("INSERT 0 12"))),
         Backend::ParseComplete,
@@ -299,12 +303,12 @@ fn reads_back_what_the_gateway_writes() {
 fn reads_every_startup_packet() {
     let mut wire = BytesMut::new();
     encode_ssl_request(&mut wire);
-    encode_cancel(5, CancelKey(6), &mut wire);
+    encode_cancel(5, &key(6), &mut wire);
     let text = |text| Text::copied(text).unwrap();
     encode_startup(&[(text("user"), text("alice")), (text("_pq_.a"), text("1"))], &mut wire);
     wire.put_slice(b"rest");
     assert_eq!(parse_startup(&mut wire), Ok(Some(Startup::Ssl)));
-    assert_eq!(parse_startup(&mut wire), Ok(Some(Startup::Cancel { process_id: 5, key: CancelKey(6) })));
+    assert_eq!(parse_startup(&mut wire), Ok(Some(Startup::Cancel { process_id: 5, key: key(6) })));
     let Ok(Some(Startup::Start(start))) = parse_startup(&mut wire) else { panic!("no start") };
     assert_eq!(start.parameter("user"), Some("alice"));
     assert_eq!(start.protocol_options, [text("_pq_.a")]);

@@ -123,7 +123,7 @@ pub enum Backend {
     /// The server speaks an older minor version, or does not know some options.
     Negotiate {
         /// The newest minor version it speaks.
-        minor: u32,
+        minor: u16,
         /// Options it does not know.
         unknown_options: Vec<Text>,
     },
