@@ -12,5 +12,5 @@ pub(crate) mod testing;
 
 pub use desk::{Desk, DeskError, Limits, Listed, Storage, StorageError, SubmitError, Ticket};
 pub use grant::Grant;
-pub use request::{Binding, Request};
+pub use request::{Binding, Facts, Request};
 pub use state::{Case, MAX_REASON_BYTES, Review, ReviewError, State, Vote};

@@ -7,6 +7,7 @@
 mod answer;
 mod cache;
 mod circumstances;
+mod context_use;
 mod gate;
 mod load;
 mod names;
@@ -15,7 +16,6 @@ mod rule;
 mod schema;
 mod set;
 mod source;
-mod time_use;
 mod weigh;
 mod wording;
 mod world;

@@ -25,9 +25,16 @@ pub(super) fn describe(request: &ApprovalItem, now_millis: i64) -> String {
         format!("operation   {} ({})", printable_line(&request.kind), printable_line(&request.effect)),
         format!("objects     {}", joined(&request.objects)),
         format!("risk        {} of 100{}", request.risk, reasons(&request.risk_reasons)),
+        format!("rows        {}", estimated(request)),
         format!("held by     {}", joined(&request.rules)),
         format!("needs       {}", progress(request)),
     ];
+    if request.export {
+        lines.push("export      rows leave in bulk".to_owned());
+    }
+    if !request.filters_on.is_empty() {
+        lines.push(format!("compares    {}", joined(&request.filters_on)));
+    }
     if let Some(message) = &request.message {
         lines.push(format!("policy says {}", printable_line(message)));
     }
@@ -73,6 +80,15 @@ pub(super) fn time_left(request: &ApprovalItem, now_millis: i64) -> String {
         .map_or_else(|_past| "now".to_owned(), |left| format!("in {}", spoken(Duration::from_millis(left))))
 }
 
+/// What the planner expects, or that it could not be asked.
+fn estimated(request: &ApprovalItem) -> String {
+    match (request.estimated_rows, request.estimated_percent) {
+        (Some(rows), Some(percent)) => format!("about {rows}, {percent} % of the table, as the planner estimates"),
+        (Some(rows), None) => format!("about {rows}, as the planner estimates"),
+        (None, _) => "not estimated".to_owned(),
+    }
+}
+
 fn review(review: &ReviewItem) -> String {
     let verb = if review.approved { "approved" } else { "denied" };
     let reason = review.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -112,7 +128,7 @@ mod tests {
             "requester": {"kind": "agent", "name": "crew", "groups": ["agents"], "claims": {}, "owner": "alice"},
             "connection": "pg-prod", "database": "shop", "role": "app", "text": "", "parameters": ["7", null],
             "kind": "delete", "effect": "write", "objects": ["public.orders"], "risk": 60,
-            "risk_reasons": ["deletes rows"], "rules": ["hold-deletes"], "message": "a dba looks at deletes",
+            "risk_reasons": ["deletes rows"], "estimated_rows": 1200, "estimated_percent": 96, "rules": ["hold-deletes"], "message": "a dba looks at deletes",
             "quorums": [{"count": 2, "group": "dba"}],
             "reviews": [{"by": "bob", "approved": true, "reason": "fine", "at_millis": 1_000}],
             "created_at_millis": 0, "expires_at_millis": 300_000
@@ -136,6 +152,7 @@ mod tests {
     operation   delete (write)
     objects     public.orders
     risk        60 of 100: deletes rows
+    rows        about 1200, 96 % of the table, as the planner estimates
     held by     hold-deletes
     needs       2 of group dba; 1 approved
     policy says a dba looks at deletes

@@ -62,6 +62,9 @@ fn holding(policies: &PolicySet, who: &Principal, to: &ConnectionFacts, at: &Cir
         risk_reasons: Vec::new(),
         statements: 1,
         estimated_rows: None,
+        estimated_percent: None,
+        export: false,
+        filters_on: BTreeSet::new(),
         advice: None,
     };
     let verbs = Verb::ALL.iter().copied().filter(|verb| verb.effect() != Effect::Unknown);

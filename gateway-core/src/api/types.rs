@@ -187,6 +187,18 @@ pub struct ApprovalItem {
     pub risk: u8,
     /// Why.
     pub risk_reasons: Vec<String>,
+    /// Rows that the planner expects to be touched or read; `None` where it could not be asked.
+    #[serde(default)]
+    pub estimated_rows: Option<u64>,
+    /// How much of the table these are, in per cent.
+    #[serde(default)]
+    pub estimated_percent: Option<u8>,
+    /// Whether rows leave in bulk.
+    #[serde(default)]
+    pub export: bool,
+    /// Classes and tags of columns that are compared.
+    #[serde(default)]
+    pub filters_on: Vec<String>,
     /// The policies that hold it.
     pub rules: Vec<RuleId>,
     /// What the policy says.

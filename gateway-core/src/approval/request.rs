@@ -41,6 +41,9 @@ pub struct Request {
     pub risk: u8,
     /// Why.
     pub risk_reasons: Vec<String>,
+    /// What else is known of it: the planner's estimate, whether rows leave in bulk, which classes are compared.
+    #[serde(default)]
+    pub facts: Facts,
     /// `model::flow::Inspected::digest` of the unmasked original: the grant is good for this digest only.
     pub digest: [u8; 32],
     /// Who must approve, and which policies say so.
@@ -49,6 +52,19 @@ pub struct Request {
     pub created_at_millis: i64,
     /// When it lapses, milliseconds since 1970.
     pub expires_at_millis: i64,
+}
+
+/// What reviewers are shown besides, of the riskiest operation of the message.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Rows that the planner expects to be touched or read; `None` where it could not be asked.
+    pub estimated_rows: Option<u64>,
+    /// How much of the table these are, in per cent.
+    pub estimated_percent: Option<u8>,
+    /// Whether rows leave in bulk.
+    pub export: bool,
+    /// Classes and tags of columns that are compared.
+    pub filters_on: BTreeSet<String>,
 }
 
 /// What an approval binds to besides the message and its resolved objects.

@@ -51,6 +51,7 @@ pub(crate) fn request(number: u8, requester: Principal) -> Request {
         effect: Effect::Write,
         risk: 40,
         risk_reasons: vec!["deletes rows".into()],
+        facts: crate::approval::Facts::default(),
         digest: [number; 32],
         need: ApprovalNeed {
             quorums: vec![Quorum { count: 1, group: GroupName::new("dba").unwrap() }],

@@ -196,8 +196,14 @@ pub struct Operation {
     pub risk_reasons: Vec<&'static str>,
     /// How many statements the message carried.
     pub statements: u32,
-    /// Rows that the planner expects to be touched, where it could be asked safely.
+    /// Rows that the planner expects to be touched or read, where it was asked and could be asked safely.
     pub estimated_rows: Option<u64>,
+    /// How much of the table these rows are, in per cent; known only together with the rows.
+    pub estimated_percent: Option<u8>,
+    /// Whether it takes rows away in bulk: COPY … TO, or a read of more rows than the site's `export_rows`.
+    pub export: bool,
+    /// The classes and tags of columns that predicates, joins, orders and groups compare (predicate oracles).
+    pub filters_on: BTreeSet<Arc<str>>,
     /// The smallest rewrite that would be easier to permit, as a sentence for HINT.
     pub advice: Option<String>,
 }

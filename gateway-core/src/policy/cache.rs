@@ -72,6 +72,8 @@ struct Key {
     risk: u8,
     statements: u32,
     estimated_rows: Option<u64>,
+    export: bool,
+    filters_on: BTreeSet<Arc<str>>,
     source: Source,
     run: Option<String>,
 }
@@ -148,6 +150,8 @@ impl Key {
             && self.risk == operation.risk
             && self.statements == operation.statements
             && self.estimated_rows == operation.estimated_rows
+            && self.export == operation.export
+            && self.filters_on == operation.filters_on
             && self.source == circumstances.source
             && self.run == circumstances.run
             && self.accesses == operation.accesses
@@ -169,6 +173,8 @@ impl Asked<'_> {
             risk: operation.risk,
             statements: operation.statements,
             estimated_rows: operation.estimated_rows,
+            export: operation.export,
+            filters_on: operation.filters_on.clone(),
             source: circumstances.source,
             run: circumstances.run.clone(),
         }

@@ -14,10 +14,9 @@ use cedar_policy::{Policy, PolicyId, PolicySet as CedarSet, ValidationMode, Vali
 use miette::Diagnostic;
 
 use super::{
-    PolicySource, PolicyVersion, TagNames, names,
+    PolicySource, PolicyVersion, TagNames, context_use, names,
     rule::{self, AnnotationProblem, Obligation, Rule},
     schema::Vocabulary,
-    time_use,
 };
 use crate::config::{Problem, place::line_and_column};
 
@@ -27,6 +26,9 @@ const BUILT_IN: &str = include_str!("builtin.cedar");
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 /// The most policies in a site.
 const MAX_POLICIES: usize = 10_000;
+/// What the planner is asked for. `has_where` is not here: what the text alone says of it is decided first, and the
+/// planner's word can only make it stricter for what is held.
+const ESTIMATED: &[&str] = &["estimated_rows", "export"];
 /// The fix where the validator knows none.
 const NO_FIX: &str = "compare with `hoop policy schema`";
 /// The name of the permit that the liftable set needs to say anything but no.
@@ -41,6 +43,7 @@ pub(super) struct Loaded {
     pub(super) liftable: CedarSet,
     pub(super) rules: BTreeMap<PolicyId, Arc<Rule>>,
     pub(super) reads_time: bool,
+    pub(super) reads_estimates: bool,
 }
 
 /// A policy with where it came from.
@@ -73,9 +76,11 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
     if !problems.is_empty() {
         return Err(tidy(problems));
     }
-    let reads_time = named.values().any(|placed| time_use::reads_time(&placed.policy));
+    let reads = |attributes: &[&str]| named.values().any(|placed| context_use::reads(&placed.policy, attributes));
+    let (reads_time, reads_estimates) = (reads(&["time"]), reads(ESTIMATED));
     let (hard, liftable) = split(named, &rules).map_err(|message| vec![ours(message)])?;
-    Ok(Loaded { version: version(&ordered, tags), vocabulary, hard, liftable, rules, reads_time })
+    let version = version(&ordered, tags);
+    Ok(Loaded { version, vocabulary, hard, liftable, rules, reads_time, reads_estimates })
 }
 
 fn parse<'source>(source: &'source PolicySource, problems: &mut Vec<Problem>) -> Vec<Placed<'source>> {

@@ -57,6 +57,11 @@ impl PolicySet {
         &self.0.loaded.version
     }
 
+    /// Whether some policy reads what only the planner knows, so that it must be asked before deciding.
+    pub fn reads_estimates(&self) -> bool {
+        self.0.loaded.reads_estimates
+    }
+
     /// The Cedar schema that policies are validated against, in human syntax.
     pub const fn schema() -> &'static str {
         schema::TEXT

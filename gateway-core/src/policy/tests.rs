@@ -71,6 +71,9 @@ pub(super) fn operation(accesses: &[(Verb, Option<&str>)]) -> Operation {
         risk_reasons: Vec::new(),
         statements: 1,
         estimated_rows: None,
+        estimated_percent: None,
+        export: false,
+        filters_on: std::collections::BTreeSet::new(),
         advice: None,
     }
 }

@@ -158,6 +158,11 @@ pub(super) fn operation_context(
         ("has_where".to_owned(), RestrictedExpression::new_bool(operation.has_where)),
         ("risk".to_owned(), RestrictedExpression::new_long(i64::from(operation.risk))),
         ("statements".to_owned(), RestrictedExpression::new_long(i64::from(operation.statements))),
+        ("export".to_owned(), RestrictedExpression::new_bool(operation.export)),
+        (
+            "filters_on".to_owned(),
+            RestrictedExpression::new_set(operation.filters_on.iter().map(|class| string(class))),
+        ),
     ]);
     if let Some(rows) = operation.estimated_rows {
         let rows = i64::try_from(rows).unwrap_or(i64::MAX);

@@ -202,6 +202,20 @@ fn operation_facts(operations: &[Operation], to: &mut Writer) {
             facts(&kinds.join(","), effect, risk, &objects(operations), to);
         }
     }
+    let rows = operations.iter().filter_map(|one| one.estimated_rows).reduce(u64::saturating_add);
+    if let Some(rows) = rows {
+        to.number("estimated_rows", rows);
+    }
+    if operations.iter().any(|one| one.export) {
+        to.field("export", "true");
+    }
+    if operations.iter().any(|one| !one.has_where) {
+        to.field("has_where", "false");
+    }
+    let filters: BTreeSet<&str> = operations.iter().flat_map(|one| &one.filters_on).map(AsRef::as_ref).collect();
+    if !filters.is_empty() {
+        to.json_field("filters_on", &filters);
+    }
 }
 
 fn facts(kind: &str, effect: Effect, risk: u8, objects: &BTreeSet<Shown<'_>>, to: &mut Writer) {

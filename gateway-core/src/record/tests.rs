@@ -146,6 +146,9 @@ fn permit(text: &str) -> Permitted<String> {
         risk_reasons: Vec::new(),
         statements: 1,
         estimated_rows: None,
+        estimated_percent: None,
+        export: false,
+        filters_on: BTreeSet::new(),
         advice: None,
     };
     let inspected = Inspected::new(text.to_owned(), Arc::from([operation]), Arc::from([]));

@@ -11,8 +11,10 @@ use super::{
     sealing,
 };
 use crate::{
-    approval::{Request, State, Ticket},
-    model::{ApprovalId, ApprovalNeed, OperationNumber, PrincipalName, Refusal, RefusalKind, flow::Inspected},
+    approval::{Facts, Request, State, Ticket},
+    model::{
+        ApprovalId, ApprovalNeed, Operation, OperationNumber, PrincipalName, Refusal, RefusalKind, flow::Inspected,
+    },
     policy::{Decision, PolicySet},
     protocol::postgres::{inspect::Understood, message::Frontend, refuse},
     record::Event,
@@ -137,6 +139,7 @@ impl Session {
             risk_reasons: worst
                 .map(|o| o.risk_reasons.iter().map(|reason| (*reason).to_owned()).collect())
                 .unwrap_or_default(),
+            facts: worst.map(shown_facts).unwrap_or_default(),
             digest: inspected.digest(),
             need: need.clone(),
             created_at_millis: now,
@@ -268,6 +271,15 @@ impl Session {
         let (number, approval) = (held.number, held.ticket.id());
         self.recorder.append(&Event::ApprovalDecided { number, approval, state, by, reason })?;
         Ok(())
+    }
+}
+
+fn shown_facts(operation: &Operation) -> Facts {
+    Facts {
+        estimated_rows: operation.estimated_rows,
+        estimated_percent: operation.estimated_percent,
+        export: operation.export,
+        filters_on: operation.filters_on.iter().map(ToString::to_string).collect(),
     }
 }
 

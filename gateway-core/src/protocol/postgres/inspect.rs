@@ -150,6 +150,9 @@ fn empty(text: &Arc<str>) -> Operation {
         risk_reasons: Vec::new(),
         statements: 0,
         estimated_rows: None,
+        estimated_percent: None,
+        export: false,
+        filters_on: BTreeSet::new(),
         advice: None,
     }
 }
@@ -195,6 +198,9 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight) 
         risk_reasons,
         statements: count,
         estimated_rows: None,
+        estimated_percent: None,
+        export: false,
+        filters_on: BTreeSet::new(),
         advice: statement.advice.clone(),
     }
 }

@@ -1,22 +1,25 @@
-//! Whether a policy's answer can change as time passes; such answers are not cached.
+//! Which attributes of the context a policy reads: an answer that can change as time passes is not cached, and the
+//! planner is asked only for a policy that reads what it says.
 
 use cedar_policy::Policy;
 use serde_json::Value;
 
-/// Whether the policy reads `context.time`, or uses the context in a way that cannot be seen through.
-pub(super) fn reads_time(policy: &Policy) -> bool {
-    // FAIL-CLOSED: what cannot be looked into is taken to read the time.
-    policy.to_json().map_or(true, |json| mentions_time(&json))
+/// Whether the policy reads one of these attributes, or uses the context in a way that cannot be seen through.
+pub(super) fn reads(policy: &Policy, attributes: &[&str]) -> bool {
+    // FAIL-CLOSED: what cannot be looked into is taken to read them.
+    policy.to_json().map_or(true, |json| mentions(&json, attributes))
 }
 
-fn mentions_time(node: &Value) -> bool {
+fn mentions(node: &Value, wanted: &[&str]) -> bool {
     match node {
         Value::Object(members) => members.iter().any(|(key, value)| match key.as_str() {
-            "." | "has" => attribute_of_context(value).map_or_else(|| mentions_time(value), |name| name == "time"),
+            "." | "has" => {
+                attribute_of_context(value).map_or_else(|| mentions(value, wanted), |name| wanted.contains(&name))
+            }
             "Var" => value == "context",
-            _ => mentions_time(value),
+            _ => mentions(value, wanted),
         }),
-        Value::Array(items) => items.iter().any(mentions_time),
+        Value::Array(items) => items.iter().any(|item| mentions(item, wanted)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -28,10 +31,9 @@ fn attribute_of_context(access: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn reads(condition: &str) -> bool {
-        reads_time(&format!("permit(principal, action, resource) when {{ {condition} }};").parse().unwrap())
+        let policy = format!("permit(principal, action, resource) when {{ {condition} }};").parse().unwrap();
+        super::reads(&policy, &["time"])
     }
 
     #[test]
