@@ -24,7 +24,7 @@ use crate::{
         DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, PublicOrigin, TokenKeyError,
         Verifier,
     },
-    mask::{DetectedClass, Detectors},
+    mask::{Detectors, MaskKeys},
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{Environment, Served, registry::Registry},
@@ -154,6 +154,7 @@ impl Gateway {
         let tokens = GatewayTokens::open(&data.join("keys"), key_use, public_url.as_str(), clock.clone())?;
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
         let (sealer, audit_key) = (Arc::clone(keys.sealer()), keys.public());
+        let masking = Arc::clone(keys.masking());
         let recorder = open_recorder(&site, keys, version).await?;
         let store = Store::open(&site.gateway.store.path)?;
         let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
@@ -168,7 +169,7 @@ impl Gateway {
             index: index.clone(),
             registry: Registry::default(),
             masking: site.masking.clone(),
-            detectors: detectors(&site),
+            detectors: detectors(&site, masking),
             understandings: crate::session::Understandings::default(),
             clock: clock.clone(),
             connections: served,
@@ -294,11 +295,9 @@ fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClo
     Ok(Verifier::discovered(oidc.clone(), site.agents.clone(), authorities.as_deref(), clock.clone())?)
 }
 
-fn detectors(site: &Site) -> Detectors {
-    DetectedClass::ALL
-        .into_iter()
-        .filter(|class| site.masking.detectors.contains(class.as_str()))
-        .fold(Detectors::none(), |detectors, class| detectors.with(class, class.default_function()))
+fn detectors(site: &Site, keys: Arc<MaskKeys>) -> Detectors {
+    let known = Detectors::none().keyed(keys).knowing(Arc::clone(&site.masking.custom));
+    site.masking.detected().fold(known, |detectors, class| detectors.with(class, class.default_function()))
 }
 
 /// The connections of a site by name, for sessions.

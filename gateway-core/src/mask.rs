@@ -4,17 +4,22 @@
 //! Called by `protocol::*::reframe` and by whoever shows or records a value.
 
 mod apply;
+mod class;
 mod detect;
 mod function;
+mod keys;
 
-pub use apply::{mask_hit, mask_value};
-pub use detect::{DetectedClass, Detectors, Hit, is_card};
+pub use apply::{Mask, mask_hit, mask_value};
+pub use class::{CustomClass, DetectedClass};
+pub use detect::{CustomDetector, CustomDetectorError, Detectors, Hit, Validator, is_card};
 pub use function::{MaskFunction, UnknownMaskFunction};
+pub use keys::{MOST_PSEUDONYM_BYTES, MaskKeys, is_pseudonym};
 
 /// The data classes that `tag` belongs to, nearest first; empty for a tag of the site's own.
 pub fn parents(tag: &str) -> &'static [&'static str] {
     match tag {
-        "email" | "credit_card" => &["pii"],
+        "email" | "credit_card" | "us_ssn" | "phone" | "iban" | "ip" => &["pii"],
+        "jwt" | "cloud_key" | "private_key" | "generic_secret" => &["secret"],
         _ => &[],
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     str::FromStr,
+    sync::Arc,
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     reader::{Document, Table},
 };
 use crate::{
-    mask::DetectedClass,
+    mask::{CustomDetector, DetectedClass, Validator},
     model::{ConnectionFacts, ConnectionName},
 };
 
@@ -108,7 +109,9 @@ pub struct Masking {
     /// Tags on columns.
     pub columns: Vec<ColumnRule>,
     /// Detectors that run on every text value, by the data class they find.
-    pub detectors: BTreeSet<String>,
+    pub detectors: BTreeSet<DetectedClass>,
+    /// Detectors of the site's own, which always run.
+    pub custom: Arc<[CustomDetector]>,
 }
 
 impl Masking {
@@ -128,6 +131,11 @@ impl Masking {
             .collect()
     }
 
+    /// Every class that is searched for.
+    pub fn detected(&self) -> impl Iterator<Item = DetectedClass> + '_ {
+        self.detectors.iter().copied().chain(self.custom.iter().map(CustomDetector::class))
+    }
+
     /// The names of all tags on columns.
     pub fn tag_names(&self) -> BTreeSet<String> {
         self.columns.iter().map(|rule| rule.tag.clone()).collect()
@@ -135,9 +143,9 @@ impl Masking {
 }
 
 impl Default for Masking {
-    /// No tags; every detector runs.
+    /// No tags; the default detectors run.
     fn default() -> Self {
-        Self { columns: Vec::new(), detectors: detectors().map(str::to_owned).collect() }
+        Self { columns: Vec::new(), detectors: DetectedClass::DEFAULT.into_iter().collect(), custom: Arc::new([]) }
     }
 }
 
@@ -151,13 +159,10 @@ pub(super) fn read(document: &Document<'_>, connections: &[Connection]) -> Maski
             .filter_map(|name| {
                 let fix = format!("use some of: {}", detectors().collect::<Vec<_>>().join(", "));
                 file.parsed("detectors", Some(name), &fix, |name| {
-                    if detectors().any(|known| known == name) {
-                        Ok(name.to_owned())
-                    } else {
-                        Err("there is no such detector")
-                    }
+                    DetectedClass::named(name).ok_or("there is no such detector")
                 })
             })
+            .flatten()
             .collect(),
     };
     let columns = file
@@ -169,13 +174,55 @@ pub(super) fn read(document: &Document<'_>, connections: &[Connection]) -> Maski
             rule
         })
         .collect();
+    let custom = file
+        .tables("detector")
+        .into_iter()
+        .filter_map(|mut table| {
+            let detector = custom(&mut table);
+            table.finish();
+            detector
+        })
+        .take(MOST_CUSTOM)
+        .collect();
     file.finish();
-    Masking { columns, detectors }
+    Masking { columns, detectors, custom }
 }
 
 /// The names of the detectors that exist.
 fn detectors() -> impl Iterator<Item = &'static str> {
-    DetectedClass::ALL.into_iter().map(DetectedClass::as_str)
+    let sets = ["default", "all", "pii", "secret"];
+    sets.into_iter().chain(DetectedClass::ALL.into_iter().map(DetectedClass::as_str))
+}
+
+/// The most detectors of a site's own: each reads every text.
+const MOST_CUSTOM: usize = 32;
+
+/// One `[[detector]]`.
+fn custom(table: &mut Table<'_>) -> Option<CustomDetector> {
+    let class = tag(table, "class");
+    let pattern = table.required("pattern", "pattern = 'EMP-[0-9]{6}'");
+    let validator = table.text("validator");
+    let validator = match validator {
+        None => None,
+        named @ Some(_) => Some(table.parsed("validator", named, "validator = \"luhn\"", Validator::from_str)?),
+    };
+    let keywords: Vec<String> =
+        table.texts("keywords").unwrap_or_default().into_iter().map(|word| word.into_inner()).collect();
+    let (class, fix) = (class?, "a regular expression of at most 1000 bytes: pattern = 'EMP-[0-9]{6}'");
+    table.parsed("pattern", pattern, fix, |pattern| CustomDetector::new(&class, pattern, validator, keywords))
+}
+
+/// A tag or class: small letters, digits, `_` and `-`.
+fn tag(table: &mut Table<'_>, key: &'static str) -> Option<String> {
+    let fix = format!("{key} = \"email\"");
+    let tag = table.required(key, &fix);
+    table.parsed(key, tag, &fix, |tag| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+        if tag.is_empty() || tag.len() > 64 || !tag.bytes().all(plain) {
+            return Err("a tag has 1 to 64 small letters, digits, `_` and `-`");
+        }
+        Ok(tag.to_owned())
+    })
 }
 
 fn rule(table: &mut Table<'_>, connections: &[Connection]) -> Option<ColumnRule> {
@@ -189,14 +236,7 @@ fn rule(table: &mut Table<'_>, connections: &[Connection]) -> Option<ColumnRule>
         .into_iter()
         .filter_map(|name| table.parsed("columns", Some(name), "public.customers.email", ColumnPattern::from_str))
         .collect();
-    let tag = table.required("tag", "tag = \"email\"");
-    let tag = table.parsed("tag", tag, "tag = \"email\"", |tag| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-        if tag.is_empty() || tag.len() > 64 || !tag.bytes().all(plain) {
-            return Err("a tag has 1 to 64 small letters, digits, `_` and `-`");
-        }
-        Ok(tag.to_owned())
-    });
+    let tag = tag(table, "tag");
     Some(ColumnRule { connection: connection?, columns, tag: tag? })
 }
 

@@ -37,7 +37,8 @@ pub(super) fn listed(site: &Site) -> Vec<ApiConnection> {
     let listed = |connection: &crate::config::Connection| {
         let facts = connection.facts();
         let rules = site.masking.columns.iter().filter(|rule| rule.connection.selects(&facts));
-        let tags = rules.map(|rule| rule.tag.clone()).chain(site.masking.detectors.iter().cloned());
+        let tags =
+            rules.map(|rule| rule.tag.clone()).chain(site.masking.detected().map(|class| class.as_str().to_owned()));
         let tags: std::collections::BTreeSet<String> = tags.collect();
         ApiConnection { facts, tags: tags.into_iter().collect() }
     };

@@ -1,10 +1,11 @@
 //! The masking functions at work: on a value found inside a text, and on a value that is masked whole.
 //!
-//! Output is text that needs no escape anywhere: letters and digits of the value, `*`, `@`, `.`, `[`, `]` and `_`.
+//! Output is text that needs no escape in text, JSON, COPY or an array: letters and digits, `*@._-+[]`, and inside of
+//! numbers the spaces and brackets that were there.
 
 use bytes::BufMut;
 
-use super::{DetectedClass, MaskFunction};
+use super::{DetectedClass, MaskFunction, MaskKeys};
 
 const REDACTED: &[u8] = b"[redacted]";
 const STARS: &[u8] = b"*****";
@@ -15,30 +16,74 @@ const MOST_STARS: usize = 12;
 /// A top-level domain longer than this is hidden too.
 const MOST_TOP_LEVEL_BYTES: usize = 12;
 
+/// How a value is masked: the function, the class that it is of, and the site's keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Mask<'keys> {
+    /// How.
+    pub function: MaskFunction,
+    /// The tag or data class.
+    pub class: &'keys str,
+    /// What hashes and pseudonyms are made with; without, they redact.
+    pub keys: Option<&'keys MaskKeys>,
+}
+
 /// Writes the mask of a value that a detector found. NULL cannot stand inside a text, so there `null` redacts.
-pub fn mask_hit(class: DetectedClass, function: MaskFunction, value: &[u8], out: &mut impl BufMut) {
+pub fn mask_hit(
+    class: DetectedClass,
+    function: MaskFunction,
+    keys: Option<&MaskKeys>,
+    value: &[u8],
+    out: &mut impl BufMut,
+) {
     match (function, class) {
-        (MaskFunction::Redact | MaskFunction::Null, _) => {
+        (MaskFunction::Hash | MaskFunction::Pseudonym, _) if keys.is_some() => {
+            mask_value(Mask { function, class: class.as_str(), keys }, value, out);
+        }
+        (MaskFunction::Partial, DetectedClass::Email) => partial_email(value, out),
+        (
+            MaskFunction::Partial | MaskFunction::Last4,
+            DetectedClass::CreditCard | DetectedClass::UsSsn | DetectedClass::Phone,
+        ) => {
+            last_four_digits(value, out);
+        }
+        (MaskFunction::Last4, DetectedClass::Email | DetectedClass::Iban | DetectedClass::Custom(_)) => {
+            last_four(value, out)
+        }
+        (MaskFunction::Partial, DetectedClass::Iban) => last_four(value, out),
+        (MaskFunction::Partial, DetectedClass::Custom(_)) => partial_text(value, out),
+        // What is left of an address or a secret says too much of it.
+        _ => {
             out.put_u8(b'[');
             out.put_slice(class.as_str().as_bytes());
             out.put_u8(b']');
         }
-        (MaskFunction::Partial, DetectedClass::Email) => partial_email(value, out),
-        (MaskFunction::Last4, DetectedClass::Email) => last_four(value, out),
-        (MaskFunction::Partial | MaskFunction::Last4, DetectedClass::CreditCard) => last_four_digits(value, out),
     }
 }
 
 /// Writes the mask of a whole text value; false where the result is NULL and nothing was written.
-pub fn mask_value(function: MaskFunction, value: &[u8], out: &mut impl BufMut) -> bool {
-    match function {
-        MaskFunction::Null => return false,
-        MaskFunction::Redact => out.put_slice(REDACTED),
-        MaskFunction::Partial if memchr::memchr(b'@', value).is_some() => partial_email(value, out),
-        MaskFunction::Partial => partial_text(value, out),
-        MaskFunction::Last4 => last_four(value, out),
+pub fn mask_value(mask: Mask<'_>, value: &[u8], out: &mut impl BufMut) -> bool {
+    match (mask.function, mask.keys) {
+        (MaskFunction::Null, _) => return false,
+        (MaskFunction::Partial, _) if memchr::memchr(b'@', value).is_some() => partial_email(value, out),
+        (MaskFunction::Partial, _) => partial_text(value, out),
+        (MaskFunction::Last4, _) => last_four(value, out),
+        (MaskFunction::Hash, Some(keys)) => {
+            out.put_slice(b"hash_");
+            keys.hash(mask.class, value).iter().for_each(|byte| put_hexadecimal(*byte, out));
+        }
+        (MaskFunction::Pseudonym, Some(keys)) => match keys.pseudonym(mask.class, value) {
+            Some(token) => out.put_slice(token.as_bytes()),
+            None => out.put_slice(REDACTED),
+        },
+        (MaskFunction::Redact | MaskFunction::Hash | MaskFunction::Pseudonym, _) => out.put_slice(REDACTED),
     }
     true
+}
+
+pub(super) fn put_hexadecimal(byte: u8, out: &mut impl BufMut) {
+    for digit in [byte >> 4, byte & 15] {
+        out.put_u8(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+    }
 }
 
 /// `j****@*****.com`: lengths are hidden, and a local part of one letter is too.
@@ -88,7 +133,7 @@ fn last_four_digits(value: &[u8], out: &mut impl BufMut) {
                 out.put_u8(if shown { *byte } else { b'*' });
                 left -= 1;
             }
-            b' ' | b'-' => out.put_u8(*byte),
+            b' ' | b'-' | b'+' | b'.' | b'(' | b')' => out.put_u8(*byte),
             _ => out.put_u8(b'*'),
         }
     }
@@ -104,12 +149,14 @@ mod tests {
 
     fn whole(function: MaskFunction, value: &str) -> Option<String> {
         let mut out = Vec::new();
-        mask_value(function, value.as_bytes(), &mut out).then(|| String::from_utf8(out).unwrap())
+        let keys = MaskKeys::new(&[7; 32]);
+        let mask = Mask { function, class: "email", keys: keys.as_ref() };
+        mask_value(mask, value.as_bytes(), &mut out).then(|| String::from_utf8(out).unwrap())
     }
 
     fn hit(class: DetectedClass, function: MaskFunction, value: &str) -> String {
         let mut out = Vec::new();
-        mask_hit(class, function, value.as_bytes(), &mut out);
+        mask_hit(class, function, None, value.as_bytes(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -122,6 +169,21 @@ mod tests {
         assert_eq!(whole(MaskFunction::Last4, "DE89370400440532013000").as_deref(), Some("************3000"));
         assert_eq!(hit(DetectedClass::CreditCard, MaskFunction::Last4, "4111 1111-1111 1234"), "**** ****-**** 1234");
         assert_eq!(hit(DetectedClass::Email, MaskFunction::Null, "a@b.cd"), "[email]");
+        assert_eq!(hit(DetectedClass::UsSsn, MaskFunction::Last4, "123-45-6789"), "***-**-6789");
+        assert_eq!(hit(DetectedClass::Phone, MaskFunction::Last4, "+1 (201) 555-0123"), "+* (***) ***-0123");
+        assert_eq!(hit(DetectedClass::Iban, MaskFunction::Last4, "DE89370400440532013000"), "************3000");
+        assert_eq!(hit(DetectedClass::Jwt, MaskFunction::Last4, "eyJhbGciOi.eyJzdWIi.x"), "[jwt]");
+        assert_eq!(hit(DetectedClass::Email, MaskFunction::Hash, "a@b.cd"), "[email]");
+    }
+
+    #[test]
+    fn keyed_functions_are_stable_and_differ_by_value() {
+        for function in [MaskFunction::Hash, MaskFunction::Pseudonym] {
+            assert_eq!(whole(function, "jane@example.com"), whole(function, "jane@example.com"));
+            assert_ne!(whole(function, "jane@example.com"), whole(function, "jane@example.org"));
+        }
+        assert!(whole(MaskFunction::Hash, "x").is_some_and(|text| text.len() == 37 && text.starts_with("hash_")));
+        assert_eq!(whole(MaskFunction::Pseudonym, &"x".repeat(2000)).as_deref(), Some("[redacted]"));
     }
 
     #[test]

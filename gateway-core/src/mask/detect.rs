@@ -1,46 +1,27 @@
-//! Finds e-mail addresses and card numbers in text that no tag announces. A vectorised pre-filter rejects most cells;
-//! what is left is read once, with look-back and look-ahead bounded by constants, so time is linear in the input.
+//! Finds values in text that no tag announces. One pass counts kinds of bytes and rejects most cells; what is left is
+//! read with look-back and look-ahead bounded by constants, so time is linear in the input.
 //!
 //! Works on bytes, so that text which is not UTF-8 is searched too. Detection is a net, not a wall: tags are the wall.
 
 mod card;
+mod census;
+mod custom;
 mod email;
+mod figure;
+mod iban;
+mod ip;
+mod phone;
+mod secret;
+mod ssn;
+mod token;
 
-use std::{cmp::Reverse, ops::Range};
+use std::{cmp::Reverse, ops::Range, sync::Arc};
 
 pub use card::is_card;
+use census::Census;
+pub use custom::{CustomDetector, CustomDetectorError, Validator};
 
-use super::{MaskFunction, apply::mask_hit};
-
-/// A class of values that is recognised by its shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DetectedClass {
-    /// An e-mail address.
-    Email,
-    /// A card number that passes Luhn's check.
-    CreditCard,
-}
-
-impl DetectedClass {
-    /// Every class with a detector.
-    pub const ALL: [Self; 2] = [Self::Email, Self::CreditCard];
-
-    /// The name of the data class.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::CreditCard => "credit_card",
-        }
-    }
-
-    /// What is used where a policy names no function.
-    pub const fn default_function(self) -> MaskFunction {
-        match self {
-            Self::Email => MaskFunction::Partial,
-            Self::CreditCard => MaskFunction::Last4,
-        }
-    }
-}
+use super::{DetectedClass, MaskFunction, MaskKeys, apply::mask_hit};
 
 /// One value found inside a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,71 +33,176 @@ pub struct Hit {
 }
 
 /// The detectors that are active for one principal on one connection, each with its masking function.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Detectors {
-    email: Option<MaskFunction>,
-    card: Option<MaskFunction>,
+    functions: [Option<MaskFunction>; DetectedClass::ALL.len()],
+    custom: Arc<[CustomDetector]>,
+    custom_functions: Vec<Option<MaskFunction>>,
+    keys: Option<Arc<MaskKeys>>,
 }
 
 impl Detectors {
     /// No detector: nothing is searched.
-    pub const fn none() -> Self {
-        Self { email: None, card: None }
+    pub fn none() -> Self {
+        Self::default()
     }
 
-    /// Every detector with its usual function.
-    pub const fn builtin() -> Self {
-        Self {
-            email: Some(DetectedClass::Email.default_function()),
-            card: Some(DetectedClass::CreditCard.default_function()),
-        }
+    /// Every built-in detector with its usual function.
+    pub fn builtin() -> Self {
+        DetectedClass::ALL.into_iter().fold(Self::none(), |all, class| all.with(class, class.default_function()))
     }
 
-    /// Turns on the detector of a class.
+    /// Knows the detectors of a site, none of which is active yet.
     #[must_use]
-    pub const fn with(mut self, class: DetectedClass, function: MaskFunction) -> Self {
-        match class {
-            DetectedClass::Email => self.email = Some(function),
-            DetectedClass::CreditCard => self.card = Some(function),
+    pub fn knowing(mut self, custom: Arc<[CustomDetector]>) -> Self {
+        self.custom_functions = vec![None; custom.len()];
+        self.custom = custom;
+        self
+    }
+
+    /// Masks with these keys.
+    #[must_use]
+    pub fn keyed(mut self, keys: Arc<MaskKeys>) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// The same keys and knowledge, with nothing active.
+    #[must_use]
+    pub fn idle(&self) -> Self {
+        let idle = Self { keys: self.keys.clone(), ..Self::none() };
+        idle.knowing(Arc::clone(&self.custom))
+    }
+
+    /// Turns on the detector of a class. A custom class that is not known stays unknown.
+    #[must_use]
+    pub fn with(mut self, class: DetectedClass, function: MaskFunction) -> Self {
+        if let Some(place) = self.functions.get_mut(class.index()) {
+            *place = Some(function);
+        }
+        for (detector, place) in self.custom.iter().zip(&mut self.custom_functions) {
+            if detector.class() == class {
+                *place = Some(function);
+            }
         }
         self
     }
 
     /// Whether no detector is active.
-    pub const fn is_empty(&self) -> bool {
-        self.email.is_none() && self.card.is_none()
+    pub fn is_empty(&self) -> bool {
+        self.functions.iter().chain(&self.custom_functions).all(Option::is_none)
     }
 
-    /// Whether card numbers are searched for.
-    pub const fn seeks_cards(&self) -> bool {
-        self.card.is_some()
+    /// Whether values of a class are searched for.
+    pub fn seeks(&self, class: DetectedClass) -> bool {
+        self.function(class).is_some()
     }
 
     /// The function of a class; `None` where its detector is off.
-    pub const fn function(&self, class: DetectedClass) -> Option<MaskFunction> {
-        match class {
-            DetectedClass::Email => self.email,
-            DetectedClass::CreditCard => self.card,
+    pub fn function(&self, class: DetectedClass) -> Option<MaskFunction> {
+        if let DetectedClass::Custom(_) = class {
+            let place = self.custom.iter().position(|detector| detector.class() == class)?;
+            return self.custom_functions.get(place).copied().flatten();
         }
+        self.functions.get(class.index()).copied().flatten()
+    }
+
+    /// The active classes.
+    pub fn classes(&self) -> impl Iterator<Item = DetectedClass> + '_ {
+        let custom = self.custom.iter().map(CustomDetector::class);
+        DetectedClass::ALL.into_iter().chain(custom).filter(|class| self.seeks(*class))
+    }
+
+    /// What hashes and pseudonyms are made with.
+    pub fn keys(&self) -> Option<&MaskKeys> {
+        self.keys.as_deref()
     }
 
     /// Whether a hit might be in `text`: cheap, and never wrong in saying no.
     pub fn may_hit(&self, text: &[u8]) -> bool {
-        (self.email.is_some() && email::may_hold(text)) || (self.card.is_some() && card::may_hold(text))
+        self.plan(&Census::of(text)).any() || self.active_custom().any(|detector| detector.may_hold(text))
     }
 
     /// Finds every value, in order and without overlap, and leaves them in `hits`.
     pub fn find(&self, text: &[u8], hits: &mut Vec<Hit>) {
         hits.clear();
-        if self.email.is_some() && email::may_hold(text) {
-            email::find(text, |range| hits.push(Hit { range, class: DetectedClass::Email }));
+        self.find_more(text, hits);
+    }
+
+    /// Like [`Self::find`], and keeps the hits that are there. Those it adds do not overlap each other.
+    fn find_more(&self, text: &[u8], hits: &mut Vec<Hit>) {
+        let plan = self.plan(&Census::of(text));
+        if plan.any() {
+            self.find_planned(&plan, text, hits);
         }
-        if self.card.is_some() && card::may_hold(text) {
-            let emails = hits.len();
-            card::find(text, |range| hits.push(Hit { range, class: DetectedClass::CreditCard }));
-            if emails > 0 && hits.len() > emails {
-                merge(hits);
-            }
+        for detector in self.active_custom() {
+            detector.find(text, |range| hits.push(Hit { range, class: detector.class() }));
+        }
+        if hits.len() > 1 {
+            merge(hits);
+        }
+    }
+
+    fn find_planned(&self, plan: &Plan, text: &[u8], hits: &mut Vec<Hit>) {
+        let mut take = |range, class| hits.push(Hit { range, class });
+        if plan.email {
+            email::find(text, |range| take(range, DetectedClass::Email));
+        }
+        if plan.iban {
+            iban::find(text, |range| take(range, DetectedClass::Iban));
+        }
+        if plan.v6 {
+            ip::find_v6(text, |range| take(range, DetectedClass::Ip));
+        }
+        if plan.jwt {
+            token::find_jwt(text, |range| take(range, DetectedClass::Jwt));
+        }
+        if plan.key {
+            token::find_keys(text, |range| take(range, DetectedClass::CloudKey));
+        }
+        if plan.pem {
+            token::find_pem(text, |range| take(range, DetectedClass::PrivateKey));
+        }
+        if plan.secret {
+            secret::find(text, |range| take(range, DetectedClass::GenericSecret));
+        }
+        if plan.figures {
+            figure::find(text, plan.sought, hits);
+        }
+    }
+
+    fn active_custom(&self) -> impl Iterator<Item = &CustomDetector> {
+        let active = self.custom.iter().zip(&self.custom_functions);
+        active.filter(|(_, function)| function.is_some()).map(|(detector, _)| detector)
+    }
+
+    /// Which detectors have to look at a text of these bytes.
+    fn plan(&self, census: &Census) -> Plan {
+        let on = |class: DetectedClass| self.functions.get(class.index()).is_some_and(Option::is_some);
+        let Census { length, digits, letters, ats, dots, colons, dashes, equals, lows } = *census;
+        let sought = figure::Sought {
+            card: digits >= card::LEAST_DIGITS && on(DetectedClass::CreditCard),
+            ssn: digits >= ssn::LEAST_DIGITS && on(DetectedClass::UsSsn),
+            phone: digits >= phone::LEAST_DIGITS && on(DetectedClass::Phone),
+            ip: digits >= 4 && dots >= 3 && on(DetectedClass::Ip),
+        };
+        let signs = colons + equals;
+        Plan {
+            sought,
+            figures: sought.card || sought.ssn || sought.phone || sought.ip,
+            email: ats > 0 && length >= email::LEAST_BYTES && on(DetectedClass::Email),
+            iban: digits >= iban::LEAST_DIGITS
+                && letters >= 2
+                && length >= iban::LEAST_BYTES
+                && on(DetectedClass::Iban),
+            v6: colons >= 2 && digits + lows >= 4 && on(DetectedClass::Ip),
+            jwt: dots >= 2 && letters >= 10 && length >= token::LEAST_JWT_BYTES && on(DetectedClass::Jwt),
+            key: letters >= 4 && digits > 0 && length >= token::LEAST_KEY_BYTES && on(DetectedClass::CloudKey),
+            pem: dashes >= token::LEAST_PEM_DASHES && letters >= 15 && on(DetectedClass::PrivateKey),
+            secret: (signs > 0 || letters >= 12)
+                && letters >= 3
+                && length >= secret::LEAST_BYTES
+                && on(DetectedClass::GenericSecret),
         }
     }
 
@@ -138,16 +224,41 @@ impl Detectors {
         for hit in &hits {
             masked.extend_from_slice(text.as_bytes().get(copied..hit.range.start).unwrap_or_default());
             let value = text.as_bytes().get(hit.range.clone()).unwrap_or_default();
-            mask_hit(hit.class, self.function_or_redact(hit.class), value, &mut masked);
+            self.put_hit(hit.class, value, &mut masked);
             copied = hit.range.end;
         }
         masked.extend_from_slice(text.as_bytes().get(copied..).unwrap_or_default());
         Some(String::from_utf8_lossy(&masked).into_owned())
     }
 
+    /// Writes the mask of a value that was found.
+    pub fn put_hit(&self, class: DetectedClass, value: &[u8], out: &mut impl bytes::BufMut) {
+        mask_hit(class, self.function_or_redact(class), self.keys(), value, out);
+    }
+
     /// The function of a class that was hit.
     pub fn function_or_redact(&self, class: DetectedClass) -> MaskFunction {
         self.function(class).unwrap_or(MaskFunction::Redact)
+    }
+}
+
+/// Which detectors have to look at a text.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    sought: figure::Sought,
+    figures: bool,
+    email: bool,
+    iban: bool,
+    v6: bool,
+    jwt: bool,
+    key: bool,
+    pem: bool,
+    secret: bool,
+}
+
+impl Plan {
+    const fn any(&self) -> bool {
+        self.figures || self.email || self.iban || self.v6 || self.jwt || self.key || self.pem || self.secret
     }
 }
 

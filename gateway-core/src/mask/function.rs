@@ -16,16 +16,20 @@ pub enum MaskFunction {
     Last4,
     /// NULL.
     Null,
+    /// A keyed hash, equal for equal values of a class at one site, so that joins still work: `hash_…`.
+    Hash,
+    /// A keyed token that this site can turn back: `pseu_email_…`.
+    Pseudonym,
 }
 
 /// The name of no masking function.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a masking function, use one of redact, partial, last4, null")]
+#[error("`{0}` is not a masking function, use one of redact, partial, last4, null, hash, pseudonym")]
 pub struct UnknownMaskFunction(String);
 
 impl MaskFunction {
     /// Every function.
-    pub const ALL: [Self; 4] = [Self::Redact, Self::Partial, Self::Last4, Self::Null];
+    pub const ALL: [Self; 6] = [Self::Redact, Self::Partial, Self::Last4, Self::Null, Self::Hash, Self::Pseudonym];
 
     /// The name used in policies and records.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +38,8 @@ impl MaskFunction {
             Self::Partial => "partial",
             Self::Last4 => "last4",
             Self::Null => "null",
+            Self::Hash => "hash",
+            Self::Pseudonym => "pseudonym",
         }
     }
 }

@@ -118,8 +118,10 @@ fn shown(function: MaskFunction) -> u8 {
     match function {
         MaskFunction::Null => 0,
         MaskFunction::Redact => 1,
-        MaskFunction::Last4 => 2,
-        MaskFunction::Partial => 3,
+        MaskFunction::Hash => 2,
+        MaskFunction::Pseudonym => 3,
+        MaskFunction::Last4 => 4,
+        MaskFunction::Partial => 5,
     }
 }
 

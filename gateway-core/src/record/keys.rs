@@ -1,4 +1,4 @@
-//! The gateway's recording keys: Ed25519 to sign, AES-256 to seal. Files of mode 0600 in `<data_dir>/keys`.
+//! The gateway's keys: Ed25519 to sign recordings, AES-256 to seal in them, and the key of masks. Files of mode 0600 in `<data_dir>/keys`.
 //!
 //! The public key is written beside them as PEM: auditors keep their own copy of it elsewhere.
 
@@ -18,11 +18,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use zeroize::Zeroizing;
 
 use super::{RecordError, Sealer};
+use crate::mask::MaskKeys;
 
 /// File of the signing key, PKCS#8.
 const SIGNING_FILE: &str = "recording.key";
 /// File of the sealing key, 32 bytes.
 const SEALING_FILE: &str = "recording.seal";
+/// File of the masking key, 32 bytes: what hashes and pseudonyms are made with.
+const MASKING_FILE: &str = "masking.key";
 /// File of the public key, PEM.
 const PUBLIC_FILE: &str = "recording.pub.pem";
 /// No key file is larger.
@@ -33,6 +36,7 @@ const MAX_KEY_FILE_BYTES: u64 = 4096;
 pub struct RecordKeys {
     signing: Arc<Ed25519KeyPair>,
     sealer: Arc<Sealer>,
+    masking: Arc<MaskKeys>,
 }
 
 impl RecordKeys {
@@ -57,7 +61,14 @@ impl RecordKeys {
         })?;
         let sealer =
             Sealer::new(&sealing).ok_or(RecordError::Key { path: sealing_path, why: "it is not 32 bytes long" })?;
-        let keys = Self { signing: Arc::new(signing), sealer: Arc::new(sealer) };
+        let masking_path = directory.join(MASKING_FILE);
+        let masking = secret_file(&masking_path, || {
+            let mut key = vec![0; MaskKeys::SECRET_BYTES];
+            rand::fill(&mut key).ok().map(|()| key)
+        })?;
+        let masking =
+            MaskKeys::new(&masking).ok_or(RecordError::Key { path: masking_path, why: "it is not 32 bytes long" })?;
+        let keys = Self { signing: Arc::new(signing), sealer: Arc::new(sealer), masking: Arc::new(masking) };
         let public_path = directory.join(PUBLIC_FILE);
         fs::write(&public_path, keys.public().to_pem())
             .map_err(|error| RecordError::file("write", public_path, error))?;
@@ -67,6 +78,11 @@ impl RecordKeys {
     /// What seals texts for these recordings.
     pub fn sealer(&self) -> &Arc<Sealer> {
         &self.sealer
+    }
+
+    /// What hashes and pseudonyms are made with.
+    pub fn masking(&self) -> &Arc<MaskKeys> {
+        &self.masking
     }
 
     /// The public half, which auditors keep elsewhere.

@@ -20,7 +20,6 @@ use super::{
     relay::{Ending, Session},
 };
 use crate::{
-    mask::{DetectedClass, Detectors},
     model::Principal,
     policy::{PolicySet, Reveal},
     protocol::postgres::{
@@ -120,11 +119,8 @@ pub(super) fn sight(
         }
     }
     let hides = !veils.is_empty();
-    let mut detectors = Detectors::none();
-    for class in DetectedClass::ALL {
-        if environment.detectors.function(class).is_none() {
-            continue;
-        }
+    let mut detectors = environment.detectors.idle();
+    for class in environment.detectors.classes() {
         if let Reveal::Masked { function, rule } = reveal(class.as_str()) {
             detectors = detectors.with(class, function);
             veils.insert(Arc::from(class.as_str()), Veil { function, rule });

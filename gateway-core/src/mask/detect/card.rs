@@ -3,43 +3,18 @@
 //!
 //! Longer runs of digits, fractions, UUIDs and hashes are not cards.
 
-use std::ops::Range;
-
-const LEAST_DIGITS: usize = 13;
+pub(super) const LEAST_DIGITS: usize = 13;
 const MOST_DIGITS: usize = 19;
 /// A run of hexadecimal digits as long as the shortest common hash.
 const HASH_BYTES: usize = 32;
-
-/// Whether there are enough digits; written so that the compiler vectorises it.
-pub(super) fn may_hold(text: &[u8]) -> bool {
-    if text.len() < LEAST_DIGITS {
-        return false;
-    }
-    let count = |chunk: &[u8]| chunk.iter().fold(0_u8, |sum, byte| sum.wrapping_add(u8::from(byte.is_ascii_digit())));
-    text.chunks(255).map(|chunk| usize::from(count(chunk))).sum::<usize>() >= LEAST_DIGITS
-}
 
 /// Whether digits alone, without separators, are a card number.
 pub fn is_card(digits: &[u8]) -> bool {
     (LEAST_DIGITS..=MOST_DIGITS).contains(&digits.len()) && is_card_of(digits.iter().copied(), digits.len())
 }
 
-pub(super) fn find(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
-    let mut from = 0;
-    while let Some(start) = text.get(from..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)) {
-        let start = from + start;
-        match card_at(text, start) {
-            Some(end) => {
-                hit(start..end);
-                from = end;
-            }
-            None => from = group_end(text, start),
-        }
-    }
-}
-
 /// The end of the longest card number that begins with the group of digits at `start`.
-fn card_at(text: &[u8], start: usize) -> Option<usize> {
+pub(super) fn end_at(text: &[u8], start: usize) -> Option<usize> {
     if follows_fraction_point(text, start) {
         return None;
     }
@@ -102,9 +77,16 @@ const fn is_issued(prefix: u32, length: usize) -> bool {
     match prefix {
         4000..=6999 => true,
         3000..=3999 => length >= 14,
+        1800 | 2131 => length == 15,
         2200..=2204 | 2221..=2720 | 8100..=8299 => length >= 16,
         _ => false,
     }
+}
+
+/// Whether the digits among these bytes pass Luhn's check.
+pub(super) fn passes_luhn_of(text: &[u8]) -> bool {
+    let digits = || text.iter().copied().filter(u8::is_ascii_digit);
+    digits().count() > 1 && passes_luhn(digits().collect::<Vec<_>>().into_iter())
 }
 
 fn passes_luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {

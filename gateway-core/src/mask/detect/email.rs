@@ -7,11 +7,7 @@ use std::ops::Range;
 const LOCAL_BYTES: usize = 255;
 const DOMAIN_BYTES: usize = 255;
 /// The shortest address: `a@b.cd`.
-const LEAST_BYTES: usize = 6;
-
-pub(super) fn may_hold(text: &[u8]) -> bool {
-    text.len() >= LEAST_BYTES && memchr::memchr(b'@', text).is_some()
-}
+pub(super) const LEAST_BYTES: usize = 6;
 
 pub(super) fn find(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
     let mut pending: Option<Range<usize>> = None;

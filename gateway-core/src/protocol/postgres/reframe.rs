@@ -11,7 +11,7 @@ mod number;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -26,7 +26,7 @@ use super::{
         backend::{DataRow, tag},
     },
 };
-use crate::mask::{DetectedClass, Detectors, Hit, MaskFunction};
+use crate::mask::{DetectedClass, Detectors, Hit, Mask, MaskFunction};
 
 /// Why a row or line cannot be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -110,7 +110,7 @@ impl RowPlan {
 /// How many cells were masked, by column and class, for the record. Reused from row to row.
 #[derive(Debug, Clone, Default)]
 pub struct MaskTally {
-    columns: Vec<[u64; 3]>,
+    columns: Vec<Counts>,
     hits: Vec<Hit>,
 }
 
@@ -125,43 +125,71 @@ impl MaskTally {
         &'tally self,
         plan: Option<&'tally RowPlan>,
     ) -> impl Iterator<Item = (usize, &'tally str, u64)> + 'tally {
-        self.columns.iter().enumerate().flat_map(move |(index, [masked, email, card])| {
-            let tagged = match plan.and_then(|plan| plan.columns.get(index)).map(|column| &column.rule) {
+        self.columns.iter().enumerate().flat_map(move |(index, counts)| {
+            let tagged: &'tally str = match plan.and_then(|plan| plan.columns.get(index)).map(|column| &column.rule) {
                 Some(ColumnRule::Mask { class, .. }) => &**class,
                 Some(ColumnRule::Pass | ColumnRule::Detect) | None => "masked",
             };
-            let classes = [
-                (tagged, *masked),
-                (DetectedClass::Email.as_str(), *email),
-                (DetectedClass::CreditCard.as_str(), *card),
-            ];
-            classes.into_iter().filter(|(_, count)| *count > 0).map(move |(class, count)| (index, class, count))
+            let names = DetectedClass::ALL.into_iter().map(|class| -> &'tally str { class.as_str() });
+            let classes = names.zip(counts.classes);
+            let custom = counts.custom.iter().map(|(class, count)| -> (&'tally str, u64) { (class.as_str(), *count) });
+            let all = std::iter::once((tagged, counts.masked)).chain(classes).chain(custom);
+            all.filter(|(_, count)| *count > 0).map(move |(class, count)| (index, class, count))
         })
     }
 
     /// Whether nothing was masked.
     pub fn is_empty(&self) -> bool {
-        self.columns.iter().flatten().all(|count| *count == 0)
+        self.columns.iter().all(|counts| *counts == Counts::default())
     }
 
-    fn add(&mut self, column: usize, class: Option<DetectedClass>) {
+    fn at(&mut self, column: usize) -> Option<&mut Counts> {
         if self.columns.len() <= column {
-            self.columns.resize(column + 1, [0; 3]);
+            self.columns.resize(column + 1, Counts::default());
         }
-        let Some([masked, email, card]) = self.columns.get_mut(column) else { return };
-        match class {
-            None => *masked += 1,
-            Some(DetectedClass::Email) => *email += 1,
-            Some(DetectedClass::CreditCard) => *card += 1,
+        self.columns.get_mut(column)
+    }
+
+    fn add(&mut self, column: usize) {
+        if let Some(counts) = self.at(column) {
+            counts.masked += 1;
         }
     }
 
     /// Counts each class among the last hits once: a cell is counted, not its values.
     fn add_hits(&mut self, column: usize) {
-        for class in DetectedClass::ALL {
-            if self.hits.iter().any(|hit| hit.class == class) {
-                self.add(column, Some(class));
+        if self.hits.is_empty() {
+            return;
+        }
+        let hits = std::mem::take(&mut self.hits);
+        if let Some(counts) = self.at(column) {
+            for (index, hit) in hits.iter().enumerate() {
+                let first = !hits.iter().take(index.min(MOST_COMPARED)).any(|before| before.class == hit.class);
+                if first {
+                    counts.add(hit.class);
+                }
             }
+        }
+        self.hits = hits;
+    }
+}
+
+/// How far back a class is looked for among the hits of one cell, so that counting is linear.
+const MOST_COMPARED: usize = 16;
+
+/// What was masked in one column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Counts {
+    masked: u64,
+    classes: [u64; DetectedClass::ALL.len()],
+    custom: BTreeMap<DetectedClass, u64>,
+}
+
+impl Counts {
+    fn add(&mut self, class: DetectedClass) {
+        match self.classes.get_mut(class.index()) {
+            Some(count) => *count += 1,
+            None => *self.custom.entry(class).or_default() += 1,
         }
     }
 }
@@ -315,7 +343,7 @@ impl Column {
         match &self.rule {
             ColumnRule::Pass => false,
             ColumnRule::Mask { .. } => {
-                tally.add(index, None);
+                tally.add(index);
                 true
             }
             ColumnRule::Detect => {
@@ -328,7 +356,10 @@ impl Column {
 
     fn put_masked(&self, detectors: &Detectors, value: &[u8], hits: &[Hit], out: &mut BytesMut) {
         match &self.rule {
-            ColumnRule::Mask { function, .. } => self.shape.put_whole(*function, value, out),
+            ColumnRule::Mask { class, function } => {
+                let mask = Mask { function: *function, class, keys: detectors.keys() };
+                self.shape.put_whole(mask, value, out);
+            }
             ColumnRule::Detect => self.shape.put_hits(detectors, value, hits, out),
             ColumnRule::Pass => {}
         }

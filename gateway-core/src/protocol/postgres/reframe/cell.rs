@@ -6,7 +6,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::{json, number};
 use crate::{
-    mask::{DetectedClass, Detectors, Hit, MaskFunction, mask_hit, mask_value},
+    mask::{DetectedClass, Detectors, Hit, Mask, MaskFunction, mask_value},
     protocol::postgres::message::Format,
 };
 
@@ -87,18 +87,18 @@ impl Shape {
                 return detectors.find(value, hits);
             }
         };
-        if is_card && detectors.seeks_cards() {
+        if is_card && detectors.seeks(DetectedClass::CreditCard) {
             hits.push(Hit { range: 0..value.len(), class: DetectedClass::CreditCard });
         }
     }
 
     /// Appends length and bytes of a value that is masked whole.
-    pub(super) fn put_whole(self, function: MaskFunction, value: &[u8], out: &mut BytesMut) {
+    pub(super) fn put_whole(self, mask: Mask<'_>, value: &[u8], out: &mut BytesMut) {
         match self {
-            Self::Text => put_cell(out, |out| mask_value(function, value, out)),
+            Self::Text => put_cell(out, |out| mask_value(mask, value, out)),
             Self::Json { prefix } => put_cell(out, |out| {
                 out.put_slice(value.get(..prefix).unwrap_or_default());
-                json::put_masked_string(function, value.get(prefix..).unwrap_or_default(), out)
+                json::put_masked_string(mask, value.get(prefix..).unwrap_or_default(), out)
             }),
             Self::OtherText
             | Self::NumberText
@@ -148,7 +148,7 @@ pub(super) fn put_in_place(detectors: &Detectors, value: &[u8], hits: &[Hit], es
         let start = (hit.range.start + skipped).min(hit.range.end);
         out.put_slice(value.get(copied..start).unwrap_or_default());
         let found = value.get(start..hit.range.end).unwrap_or_default();
-        mask_hit(hit.class, detectors.function_or_redact(hit.class), found, out);
+        detectors.put_hit(hit.class, found, out);
         copied = hit.range.end;
     }
     out.put_slice(value.get(copied..).unwrap_or_default());

@@ -3,15 +3,15 @@
 use bytes::{BufMut, BytesMut};
 
 use super::cell::escaped_bytes;
-use crate::mask::{Detectors, Hit, MaskFunction, mask_hit, mask_value};
+use crate::mask::{Detectors, Hit, Mask, mask_value};
 
 /// Appends a JSON string that holds the mask of the whole value; false where the result is NULL.
-pub(super) fn put_masked_string(function: MaskFunction, value: &[u8], out: &mut BytesMut) -> bool {
+pub(super) fn put_masked_string(mask: Mask<'_>, value: &[u8], out: &mut BytesMut) -> bool {
     let inner = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
     let at = out.len();
     out.put_u8(b'"');
     // INVARIANT: masks hold no quote and no backslash.
-    let written = mask_value(function, inner, out);
+    let written = mask_value(mask, inner, out);
     out.put_u8(b'"');
     if !written {
         out.truncate(at);
@@ -42,7 +42,7 @@ pub(super) fn put_in_place(detectors: &Detectors, value: &[u8], hits: &[Hit], ou
 }
 
 fn mask(detectors: &Detectors, hit: &Hit, value: Option<&[u8]>, out: &mut BytesMut) {
-    mask_hit(hit.class, detectors.function_or_redact(hit.class), value.unwrap_or_default(), out);
+    detectors.put_hit(hit.class, value.unwrap_or_default(), out);
 }
 
 /// The whole number token around a hit, not reaching back before `copied`.

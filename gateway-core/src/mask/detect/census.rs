@@ -1,0 +1,102 @@
+//! One pass that counts kinds of bytes, from which each detector knows whether its values can be there at all.
+//!
+//! Eight counters in one word, one table look-up and one addition a byte: as cheap for a cell of ten bytes as for a
+//! page. Never wrong in saying no.
+
+const LANE_BITS: u32 = 8;
+/// A lane holds 255, so that many bytes are counted before the lanes are emptied.
+const CHUNK_BYTES: usize = 255;
+
+/// How many bytes of each kind a text has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    pub(super) length: usize,
+    pub(super) digits: usize,
+    pub(super) letters: usize,
+    pub(super) ats: usize,
+    pub(super) dots: usize,
+    pub(super) colons: usize,
+    pub(super) dashes: usize,
+    pub(super) equals: usize,
+    pub(super) lows: usize,
+}
+
+const DIGIT: u32 = 0;
+const LETTER: u32 = 1;
+const AT: u32 = 2;
+const DOT: u32 = 3;
+const COLON: u32 = 4;
+const DASH: u32 = 5;
+const EQUAL: u32 = 6;
+/// Hexadecimal letters, which count as letters too.
+const LOW: u32 = 7;
+
+static LANES: [u64; 256] = lanes();
+
+const fn lanes() -> [u64; 256] {
+    let mut table = [0_u64; 256];
+    let mut rest = table.as_mut_slice();
+    let mut byte = 0_u8;
+    while let Some((place, after)) = rest.split_first_mut() {
+        *place = match byte {
+            b'0'..=b'9' => 1 << (DIGIT * LANE_BITS),
+            b'a'..=b'f' | b'A'..=b'F' => 1 << (LETTER * LANE_BITS) | 1 << (LOW * LANE_BITS),
+            b'g'..=b'z' | b'G'..=b'Z' => 1 << (LETTER * LANE_BITS),
+            b'@' => 1 << (AT * LANE_BITS),
+            b'.' => 1 << (DOT * LANE_BITS),
+            b':' => 1 << (COLON * LANE_BITS),
+            b'-' => 1 << (DASH * LANE_BITS),
+            b'=' => 1 << (EQUAL * LANE_BITS),
+            _ => 0,
+        };
+        rest = after;
+        byte = byte.wrapping_add(1);
+    }
+    table
+}
+
+impl Census {
+    /// Counts a text.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let mut census = Self { length: text.len(), ..Self::default() };
+        for chunk in text.chunks(CHUNK_BYTES) {
+            census.add(sum(chunk));
+        }
+        census
+    }
+
+    fn add(&mut self, sum: u64) {
+        let lane = |lane: u32| usize::try_from(sum >> (lane * LANE_BITS) & 0xFF).unwrap_or_default();
+        self.digits += lane(DIGIT);
+        self.letters += lane(LETTER);
+        self.ats += lane(AT);
+        self.dots += lane(DOT);
+        self.colons += lane(COLON);
+        self.dashes += lane(DASH);
+        self.equals += lane(EQUAL);
+        self.lows += lane(LOW);
+    }
+}
+
+fn sum(chunk: &[u8]) -> u64 {
+    // INVARIANT: a byte is a place in a table of 256.
+    let lane = |byte: u8| LANES.get(usize::from(byte)).copied().unwrap_or_default();
+    let (quads, rest) = chunk.as_chunks::<4>();
+    let quads: u64 = quads.iter().map(|[a, b, c, d]| lane(*a) + lane(*b) + (lane(*c) + lane(*d))).sum();
+    quads + rest.iter().map(|byte| lane(*byte)).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_every_kind_over_many_chunks() {
+        let text = "a1@.:-=Gz ".repeat(1000);
+        let census = Census::of(text.as_bytes());
+        assert_eq!(census.length, 10_000);
+        assert_eq!((census.digits, census.letters, census.lows, census.ats), (1000, 3000, 1000, 1000));
+        assert_eq!((census.dots, census.colons, census.dashes, census.equals), (1000, 1000, 1000, 1000));
+        assert_eq!(Census::of(&[b'7'; 255]).digits, 255);
+    }
+}
