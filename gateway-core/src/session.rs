@@ -25,4 +25,5 @@ pub use client::ClientStream;
 pub use environment::{Environment, Served};
 pub use open::Arrival;
 pub use tunnelled::serve;
-pub(crate) use understanding::Understandings;
+#[doc(hidden)]
+pub use understanding::Understandings;

@@ -24,7 +24,7 @@ const BUCKET_ENTRIES: usize = 4;
 
 /// The cache.
 #[derive(Debug)]
-pub(crate) struct Understandings {
+pub struct Understandings {
     shards: [Mutex<HashMap<u64, Vec<Entry>>>; SHARDS],
     hasher: RandomState,
 }
@@ -45,7 +45,7 @@ impl Default for Understandings {
 
 impl Understandings {
     /// What `text` means in `sight`. The exact text is compared, so a collision of hashes costs time and nothing else.
-    pub(crate) fn of(&self, text: &str, sight: &Sight) -> Result<Arc<Understood>, SyntaxError> {
+    pub fn of(&self, text: &str, sight: &Sight) -> Result<Arc<Understood>, SyntaxError> {
         if text.len() > MAX_CACHED_BYTES {
             return understand(text, sight).map(Arc::new);
         }
