@@ -61,7 +61,10 @@ fn main() {
     let policies = PolicySet::load(&[policies], &TagNames::default()).expect("valid policies");
     let (who, to) = (principal(), connection());
     let now = Circumstances { unix_seconds: 1_800_000_000, source: Source::Tunnel, run: None };
-    println!("{:<12} {:>16} {:>16} {:>16} {:>16} {:>16}", "µs (allocs)", "grammar", "inspect", "understand", "decide", "both, cached");
+    println!(
+        "{:<12} {:>16} {:>16} {:>16} {:>16} {:>16}",
+        "µs (allocs)", "grammar", "inspect", "understand", "decide", "both, cached"
+    );
     for (name, text) in TEXTS {
         let grammar = figure(&mut || drop(black_box(pg_query::parse(text, 0))));
         let inspect = figure(&mut || drop(black_box(sql::inspect(text))));

@@ -15,6 +15,7 @@ mod login;
 mod names;
 mod open;
 mod relay;
+mod room;
 mod sealing;
 mod tunnelled;
 mod understanding;

@@ -285,10 +285,6 @@ impl Session {
         self.outdated || self.generation != self.served.generation() || self.sighted_at.elapsed() >= SIGHT_LIFE
     }
 
-    fn understand(&self, text: &str) -> Result<Arc<Understood>, SyntaxError> {
-        self.environment.understandings.of(text, &self.sight)
-    }
-
     /// Whether the text names something that the snapshot does not know while a fresh one may: then it is read again.
     fn wants_fresh_names(&mut self, text: &str) -> bool {
         let wants = !self.fresh && self.understand(text).is_ok_and(|understood| understood.unresolved);

@@ -20,6 +20,7 @@ use super::{
     names::sight,
     registry::Entry,
     relay::{Session, Watches},
+    room::Room,
 };
 use crate::{
     approval::Binding,
@@ -282,8 +283,11 @@ impl Arrival {
             steps: Vec::new(),
             frontend: FrameDecoder::frontend(),
             backend: FrameDecoder::backend(),
+            understood: None,
             client_in,
             upstream_in,
+            client_room: Room::default(),
+            upstream_room: Room::default(),
             to_client: BytesMut::new(),
             outlet,
             backend_key,

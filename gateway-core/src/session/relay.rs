@@ -19,6 +19,7 @@ use super::{
     hold::Held,
     ledger::Ledger,
     registry::{Membership, Signal},
+    room::Room,
 };
 use crate::{
     approval::State,
@@ -26,7 +27,7 @@ use crate::{
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         codec::{self, CodecError, FrameDecoder},
-        inspect::Sight,
+        inspect::{Sight, Understood},
         message::{CancelKey, Frontend, Text},
         refuse::{self, Report},
     },
@@ -186,8 +187,13 @@ pub(super) struct Session {
     pub(super) steps: Vec<Step>,
     pub(super) frontend: FrameDecoder,
     pub(super) backend: FrameDecoder,
+    /// The last text that was understood, with the sight that it was understood in.
+    pub(super) understood: Option<(u64, Arc<Understood>)>,
     pub(super) client_in: BytesMut,
     pub(super) upstream_in: BytesMut,
+    /// How much is read at once from each.
+    pub(super) client_room: Room,
+    pub(super) upstream_room: Room,
     pub(super) to_client: BytesMut,
     pub(super) outlet: Outlet<WriteHalf<Wire>>,
     pub(super) fault_query: Text,
@@ -220,7 +226,6 @@ enum Wake {
 const HIGH_WATER_BYTES: usize = 256 * 1024;
 /// What is read ahead from a client that has to wait.
 const READ_AHEAD_BYTES: usize = 1024 * 1024;
-const READ_BYTES: usize = 16 * 1024;
 
 impl Session {
     /// Runs the session to its end and records it. The client hears why, where it is still there.
@@ -292,11 +297,15 @@ impl Session {
             match wake {
                 Wake::Client(Ok(0)) if self.held.is_some() => return Err(Ending::ClientLeft),
                 Wake::Client(Ok(0)) => self.leaving = true,
-                Wake::Client(Ok(_)) => self.take_client_messages().await?,
+                Wake::Client(Ok(read)) => {
+                    self.client_room.took(read);
+                    self.take_client_messages().await?;
+                }
                 Wake::Upstream(Ok(0)) => {
                     return Err(Ending::UpstreamEnded(String::new()));
                 }
-                Wake::Upstream(Ok(_)) => {
+                Wake::Upstream(Ok(read)) => {
+                    self.upstream_room.took(read);
                     self.take_upstream_messages()?;
                     if self.waiting.is_some() || !self.client_in.is_empty() {
                         self.take_client_messages().await?;
@@ -334,15 +343,15 @@ impl Session {
         let limit = if self.is_blocked() { READ_AHEAD_BYTES } else { usize::MAX };
         let reads_client = !self.leaving && self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
         let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
-        let Self { client_in, upstream_in, outlet, held, .. } = self;
+        let Self { client_in, upstream_in, client_room, upstream_room, outlet, held, .. } = self;
         let writes_upstream = outlet.pending() > 0;
         let writes_client = !sending.is_empty() || write.is_pending();
         let is_held = held.is_some();
         if reads_client {
-            client_in.reserve(READ_BYTES);
+            client_room.make(client_in);
         }
         if reads_upstream {
-            upstream_in.reserve(READ_BYTES);
+            upstream_room.make(upstream_in);
         }
         let waits = async {
             match held {

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use super::relay::Session;
 use crate::{
     protocol::postgres::inspect::{Sight, Understood, twin, understand},
     sql::SyntaxError,
@@ -81,6 +82,25 @@ impl Understandings {
             bucket.remove(0);
         }
         bucket.push(entry);
+        Ok(understood)
+    }
+}
+
+/// What a longer text meant is not kept for the next message.
+const KEPT_TEXT_BYTES: usize = 64 * 1024;
+
+impl Session {
+    /// What the text means here. The last answer is kept: a message asks more than once.
+    pub(super) fn understand(&mut self, text: &str) -> Result<Arc<Understood>, SyntaxError> {
+        let sight = self.sight.fingerprint;
+        if let Some((seen_in, understood)) = &self.understood
+            && *seen_in == sight
+            && *understood.text == *text
+        {
+            return Ok(Arc::clone(understood));
+        }
+        let understood = self.environment.understandings.of(text, &self.sight)?;
+        self.understood = (text.len() <= KEPT_TEXT_BYTES).then(|| (sight, Arc::clone(&understood)));
         Ok(understood)
     }
 }

@@ -100,7 +100,7 @@ pub struct Outlet<W> {
 impl<W> Outlet<W> {
     /// Takes over the sending half of a backend that logged in.
     pub(crate) fn new(io: W) -> Self {
-        Self { io, pending: BytesMut::with_capacity(8 * 1024), open: HashSet::new() }
+        Self { io, pending: BytesMut::new(), open: HashSet::new() }
     }
 
     /// Queues a message that was permitted and durably recorded, and opens its operation.
@@ -171,7 +171,7 @@ impl<W: AsyncWrite + Unpin> Outlet<W> {
 }
 
 /// A buffer grown beyond this by one large message is given back.
-const MAX_KEPT_CAPACITY: usize = 256 * 1024;
+const MAX_KEPT_CAPACITY: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests;
