@@ -106,6 +106,7 @@ missing_wants() {
     has dbus-daemon || echo dbus
     has gnome-keyring-daemon || echo keyring
     has tmux || echo tmux
+    has pgbouncer || any_file /usr/sbin/pgbouncer || echo pgbouncer
     has shellcheck || echo shellcheck
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python
 }

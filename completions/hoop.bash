@@ -58,6 +58,9 @@ _hoop() {
             hoop,status)
                 cmd="hoop__subcmd__status"
                 ;;
+            hoop,token)
+                cmd="hoop__subcmd__token"
+                ;;
             hoop,whoami)
                 cmd="hoop__subcmd__whoami"
                 ;;
@@ -101,7 +104,7 @@ _hoop() {
 
     case "${cmd}" in
         hoop)
-            opts="-v -h -V --gateway --output --color --no-input --verbose --help --version login logout whoami status ls connect approvals sessions replay audit policy gateway demo completions man"
+            opts="-v -h -V --gateway --output --color --no-input --verbose --help --version login logout whoami status ls connect token approvals sessions replay audit policy gateway demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -827,6 +830,32 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__status)
+            opts="-v -h -V --gateway --output --color --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__token)
             opts="-v -h -V --gateway --output --color --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

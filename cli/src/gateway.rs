@@ -153,6 +153,13 @@ fn announce(gateway: &Gateway, arguments: &GatewayRun, context: &Context) -> Res
         }
     }
     context.output.say(&format!("listening on {url}"));
+    for (address, connections) in gateway.native_addresses() {
+        let names: Vec<String> = connections.iter().map(ToString::to_string).collect();
+        context.output.say(&format!(
+            "PostgreSQL clients reach {} on {address}; `hoop token` gives the password",
+            names.join(", ")
+        ));
+    }
     context.output.say(&format!("log in with: hoop login --gateway {url}"));
     if let Some(path) = &arguments.ready_file {
         replace_private_file(path, format!("{url}\n").as_bytes())?;

@@ -1,8 +1,11 @@
 //! `hoop logout`: revokes the refresh token where the provider can, and forgets every token of the gateway.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::{
+    api_client::Api,
     arguments::LogoutArguments,
     context::Context,
     failure::{ExitStatus, Failure},
@@ -21,6 +24,7 @@ struct LoggedOut {
 /// Forgets first what can be forgotten: a provider that is down keeps nobody logged in here.
 pub(crate) async fn run(_arguments: LogoutArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let gateway = context.gateway()?;
+    end_native_sessions(context).await;
     let store = TokenStore::new(context, &gateway)?;
     let lock = store.lock().await?;
     // Damaged or foreign tokens are reported, and forgotten all the same.
@@ -46,6 +50,20 @@ pub(crate) async fn run(_arguments: LogoutArguments, context: &Context) -> Resul
     })?;
     Ok(ExitStatus::SUCCESS)
 }
+
+/// Nobody renews the login of a native session, so the gateway ends it now. A gateway that does not answer ends it when
+/// the login would have.
+async fn end_native_sessions(context: &Context) {
+    let attempt = async { Api::new(context).await?.post::<_, ()>("/api/v1/logout", &()).await };
+    match tokio::time::timeout(GATEWAY_PATIENCE, attempt).await {
+        Ok(Ok(())) => {}
+        Ok(Err(failure)) => tracing::debug!(why = failure.what(), "the gateway was not told of the logout"),
+        Err(_elapsed) => tracing::debug!("the gateway did not answer in time"),
+    }
+}
+
+/// How long a logout waits for the gateway.
+const GATEWAY_PATIENCE: Duration = Duration::from_secs(5);
 
 async fn revoke(context: &Context, stored: &StoredLogin) -> bool {
     let Some(refresh_token) = &stored.refresh_token else { return false };

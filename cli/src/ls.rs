@@ -25,11 +25,15 @@ pub(crate) async fn run(arguments: LsArguments, context: &Context) -> Result<Exi
 }
 
 fn table(context: &Context, connections: &[ConnectionItem]) -> Table {
-    let mut table = context.output.new_table(&["name", "kind", "database", "labels", "connect", "masked", "held by"]);
+    let mut headings = vec!["name", "kind", "database", "labels", "connect", "masked", "held by"];
+    // Most sites have no native listener; a column of dashes would tell nobody anything.
+    let native = connections.iter().any(|connection| connection.native.is_some());
+    headings.extend(native.then_some("native"));
+    let mut table = context.output.new_table(&headings);
     for connection in connections {
         let labels = connection.labels.iter().map(|(name, value)| format!("{name}={value}"));
         let held_by = connection.held_by.iter().map(ToString::to_string);
-        table.add_row([
+        let mut row = vec![
             printable_line(connection.name.as_str()),
             connection.kind.as_str().to_owned(),
             printable_line(&connection.database),
@@ -37,7 +41,10 @@ fn table(context: &Context, connections: &[ConnectionItem]) -> Table {
             may_connect(connection.may_connect).to_owned(),
             listed(connection.masked.iter().cloned()),
             listed(held_by),
-        ]);
+        ];
+        let address = connection.native.iter().map(|at| format!("{}:{}", at.host, at.port));
+        row.extend(native.then(|| listed(address)));
+        table.add_row(row);
     }
     table
 }

@@ -26,6 +26,7 @@ mod private_file;
 mod replay;
 mod sessions;
 mod status;
+mod token;
 mod token_store;
 mod trust;
 mod whoami;
@@ -74,6 +75,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Status(arguments) => Box::pin(status::run(arguments, context)).await,
         Command::Ls(arguments) => Box::pin(ls::run(arguments, context)).await,
         Command::Connect(arguments) => Box::pin(connect::run(arguments, context)).await,
+        Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,
         Command::Sessions(arguments) => Box::pin(sessions::run(arguments, context)).await,
         Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,

@@ -12,6 +12,7 @@ mod guard;
 mod problem;
 mod recordings;
 mod sessions;
+mod tokens;
 pub mod types;
 
 use std::{fmt, sync::Arc};
@@ -28,9 +29,10 @@ pub use self::recordings::{LineSink, MayReveal, Recordings, RecordingsError, Rec
 use crate::{
     approval::Desk,
     clock::WallClock,
-    identity::{GatewayTokens, PublicOrigin, Verifier},
+    identity::{ConnectionTokens, GatewayTokens, PublicOrigin, Verifier},
     model::ConnectionFacts,
     policy::PolicySet,
+    session::registry::Registry,
     store::SessionIndex,
 };
 
@@ -44,6 +46,8 @@ pub struct ApiConnection {
     pub facts: ConnectionFacts,
     /// The tags and detector classes that may be masked there.
     pub tags: Vec<String>,
+    /// Where native clients reach it.
+    pub native: Option<types::NativeAddress>,
 }
 
 /// Everything the API works with.
@@ -56,6 +60,10 @@ pub struct ApiParts {
     pub verifier: Verifier,
     /// Issues and validates the gateway's own.
     pub tokens: GatewayTokens,
+    /// Passwords for native clients.
+    pub connection_tokens: ConnectionTokens,
+    /// Live sessions, which a logout ends.
+    pub registry: Registry,
     /// Requests for approval.
     pub desk: Desk,
     /// The index of sessions.
@@ -106,6 +114,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/whoami", get(entry::whoami))
         .route("/audit/key", get(entry::audit_key))
         .route("/connections", get(connections::list))
+        .route("/connections/{name}/token", post(tokens::issue))
+        .route("/logout", post(tokens::log_out))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))

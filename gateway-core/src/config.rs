@@ -18,7 +18,9 @@ mod site;
 
 pub use agents::AgentRule;
 pub use cases::{ExpectedDecision, PolicyCase};
-pub use connection::{Connection, Credential, UpstreamAddress, UpstreamAddressError, UpstreamTls};
+pub use connection::{
+    Connection, Credential, NativeAuthentication, NativeListen, UpstreamAddress, UpstreamAddressError, UpstreamTls,
+};
 pub use development::{check_development, check_production, write_sample};
 pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,

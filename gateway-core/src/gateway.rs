@@ -5,6 +5,7 @@
 pub mod certificate;
 mod connections;
 mod listener;
+mod native;
 mod upstream_tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -21,10 +22,11 @@ use crate::{
     config::Site,
     credential::CredentialError,
     identity::{
-        DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, PublicOrigin, TokenKeyError,
-        Verifier,
+        ConnectionTokenError, ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError,
+        KeyUse, PublicOrigin, TokenKeyError, Verifier,
     },
     mask::{Detectors, MaskKeys},
+    model::ConnectionName,
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{Environment, Served, registry::Registry},
@@ -79,6 +81,9 @@ pub enum GatewayError {
         /// Why.
         source: UpstreamTlsError,
     },
+    /// Passwords for native clients.
+    #[error("passwords for native clients cannot be made")]
+    ConnectionTokens(#[from] ConnectionTokenError),
     /// The approvals.
     #[error(transparent)]
     Approvals(#[from] crate::approval::StorageError),
@@ -122,7 +127,9 @@ pub struct Gateway {
     public_url: Url,
     development: Option<DevelopmentFacts>,
     listener: TcpListener,
-    tls: Arc<rustls::ServerConfig>,
+    tls: certificate::ServerTls,
+    native: Vec<native::NativeListener>,
+    door: Arc<native::Doorkeeper>,
     router: axum::Router,
     environment: Arc<Environment>,
     tokens: GatewayTokens,
@@ -150,6 +157,8 @@ impl Gateway {
         };
         let provider = development_provider(&site, dev, address, &clock)?;
         let verifier = verifier(&site, provider.as_ref(), &clock)?;
+        let native = native::bind(&site).await?;
+        let connection_tokens = ConnectionTokens::new(clock.clone())?;
         let key_use = if dev { KeyUse::Development } else { KeyUse::Production };
         let tokens = GatewayTokens::open(&data.join("keys"), key_use, public_url.as_str(), clock.clone())?;
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
@@ -177,12 +186,14 @@ impl Gateway {
         });
         let origin =
             PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
-        let (_listed, connections) = watch::channel(connections::listed(&site));
+        let (_listed, connections) = watch::channel(connections::listed(&site, &native));
         let api = api::router(ApiState::new(ApiParts {
             origin,
             dev,
-            verifier,
+            verifier: verifier.clone(),
             tokens: tokens.clone(),
+            connection_tokens: connection_tokens.clone(),
+            registry: environment.registry.clone(),
             desk,
             sessions: index,
             recordings: Arc::new(RecordingsOnDisk::new(recorder.clone(), audit_key)),
@@ -194,6 +205,8 @@ impl Gateway {
             Some(provider) => api.merge(provider.router()),
             None => api,
         };
+        let door =
+            native::Doorkeeper::new(Arc::clone(&environment), tokens.clone(), connection_tokens, verifier, tls.clone());
         let secret = provider.map(|provider| provider.terminal_secret().clone());
         let development = dev.then_some(DevelopmentFacts { authority, secret });
         Ok(Self {
@@ -202,6 +215,8 @@ impl Gateway {
             development,
             listener,
             tls,
+            native,
+            door,
             router,
             environment,
             tokens,
@@ -214,6 +229,11 @@ impl Gateway {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where native clients come in, and which connections they reach there.
+    pub fn native_addresses(&self) -> impl Iterator<Item = (SocketAddr, Vec<ConnectionName>)> {
+        self.native.iter().map(|listener| (listener.address(), listener.connections().cloned().collect()))
     }
 
     /// The URL that clients use.
@@ -235,7 +255,10 @@ impl Gateway {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
         let tasks = TaskTracker::new();
         let acceptor = listener::SessionAcceptor::new(Arc::clone(&self.environment), self.tokens.clone());
-        listener::accept(self.listener, self.tls, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
+        for native in self.native {
+            tasks.spawn(native::accept(native, Arc::clone(&self.door), tasks.clone(), shutdown.clone()));
+        }
+        listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
         tasks.close();
         self.environment.registry.kill_all();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {

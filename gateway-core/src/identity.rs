@@ -1,14 +1,19 @@
 //! Who is asking: validates an issuer's tokens, and issues the gateway's own short-lived ones.
 //!
 //! `oidc` verifies against discovered keys, `tokens` signs and checks the gateway's bearers, `development` is the
-//! provider that exists only with `--dev`. Knows no policy and no protocol. Called by `api` and the tunnel's acceptor.
+//! provider that exists only with `--dev`, `connection_tokens` keeps passwords for native clients, checked by `scram`. Knows no policy and no protocol. Called by `api` and the tunnel's acceptor.
 
+mod connection_tokens;
 mod development;
 mod oidc;
 mod origin;
+pub mod scram;
 mod tokens;
 mod verified;
 
+pub use connection_tokens::{
+    CONNECTION_TOKEN_LIFE_SECONDS, ConnectionTokenError, ConnectionTokens, IssuedConnectionToken, Redeemed,
+};
 pub use development::{DevelopmentMode, DevelopmentProvider};
 pub use oidc::Verifier;
 pub use origin::PublicOrigin;

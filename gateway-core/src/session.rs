@@ -25,6 +25,7 @@ pub mod registry;
 pub use client::ClientStream;
 pub use environment::{Environment, Served};
 pub use open::Arrival;
+pub(crate) use open::negotiate;
 pub use tunnelled::serve;
 #[doc(hidden)]
 pub use understanding::Understandings;

@@ -14,12 +14,12 @@ mod site;
 mod tunnel;
 
 pub(crate) use authority::Authority;
-pub(crate) use cluster::{Cluster, Database, free_port};
+pub(crate) use cluster::{APP_PASSWORD, APP_ROLE, Cluster, Database, free_port};
 pub(crate) use gateway::Gateway;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
 pub(crate) use psql::Psql;
-pub(crate) use python::python;
+pub(crate) use python::{python, python_with};
 pub(crate) use site::{Site, site_policies};
 pub(crate) use tunnel::Tunnel;
 

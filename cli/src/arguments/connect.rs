@@ -1,4 +1,4 @@
-//! Arguments of `ls` and `connect`.
+//! Arguments of `ls`, `connect` and `token`.
 
 use clap::{Args, builder::FalseyValueParser};
 use hoop_gateway_core::model::ConnectionName;
@@ -41,4 +41,21 @@ pub(crate) struct ConnectArguments {
     /// Start the native client with these arguments
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) client: Option<Vec<std::ffi::OsString>>,
+}
+
+/// Get a password for a native client: one connection, one use.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Get a password with which a native client reaches a connection without a tunnel.\n\n\
+                  It works once, for this connection and this user, within 15 minutes, and needs TLS. \
+                  The password goes to standard output, a ready command to standard error. \
+                  A session that it opened ends with your login, which nobody renews there.",
+    after_help = "Examples:\n  hoop token pg-prod\n  \
+                  PGPASSWORD=$(hoop token pg-prod) psql \"host=gateway.example.com user=alice dbname=pg-prod sslmode=verify-full\"\n  \
+                  hoop token pg-prod --output json"
+)]
+pub(crate) struct TokenArguments {
+    /// The connection, as `hoop ls` names it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: ConnectionName,
 }

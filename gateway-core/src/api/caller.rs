@@ -8,8 +8,8 @@ use http::{header, request::Parts};
 use super::{ApiState, problem::ApiError};
 use crate::{identity::Verified, model::Principal};
 
-/// A verified caller.
-pub(super) struct Caller(pub(super) Verified);
+/// A verified caller, and when the login behind the bearer ends.
+pub(super) struct Caller(pub(super) Verified, pub(super) i64);
 
 impl Caller {
     pub(super) fn principal(&self) -> &Principal {
@@ -27,6 +27,7 @@ impl FromRequestParts<ApiState> for Caller {
         let token =
             token.filter(|(scheme, _token)| scheme.eq_ignore_ascii_case("bearer")).map(|(_scheme, token)| token);
         let token = token.ok_or_else(|| ApiError::unauthenticated(&"this needs one bearer token"))?;
-        Ok(Self(state.0.tokens.verify(token.trim())?))
+        let (verified, login) = state.0.tokens.verify_with_login(token.trim())?;
+        Ok(Self(verified, login))
     }
 }

@@ -46,6 +46,7 @@ fn item(
         labels: facts.labels.clone(),
         may_connect,
         masked: connection.tags.iter().filter(hidden).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        native: connection.native.clone(),
         held_by: holding(policies, who, facts, circumstances),
     }
 }

@@ -121,8 +121,47 @@ pub struct ConnectionItem {
     pub may_connect: MayConnect,
     /// Tags that are masked for me here.
     pub masked: Vec<String>,
+    /// Where native clients reach it without the CLI, if they may.
+    #[serde(default)]
+    pub native: Option<NativeAddress>,
     /// Rules that hold operations here for approval.
     pub held_by: Vec<RuleId>,
+}
+
+/// Where native clients reach a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeAddress {
+    /// The gateway's public name, which its certificate vouches for.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// `POST /api/v1/connections/{name}/token`: a password for a native client. One use, one connection.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ConnectionToken {
+    /// Its public name, as in the record.
+    pub id: String,
+    /// Where to connect.
+    pub host: String,
+    /// The port there.
+    pub port: u16,
+    /// The user to say.
+    pub user: String,
+    /// The connection, to be said as the database.
+    pub database: ConnectionName,
+    /// The password. It is not kept and cannot be shown again.
+    pub password: String,
+    /// When it can no longer be used.
+    pub expires_at: i64,
+    /// When a session that was opened with it ends: with the login behind it.
+    pub login_expires_at: i64,
+}
+
+impl fmt::Debug for ConnectionToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ConnectionToken").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Where a request for approval stands.

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -116,6 +116,32 @@ impl Credential {
     }
 }
 
+/// What a native client is asked for when it does not say itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NativeAuthentication {
+    /// A password of `hoop token`, by SCRAM.
+    #[default]
+    Token,
+    /// A JWT of the issuer or of the gateway, in cleartext inside TLS.
+    Jwt,
+}
+
+/// How a connection is reached without the CLI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NativeListen {
+    /// Where the gateway listens. Connections of one address are told apart by the database that a client names.
+    pub address: SocketAddr,
+    /// What a client is asked for.
+    pub authentication: NativeAuthentication,
+}
+
+/// Whether two listeners cannot both be had: one port, and one of them on every address.
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port()
+        && one.port() != 0
+        && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
 /// One `[[connection]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -135,6 +161,8 @@ pub struct Connection {
     pub credential: Credential,
     /// Whether an upstream role that is a superuser is accepted.
     pub allow_superuser: bool,
+    /// Where native clients reach it, if they may.
+    pub native: Option<NativeListen>,
 }
 
 impl Connection {
@@ -153,6 +181,7 @@ impl Connection {
 pub(super) fn read(document: &Document<'_>, root: &Path) -> Vec<Connection> {
     let Some(mut file) = document.root() else { return Vec::new() };
     let mut names = BTreeSet::new();
+    let mut listeners: Vec<SocketAddr> = Vec::new();
     let connections: Vec<_> = file
         .tables("connection")
         .into_iter()
@@ -162,6 +191,16 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Vec<Connection> {
                 && !names.insert(name.clone())
             {
                 table.problem(table.span(), format!("a second connection is named `{name}`"), "give it another name");
+            }
+            if let Some(native) = connection.as_ref().and_then(|connection| connection.native) {
+                if let Some(other) =
+                    listeners.iter().find(|other| **other != native.address && collide(**other, native.address))
+                {
+                    let message =
+                        format!("connection.listen = {} collides with {other} of another connection", native.address);
+                    table.problem(table.span(), message, "give both the same address, or different ports");
+                }
+                listeners.push(native.address);
             }
             table.finish();
             connection
@@ -191,6 +230,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         None => upstream.as_ref().map(default_encryption),
     };
     let allow_superuser = table.boolean("allow_superuser").is_some_and(toml::Spanned::into_inner);
+    let native = native(table);
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -208,7 +248,27 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         tls: encryption?,
         credential: credential?,
         allow_superuser,
+        native,
     })
+}
+
+/// Where native clients reach the connection. Every kind that there is has a native listener.
+fn native(table: &mut Table<'_>) -> Option<NativeListen> {
+    const EXAMPLE: &str = "listen = \"0.0.0.0:5432\"";
+    let address = table.text("listen");
+    let auth = table.text("auth");
+    if let (Some(auth), None) = (&auth, &address) {
+        table.problem(&auth.span(), "auth is only used with listen", format!("add `{EXAMPLE}`, or remove it"));
+    }
+    let authentication = table.parsed("auth", auth, "auth = \"token\"", |auth| match auth {
+        "token" => Ok(NativeAuthentication::Token),
+        "jwt" => Ok(NativeAuthentication::Jwt),
+        _ => Err("use token or jwt"),
+    });
+    let address = table.parsed("listen", address, EXAMPLE, |address| {
+        address.parse::<SocketAddr>().map_err(|_invalid| "this is not an address and a port")
+    })?;
+    Some(NativeListen { address, authentication: authentication.unwrap_or_default() })
 }
 
 fn address(table: &mut Table<'_>) -> Option<UpstreamAddress> {

@@ -51,6 +51,7 @@ impl Connection {
             tls,
             credential,
             allow_superuser: false,
+            native: None,
         }
     }
 }
@@ -103,6 +104,19 @@ pub fn check_development(site: &Site) -> Vec<Problem> {
     if !site.gateway.listen.ip().is_loopback() {
         let message = format!("a development gateway listens on this machine only, not on {}", site.gateway.listen);
         problems.push(problem("gateway.toml", message, "write `listen = \"127.0.0.1:8443\"`, or run without --dev"));
+    }
+    for (connection, native) in site.connections.iter().filter_map(|one| Some((one, one.native?))) {
+        if !native.address.ip().is_loopback() {
+            let message = format!(
+                "connection `{}` listens on {}, and a development gateway listens on this machine only",
+                connection.name, native.address
+            );
+            problems.push(problem(
+                "connections.toml",
+                message,
+                "write `listen = \"127.0.0.1:5432\"`, or run without --dev",
+            ));
+        }
     }
     let here = match site.gateway.public_url.host() {
         Some(Host::Domain(name)) => name == "localhost",

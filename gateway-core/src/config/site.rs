@@ -49,6 +49,14 @@ impl Site {
         let gateway = files.parse("gateway.toml", &gateway_text, |document| gateway::read(document, directory));
         let connections =
             files.parse("connections.toml", &connections_text, |document| connection::read(document, directory));
+        if let Some(gateway) = &gateway {
+            let taken = connections.iter().filter_map(|one| Some((one, one.native?)));
+            for (one, native) in taken.filter(|(_, native)| connection::collide(native.address, gateway.listen)) {
+                let message =
+                    format!("connection `{}` listens on {}, where the gateway does", one.name, native.address);
+                files.problem(PathBuf::from("connections.toml"), message, "give it another port".to_owned());
+            }
+        }
         let masking = files.parse("masking.toml", &masking_text, |document| masking::read(document, &connections));
         let agents = files.parse("agents.toml", &agents_text, agents::read);
         let cases = case_texts.iter().flat_map(|(path, text)| files.parse(path, text, cases::read)).collect();

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use aws_lc_rs::digest;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
@@ -16,6 +17,9 @@ use crate::config::TlsFiles;
 
 /// Application protocols of the listener, in order of preference: the link, then the HTTP API.
 pub(super) const LINK_PROTOCOL: &[u8] = hoop_tunnel::link::ALPN;
+
+/// The application protocol of PostgreSQL, which direct TLS must name.
+pub(super) const NATIVE_PROTOCOL: &[u8] = b"postgresql";
 
 /// Why the gateway has no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +50,20 @@ pub enum CertificateError {
     Tls(#[from] rustls::Error),
 }
 
+/// The gateway's certificate, ready for each of its listeners.
+#[derive(Debug, Clone)]
+pub struct ServerTls {
+    /// For the one port of links and the API.
+    pub link: Arc<rustls::ServerConfig>,
+    /// For native PostgreSQL listeners.
+    pub native: Arc<rustls::ServerConfig>,
+    /// The certificate's hash, to which a native client may bind its login (`tls-server-end-point`); none where the
+    /// certificate's signature names no hash, as Ed25519's.
+    pub binding: Option<Arc<[u8]>>,
+}
+
 /// A server configuration from the operator's files.
-pub fn from_files(files: &TlsFiles) -> Result<Arc<rustls::ServerConfig>, CertificateError> {
+pub fn from_files(files: &TlsFiles) -> Result<ServerTls, CertificateError> {
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|_unreadable| pem(&files.certificate, "certificate"))?;
@@ -61,7 +77,7 @@ fn pem(path: &Path, kind: &'static str) -> CertificateError {
 
 /// A server configuration for `--dev` and the CA certificate (PEM) that vouches for it. The CA is kept in `directory`
 /// so that a restart does not break the trust of the same user's CLI.
-pub fn development(directory: &Path) -> Result<(Arc<rustls::ServerConfig>, String), CertificateError> {
+pub fn development(directory: &Path) -> Result<(ServerTls, String), CertificateError> {
     let wrote = |path: &Path, source| CertificateError::File { path: path.to_owned(), action: "written", source };
     fs::create_dir_all(directory).map_err(|source| wrote(directory, source))?;
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(|source| wrote(directory, source))?;
@@ -97,17 +113,40 @@ fn development_authority(directory: &Path) -> Result<(Issuer<'static, KeyPair>, 
     Ok((Issuer::new(parameters, key), certificate))
 }
 
-fn server(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<Arc<rustls::ServerConfig>, CertificateError> {
+fn server(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<ServerTls, CertificateError> {
+    let binding = chain.first().and_then(|leaf| channel_binding(leaf));
+    if binding.is_none() {
+        tracing::warn!("the certificate's signature names no hash: native clients cannot use channel_binding=require");
+    }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
+    let mut native = config.clone();
     config.alpn_protocols = vec![LINK_PROTOCOL.to_vec(), b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    native.alpn_protocols = vec![NATIVE_PROTOCOL.to_vec()];
+    // No PostgreSQL client resumes, so a ticket is only work and memory.
+    native.send_tls13_tickets = 0;
+    native.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    Ok(ServerTls { link: Arc::new(config), native: Arc::new(native), binding })
+}
+
+/// SPEC: RFC 5929 §4.1: the certificate hashed with the hash of its signature, or SHA-256 in place of MD5 and SHA-1.
+fn channel_binding(certificate: &CertificateDer<'_>) -> Option<Arc<[u8]>> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let algorithm = match parsed.signature_algorithm.algorithm.to_id_string().as_str() {
+        // RSA and ECDSA with MD5, SHA-1 or SHA-256.
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.2" => &digest::SHA256,
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &digest::SHA384,
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => &digest::SHA512,
+        _ => return None,
+    };
+    Some(digest::digest(algorithm, certificate).as_ref().into())
 }
 
 #[cfg(test)]

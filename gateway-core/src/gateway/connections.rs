@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{GatewayError, ServedConnections, upstream_tls};
+use super::{GatewayError, ServedConnections, native::NativeListener, upstream_tls};
 use crate::{
-    api::ApiConnection,
+    api::{ApiConnection, types::NativeAddress},
     config::{Credential, Site},
     credential,
     session::Served,
@@ -33,14 +33,17 @@ pub(super) fn serve(site: &Site, dev: bool) -> Result<ServedConnections, Gateway
 }
 
 /// The connections as the API lists them.
-pub(super) fn listed(site: &Site) -> Vec<ApiConnection> {
+pub(super) fn listed(site: &Site, listeners: &[NativeListener]) -> Vec<ApiConnection> {
+    let host = site.gateway.public_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let listed = |connection: &crate::config::Connection| {
         let facts = connection.facts();
         let rules = site.masking.columns.iter().filter(|rule| rule.connection.selects(&facts));
         let tags =
             rules.map(|rule| rule.tag.clone()).chain(site.masking.detected().map(|class| class.as_str().to_owned()));
         let tags: std::collections::BTreeSet<String> = tags.collect();
-        ApiConnection { facts, tags: tags.into_iter().collect() }
+        let reached = listeners.iter().find(|listener| listener.connections().any(|name| *name == facts.name));
+        let native = reached.map(|listener| NativeAddress { host: host.to_owned(), port: listener.address().port() });
+        ApiConnection { facts, tags: tags.into_iter().collect(), native }
     };
     site.connections.iter().map(listed).collect()
 }

@@ -82,6 +82,9 @@ struct Claims {
     sub: String,
     iat: i64,
     exp: i64,
+    /// When the login that proved it ends: what native sessions live by, which nobody renews.
+    #[serde(default)]
+    login: Option<i64>,
     principal: Principal,
 }
 
@@ -145,6 +148,7 @@ impl GatewayTokens {
             sub: principal.name.to_string(),
             iat: now,
             exp: expires_at,
+            login: Some(verified.expires_at),
             principal,
         };
         let mut header = Header::new(Algorithm::EdDSA);
@@ -159,6 +163,17 @@ impl GatewayTokens {
 
     /// Verifies a bearer. Refuses everything that this gateway did not sign for itself and for now.
     pub fn verify(&self, token: &str) -> Result<Verified, IdentityError> {
+        self.verify_with_login(token).map(|(verified, _login)| verified)
+    }
+
+    /// Verifies a bearer, and gives besides when the login that proved it ends, which is later than the bearer's own end.
+    pub fn verify_with_login(&self, token: &str) -> Result<(Verified, i64), IdentityError> {
+        let claims = self.claims(token)?;
+        let login = claims.login.unwrap_or(claims.exp).max(claims.exp);
+        Ok((Verified { principal: claims.principal, expires_at: claims.exp }, login))
+    }
+
+    fn claims(&self, token: &str) -> Result<Claims, IdentityError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(IdentityError::Invalid("it is too long"));
         }
@@ -176,7 +191,7 @@ impl GatewayTokens {
         if data.claims.exp <= now {
             return Err(IdentityError::Expired);
         }
-        Ok(Verified { principal: data.claims.principal, expires_at: data.claims.exp })
+        Ok(data.claims)
     }
 }
 

@@ -212,6 +212,17 @@ pub enum GatewayEvent {
         /// From where.
         from: Option<SocketAddr>,
     },
+    /// A password for a native client was made.
+    TokenIssued {
+        /// For whom.
+        who: Principal,
+        /// For which connection.
+        connection: ConnectionName,
+        /// Its public name.
+        token: String,
+        /// When it ends, seconds since 1970.
+        expires_at: i64,
+    },
     /// Someone looked at a recording.
     Looked {
         /// Who.

@@ -107,6 +107,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::Stopped { .. } => "stopped",
         GatewayEvent::Recovered { .. } => "recovered",
         GatewayEvent::LoggedIn { .. } => "logged_in",
+        GatewayEvent::TokenIssued { .. } => "token_issued",
         GatewayEvent::Looked { .. } => "looked",
         GatewayEvent::Reviewed { .. } => "reviewed",
         GatewayEvent::PolicyChanged { .. } => "policy_changed",
@@ -128,6 +129,12 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
         GatewayEvent::LoggedIn { who, from } => {
             to.json_field("who", who);
             optional("from", from.map(|address| address.to_string()).as_deref(), to);
+        }
+        GatewayEvent::TokenIssued { who, connection, token, expires_at } => {
+            to.json_field("who", who);
+            to.field("connection", connection.as_str());
+            to.field("token", token);
+            to.number("expires_at", u64::try_from(*expires_at).unwrap_or(0));
         }
         GatewayEvent::Looked { who, session } => {
             to.json_field("who", who);

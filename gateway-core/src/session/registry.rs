@@ -21,6 +21,8 @@ pub enum Signal {
     Cancel,
     /// End now.
     Kill,
+    /// The login behind it was ended.
+    LoggedOut,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,20 @@ impl Registry {
         if let Some(found) = found {
             // A full queue means that a signal is on its way already.
             found.signals.try_send(Signal::Cancel).ok();
+        }
+    }
+
+    /// Ends the native sessions of a principal who logged out. Those of tunnels end with their link.
+    pub fn log_out(&self, principal: &Principal) {
+        let live = self.lock();
+        let same = |live: &&Live| {
+            live.source == Source::Native
+                && live.principal.kind == principal.kind
+                && live.principal.name == principal.name
+        };
+        for live in live.values().filter(same) {
+            // A full queue means that a signal is on its way already.
+            live.signals.try_send(Signal::LoggedOut).ok();
         }
     }
 

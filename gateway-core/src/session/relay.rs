@@ -316,6 +316,7 @@ impl Session {
                 Wake::ClientWritten(Ok(())) | Wake::UpstreamWritten(Ok(())) => {}
                 Wake::Held(state) => self.held_changed(state).await?,
                 Wake::Signal(Some(Signal::Cancel)) => self.cancel().await?,
+                Wake::Signal(Some(Signal::LoggedOut)) => return Err(Ending::Identity),
                 Wake::Signal(Some(Signal::Kill) | None) => return Err(Ending::Killed),
                 Wake::Identity => self.check_identity(&mut watches.identity)?,
                 Wake::Policies => {

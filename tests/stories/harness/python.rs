@@ -11,14 +11,18 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/p
 
 /// Runs a script of the fixtures against a tunnel.
 pub(crate) fn python(script: &str, tunnel: &Tunnel) -> Outcome {
+    let port = tunnel.port.to_string();
+    python_with(script, &[("STORY_HOST", "127.0.0.1"), ("STORY_PORT", &port), ("STORY_DATABASE", &tunnel.database)])
+}
+
+/// Runs a script of the fixtures with these facts in its environment.
+pub(crate) fn python_with(script: &str, facts: &[(&str, &str)]) -> Outcome {
     let mut command = Command::new(interpreter());
     command
         .env_clear()
         .envs(["LC_ALL", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE"].into_iter().zip(["C.UTF-8", "1", "1"]))
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("STORY_HOST", "127.0.0.1")
-        .env("STORY_PORT", tunnel.port.to_string())
-        .env("STORY_DATABASE", &tunnel.database)
+        .envs(facts.iter().copied())
         .current_dir(FIXTURES)
         .arg(script);
     Program::run(&mut command, "")

@@ -21,14 +21,15 @@ use url::Url;
 use crate::{
     api::{
         self, ApiConnection, ApiParts, ApiState, LineSink, MayReveal, Recordings, RecordingsError,
-        types::{SessionDetail, SessionItem},
+        types::{self, SessionDetail, SessionItem},
     },
     approval::{Desk, Limits, testing},
     clock::WallClock,
-    identity::{DevelopmentMode, DevelopmentProvider, GatewayTokens, PublicOrigin, Verified},
+    identity::{ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, PublicOrigin, Verified},
     model::{Principal, SessionId},
     policy::{PolicySet, PolicySource, TagNames},
     record::GatewayEvent,
+    session::registry::Registry,
     store::{SessionCounts, SessionEntry, SessionIndex, Store},
 };
 
@@ -87,7 +88,11 @@ impl World {
         let source = PolicySource { path: PathBuf::from("test.cedar"), text: POLICIES.to_owned() };
         let set = PolicySet::load(&[source], &TagNames::default()).unwrap();
         let (policy_sender, policies) = watch::channel(set);
-        let connection = ApiConnection { facts: testing::connection(), tags: vec!["email".into(), "jwt".into()] };
+        let connection = ApiConnection {
+            facts: testing::connection(),
+            tags: vec!["email".into(), "jwt".into()],
+            native: Some(types::NativeAddress { host: "127.0.0.1".into(), port: 5432 }),
+        };
         let (connection_sender, connections) = watch::channel(vec![connection]);
         let shared: Arc<dyn Recordings> = Arc::<FakeRecordings>::clone(&recordings);
         let state = ApiState::new(ApiParts {
@@ -95,6 +100,8 @@ impl World {
             dev: true,
             verifier: provider.verifier().unwrap(),
             tokens: tokens.clone(),
+            connection_tokens: ConnectionTokens::new(clock.clone()).unwrap(),
+            registry: Registry::default(),
             desk: desk.clone(),
             sessions: sessions.clone(),
             recordings: shared,
@@ -201,6 +208,7 @@ impl Recordings for FakeRecordings {
     fn note(&self, event: GatewayEvent) -> Pin<Box<dyn Future<Output = Result<(), RecordingsError>> + Send + '_>> {
         let note = match event {
             GatewayEvent::LoggedIn { who, .. } => format!("logged in: {}", who.name),
+            GatewayEvent::TokenIssued { who, connection, .. } => format!("token: {} for {connection}", who.name),
             GatewayEvent::Looked { who, session } => format!("looked: {} at {session}", who.name),
             GatewayEvent::Reviewed { who, approved, reason, .. } => {
                 format!("reviewed: {} {approved} {}", who.name, reason.unwrap_or_default())

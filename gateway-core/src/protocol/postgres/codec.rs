@@ -8,6 +8,7 @@ mod encode;
 mod frontend;
 mod parse_backend;
 mod reader;
+mod sasl;
 mod startup;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use encode::{
 };
 pub use frontend::{encode_frontend, parse_frontend};
 pub use parse_backend::{parse_backend, parse_error_fields, parse_row_description};
+pub use sasl::{authentication_sasl, authentication_sasl_continue, authentication_sasl_final, parse_sasl_initial};
 pub use startup::{MAX_STARTUP_BYTES, encode_cancel, encode_ssl_request, encode_startup, parse_startup};
 
 /// What is wrong with bytes from a peer. It holds no byte of them.
@@ -67,7 +69,7 @@ pub enum CodecError {
         field: &'static str,
     },
     /// The client asks for another major version.
-    #[error("protocol version {major}.{minor} is not supported, only 3.0")]
+    #[error("protocol version {major}.{minor} is not supported, only 3.0 and 3.2")]
     Version {
         /// Major version.
         major: u16,

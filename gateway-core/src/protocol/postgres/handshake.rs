@@ -134,6 +134,10 @@ pub fn plan(start: &Start, facts: &ConnectionFacts, role: &str) -> Result<StartP
 
 fn admit(name: &str, value: &str, settings: &mut Vec<(String, String)>) -> Result<(), StartError> {
     let name = name.to_ascii_lowercase();
+    if name == AUTHENTICATION {
+        // Said to the gateway, which has heard it.
+        return Ok(());
+    }
     if name == "options" || !ALLOWED.contains(&name.as_str()) {
         return Err(StartError::Parameter(name.chars().take(64).collect()));
     }
@@ -149,6 +153,18 @@ fn admit(name: &str, value: &str, settings: &mut Vec<(String, String)>) -> Resul
     }
     settings.push((name, value.to_owned()));
     Ok(())
+}
+
+/// The setting by which a native client says what it will show: `token` or `jwt`.
+pub const AUTHENTICATION: &str = "hoop.auth";
+
+/// What a client says that it will show, in `options` as `-c hoop.auth=…` or as a parameter of its own.
+pub fn wanted_authentication(start: &Start) -> Option<String> {
+    let in_options = || {
+        let settings = parse_options(start.parameter("options")?).ok()?;
+        settings.into_iter().find_map(|(name, value)| name.eq_ignore_ascii_case(AUTHENTICATION).then_some(value))
+    };
+    start.parameter(AUTHENTICATION).map(str::to_owned).or_else(in_options)
 }
 
 /// Splits `options` as the server does (`pg_split_opts`: white space separates, a backslash escapes).
