@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file for approvals and the index of sessions.
 //!
-//! Every write is durable when it returns (WAL, `synchronous=FULL`). Knows no policy and no protocol; `approval` and
+//! Every write of an approval is durable when it returns (WAL, `synchronous=FULL`); the index of sessions, which the
+//! recording can rebuild, is written without a sync of its own. Knows no policy and no protocol; `approval` and
 //! `api` see it through `approval::Storage` and [`SessionIndex`].
 
 mod approvals;
@@ -68,12 +69,18 @@ impl Store {
     }
 
     fn with(mut connection: Connection) -> Result<Self, StoreError> {
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "trusted_schema", false)?;
+        prepare(&connection, "FULL")?;
         migrations::apply(&mut connection)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// The same store for rows that can be rebuilt: what is written becomes durable with the next durable write or
+    /// checkpoint, in order, and never costs a sync of its own.
+    fn unhurried(&self) -> Result<Self, StoreError> {
+        let file = self.run(|connection| Ok(connection.path().filter(|path| !path.is_empty()).map(PathBuf::from)))?;
+        let Some(file) = file else { return Ok(self.clone()) };
+        let connection = Connection::open(file)?;
+        prepare(&connection, "NORMAL")?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
@@ -92,6 +99,15 @@ impl Store {
         let store = self.clone();
         tokio::task::spawn_blocking(move || store.run(work)).await.map_err(|_ended| StoreError::Interrupted)?
     }
+}
+
+fn prepare(connection: &Connection, synchronous: &str) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
 }
 
 fn prepare_file(path: &Path) -> Result<(), StoreError> {
@@ -137,6 +153,23 @@ mod tests {
             })
             .unwrap();
         assert_eq!((journal.as_str(), synchronous), ("wal", 2));
+    }
+
+    #[test]
+    fn what_is_written_unhurried_is_seen_at_once_and_costs_no_sync() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("store.sqlite")).unwrap();
+        let unhurried = store.unhurried().unwrap();
+        let synchronous = |store: &Store| -> i64 {
+            store.run(|connection| Ok(connection.pragma_query_value(None, "synchronous", |row| row.get(0))?)).unwrap()
+        };
+        assert_eq!((synchronous(&store), synchronous(&unhurried)), (2, 1));
+        unhurried
+            .run(|connection| Ok(connection.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")?))
+            .unwrap();
+        let seen: i64 =
+            store.run(|connection| Ok(connection.query_row("SELECT a FROM t", [], |row| row.get(0))?)).unwrap();
+        assert_eq!(seen, 1);
     }
 
     #[test]

@@ -100,15 +100,33 @@ pub struct Arrival {
     pub client_address: Option<SocketAddr>,
 }
 
+/// A session that is open, with its streams.
+struct Ready {
+    session: Session,
+    client: ClientStream,
+    upstream: ReadHalf<Wire>,
+    watches: Watches,
+}
+
 impl Arrival {
     /// Opens the session and serves it. Returns when it is over and on record. `buffer` is what the client sent ahead.
     pub async fn open(self, client: ClientStream, buffer: BytesMut, start: Start) {
+        // Boxed apart, so that a session that lives long does not hold what only its opening needed.
+        if let Some(ready) = Box::pin(self.prepare(client, buffer, start)).await {
+            let Ready { session, client, upstream, watches } = *ready;
+            Box::pin(session.serve(client, upstream, watches)).await;
+        }
+    }
+
+    /// Everything before the relay; `None` where the client was told why there is no session.
+    async fn prepare(self, client: ClientStream, buffer: BytesMut, start: Start) -> Option<Box<Ready>> {
         let plan = match handshake::plan(&start, &self.served.facts, self.served.connection.credential.username()) {
             Ok(plan) => plan,
             Err(error) => {
                 let mut out = BytesMut::new();
                 Report::fatal(error.sqlstate(), &error.to_string()).hint(error.hint()).write(&mut out);
-                return say(client, &out).await;
+                say(client, &out).await;
+                return None;
             }
         };
         let now = self.environment.clock.unix_millis();
@@ -121,10 +139,11 @@ impl Arrival {
             Err(message) => {
                 let mut out = BytesMut::new();
                 Report::fatal("58030", &message).hint("Tell the gateway's operator.").write(&mut out);
-                return say(client, &out).await;
+                say(client, &out).await;
+                return None;
             }
         };
-        self.log_in(client, buffer, &start, plan, secrets, recorder).await;
+        self.log_in(client, buffer, &start, plan, secrets, recorder).await
     }
 
     /// Puts the session on record and into the index, before anything is dialled.
@@ -173,10 +192,13 @@ impl Arrival {
         plan: StartPlan,
         secrets: Secrets,
         mut recorder: SessionRecorder,
-    ) {
+    ) -> Option<Box<Ready>> {
         match log_in(&self.environment, &self.served, &mut recorder, &plan).await {
-            Ok(opened) => self.begin(client, buffer, start, secrets, recorder, opened).await,
-            Err(failure) => self.give_up(client, &secrets.id, recorder, failure).await,
+            Ok(opened) => Some(self.begin(client, buffer, start, secrets, recorder, opened).await),
+            Err(failure) => {
+                self.give_up(client, &secrets.id, recorder, failure).await;
+                None
+            }
         }
     }
 
@@ -196,7 +218,7 @@ impl Arrival {
         say(client, &out).await;
     }
 
-    /// Tells the client that it is in, and hands everything to the relay.
+    /// Tells the client that it is in, and makes everything that the relay needs.
     async fn begin(
         self,
         mut client: ClientStream,
@@ -205,7 +227,7 @@ impl Arrival {
         secrets: Secrets,
         recorder: SessionRecorder,
         opened: Opened,
-    ) {
+    ) -> Box<Ready> {
         let Secrets { id, process_id, key, fault } = secrets;
         let mut out = BytesMut::new();
         if self.source == Source::Tunnel {
@@ -227,8 +249,8 @@ impl Arrival {
             recorder_failed: self.environment.recorder.failed(),
             membership,
         };
-        let (session, read) = self.session(buffer, id, fault, recorder, opened);
-        session.serve(client, read, watches).await;
+        let (session, upstream) = self.session(buffer, id, fault, recorder, opened);
+        Box::new(Ready { session, client, upstream, watches })
     }
 
     fn session(

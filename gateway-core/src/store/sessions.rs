@@ -54,10 +54,11 @@ pub enum SessionFilter {
 pub struct SessionIndex(Store);
 
 impl SessionIndex {
-    /// Opens the index and ends what an earlier gateway left live.
+    /// Opens the index and ends what an earlier gateway left live. Its rows are written without a sync of their own:
+    /// the recording holds the same, durably.
     pub async fn open(store: Store, now_millis: i64) -> Result<Self, StoreError> {
         store.run_aside(move |connection| end_abandoned(connection, now_millis)).await?;
-        Ok(Self(store))
+        Ok(Self(store.unhurried()?))
     }
 
     /// Enters a session that begins.
