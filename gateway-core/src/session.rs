@@ -19,6 +19,8 @@ mod room;
 mod sealing;
 mod tunnelled;
 mod understanding;
+#[cfg(test)]
+mod weight;
 
 pub mod registry;
 

@@ -51,7 +51,7 @@ where
     L: AsyncRead + AsyncWrite + Unpin,
 {
     let (read, write) = remote.into_split();
-    let up = Up { write, buffer: BytesMut::new(), pending: Bytes::new(), state: Direction::Copying };
+    let up = Up { write, buffer: BytesMut::new(), much: false, pending: Bytes::new(), state: Direction::Copying };
     let down = Down { read, pending: Bytes::new(), state: Direction::Copying };
     Forward { local, counters, up, down }.await
 }
@@ -91,6 +91,8 @@ enum Direction {
 struct Up {
     write: WriteHalf,
     buffer: BytesMut,
+    /// The last read filled the room that it was given: more is coming.
+    much: bool,
     pending: Bytes,
     state: Direction,
 }
@@ -127,12 +129,20 @@ impl Up {
     }
 
     fn poll_read<L: AsyncRead + Unpin>(&mut self, local: &mut L, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.buffer.capacity() < LEAST_ROOM {
-            self.buffer.reserve(BUFFER_BYTES);
+        let (least, room) =
+            if self.much { (LEAST_ROOM, BUFFER_BYTES) } else { (LEAST_ROOM_AT_REST, BUFFER_BYTES_AT_REST) };
+        if self.buffer.capacity() < least {
+            self.buffer.reserve(room);
         }
+        let given = self.buffer.capacity();
         // `read_buf` keeps no state between polls, so a fresh future each time loses nothing.
         let count = ready!(pin!(local.read_buf(&mut self.buffer)).as_mut().poll(context))?;
+        let had_much = std::mem::replace(&mut self.much, count >= given.min(LEAST_ROOM));
         self.pending = self.buffer.split().freeze();
+        if had_much && !self.much {
+            // A connection that rests holds no buffer of a busy one.
+            self.buffer = BytesMut::new();
+        }
         Poll::Ready(Ok(count))
     }
 }
@@ -187,3 +197,6 @@ impl Down {
 const BUFFER_BYTES: usize = 64 << 10;
 /// Below this much room, a read would be small for no reason.
 const LEAST_ROOM: usize = 16 << 10;
+/// The same for a connection that is idle or sends short messages.
+const BUFFER_BYTES_AT_REST: usize = 2 << 10;
+const LEAST_ROOM_AT_REST: usize = 512;
