@@ -41,6 +41,8 @@ pub(super) struct Loaded {
     pub(super) vocabulary: Vocabulary,
     pub(super) hard: CedarSet,
     pub(super) liftable: CedarSet,
+    /// Whether some policy is liftable: without one there is nothing to ask the liftable set.
+    pub(super) lifts: bool,
     pub(super) rules: BTreeMap<PolicyId, Arc<Rule>>,
     pub(super) reads_time: bool,
     pub(super) reads_estimates: bool,
@@ -79,8 +81,9 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
     let reads = |attributes: &[&str]| named.values().any(|placed| context_use::reads(&placed.policy, attributes));
     let (reads_time, reads_estimates) = (reads(&["time"]), reads(ESTIMATED));
     let (hard, liftable) = split(named, &rules).map_err(|message| vec![ours(message)])?;
+    let lifts = rules.values().any(|rule| matches!(rule.obligation, Obligation::Hold { .. }));
     let version = version(&ordered, tags);
-    Ok(Loaded { version, vocabulary, hard, liftable, rules, reads_time, reads_estimates })
+    Ok(Loaded { version, vocabulary, hard, liftable, lifts, rules, reads_time, reads_estimates })
 }
 
 fn parse<'source>(source: &'source PolicySource, problems: &mut Vec<Problem>) -> Vec<Placed<'source>> {

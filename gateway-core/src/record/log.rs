@@ -2,7 +2,7 @@
 //!
 //! Sessions hash their own records and only the log's own hash is taken under the lock. In `strict` the thread writes
 //! and syncs whatever has gathered, so that waiting sessions share one sync; in `relaxed` the first one who needs its
-//! bytes in the kernel writes for all, at once, and the thread syncs within 50 ms. A write or sync that fails ends the
+//! bytes in the kernel writes for all, once those that are ready have appended, and the thread syncs within 50 ms. A write or sync that fails ends the
 //! recorder: nothing is ever retried, every waiter is told, and nothing more is appended.
 
 mod segment;
@@ -225,7 +225,13 @@ impl Log {
     /// Waits until everything before `position` is durable. Cancel-safe.
     pub(super) async fn durable(&self, position: Position) -> Result<(), RecordError> {
         match self.shared.durability {
-            Durability::Relaxed => self.shared.write_up_to(position.0),
+            Durability::Relaxed => {
+                // Sessions that are ready as well append first, so that one write carries them all.
+                if !self.shared.is_written(position.0) {
+                    tokio::task::yield_now().await;
+                }
+                self.shared.write_up_to(position.0)
+            }
             Durability::Strict => poll_fn(|context| self.shared.poll_synced(position.0, context.waker())).await,
         }
     }
@@ -365,13 +371,17 @@ impl Shared {
         Poll::Pending
     }
 
+    fn is_written(&self, position: u64) -> bool {
+        self.written.load(Ordering::Acquire) >= position
+    }
+
     /// Makes sure that the kernel has everything before `position`: whoever comes first writes for all.
     fn write_up_to(&self, position: u64) -> Result<(), RecordError> {
-        if self.written.load(Ordering::Acquire) >= position {
+        if self.is_written(position) {
             return Ok(());
         }
         let mut segment = self.segment.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.written.load(Ordering::Acquire) >= position {
+        if self.is_written(position) {
             return Ok(());
         }
         self.write_gathered(&mut segment)
