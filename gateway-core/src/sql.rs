@@ -31,7 +31,7 @@ mod write;
 
 pub use lineage::{Lineage, MaskScope, OutputKind, OutputLineage, TaggedColumns};
 pub use name::{RawColumn, RawName};
-pub use statement::{CopyKind, Literal, RawAccess, Statement, TransactionWord};
+pub use statement::{CopyKind, Literal, RawAccess, Rereads, Statement, TransactionWord};
 pub use syntax::{MAX_TEXT_BYTES, SyntaxError};
 
 /// Parses `text` and says what every statement in it does. Empty for an empty query.

@@ -7,6 +7,9 @@ mod catalogue;
 mod dial;
 mod outlet;
 
-pub use catalogue::{Catalogue, CatalogueError, CatalogueRead, Column, Relation, RelationKind, TaggedColumn};
+pub use catalogue::{
+    Catalogue, CatalogueError, CatalogueRead, Column, Local, LocalColumn, LocalRelation, Relation, RelationKind,
+    TaggedColumn,
+};
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};

@@ -76,6 +76,9 @@ impl Session {
     }
 
     fn upstream_message(&mut self, frame: &Frame) -> Result<(), Ending> {
+        if matches!(self.talk.front(), Some(Expect::Reading { .. })) && self.reading_message(frame)? {
+            return Ok(());
+        }
         match frame.tag {
             tag::DATA_ROW => self.row(frame),
             tag::READY => self.ready(frame),
@@ -274,7 +277,7 @@ impl Session {
         Ok(())
     }
 
-    fn failed(&mut self, frame: &Frame) -> Result<(), Ending> {
+    pub(super) fn failed(&mut self, frame: &Frame) -> Result<(), Ending> {
         let fields = parse_error_fields(frame).map_err(|_malformed| Ending::Unexpected("upstream"))?;
         let sqlstate = fields.field(b'C').unwrap_or("XX000").to_owned();
         let fatal = matches!(fields.field(b'V').or_else(|| fields.field(b'S')), Some("FATAL" | "PANIC"));
@@ -373,6 +376,9 @@ impl Session {
             self.end_operation(number, Status::Completed { tag: &tag })?;
         }
         self.end_all(&ended)?;
+        if status == b'I' {
+            self.meaning.transaction_ended();
+        }
         if status == b'I' && self.changed_catalogue {
             self.changed_catalogue = false;
             self.outdated = true;
@@ -382,7 +388,7 @@ impl Session {
         Ok(())
     }
 
-    fn end_all(&mut self, ended: &Ended) -> Result<(), Ending> {
+    pub(super) fn end_all(&mut self, ended: &Ended) -> Result<(), Ending> {
         for number in &ended.skipped {
             self.end_operation(*number, Status::Skipped)?;
         }

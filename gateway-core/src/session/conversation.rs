@@ -33,6 +33,7 @@ pub(super) struct Prepared {
 #[derive(Debug, Clone)]
 pub(super) struct Portal {
     pub(super) number: OperationNumber,
+    pub(super) understood: Arc<Understood>,
     turn: u64,
 }
 
@@ -72,6 +73,12 @@ pub(super) enum Expect {
         previous: Option<Portal>,
     },
     Sync,
+    /// A read of ours of what names mean; with `syncs` it ends a turn.
+    Reading {
+        syncs: bool,
+        /// How many of its Closes are answered.
+        closed: u8,
+    },
     /// A message of ours that fails in place of a refused one; `answer` replaces the server's error.
     Fault {
         answer: Bytes,
@@ -88,7 +95,10 @@ pub(super) struct Unnamed {
 
 impl Expect {
     fn ends_turn(&self) -> bool {
-        matches!(self, Self::Query { .. } | Self::Sync | Self::Fault { query: true, .. })
+        matches!(
+            self,
+            Self::Query { .. } | Self::Sync | Self::Reading { syncs: true, .. } | Self::Fault { query: true, .. }
+        )
     }
 
     /// What the statement name meant before this message, where it changes it.
@@ -126,6 +136,7 @@ impl Expect {
             | Self::CloseStatement { .. }
             | Self::ClosePortal { .. }
             | Self::Sync
+            | Self::Reading { .. }
             | Self::Fault { .. } => None,
         }
     }
@@ -170,6 +181,8 @@ pub(super) struct Conversation {
     expected: VecDeque<Expect>,
     batch: u64,
     turn: u64,
+    /// Something of a batch was sent since the last Sync or simple query: a transaction may be open that only they end.
+    pub(super) in_batch: bool,
     /// Client messages are swallowed until Sync, as the server would.
     pub(super) skipping: bool,
     /// The status of the last ReadyForQuery: `I`, `T` or `E`.
@@ -185,6 +198,7 @@ impl Conversation {
             expected: VecDeque::new(),
             batch: 0,
             turn: 0,
+            in_batch: false,
             skipping: false,
             status: b'I',
             copy_in: CopyIn::Idle,
@@ -199,6 +213,17 @@ impl Conversation {
     /// What the next reply belongs to.
     pub(super) fn front(&self) -> Option<&Expect> {
         self.expected.front()
+    }
+
+    /// What the next reply belongs to, to be brought on.
+    pub(super) fn front_mut(&mut self) -> Option<&mut Expect> {
+        self.expected.front_mut()
+    }
+
+    /// A read of ours was sent, while nothing else was unanswered. It leaves every name and portal as it was.
+    pub(super) fn sent_reading(&mut self, syncs: bool) {
+        self.turn += u64::from(syncs);
+        self.expected.push_back(Expect::Reading { syncs, closed: 0 });
     }
 
     /// Takes the expectation that the reply just met.
@@ -229,18 +254,21 @@ impl Conversation {
     ) {
         let prepared = Prepared { understood, number, parameter_types, batch: self.batch };
         let previous = self.statements.insert(name.clone(), prepared);
+        self.in_batch = true;
         self.expected.push_back(Expect::Parse { number, name, previous });
     }
 
     /// A Bind was sent.
-    pub(super) fn sent_bind(&mut self, number: OperationNumber, portal: Text) {
-        let previous = self.portals.insert(portal.clone(), Portal { number, turn: self.turn });
+    pub(super) fn sent_bind(&mut self, number: OperationNumber, portal: Text, understood: Arc<Understood>) {
+        let previous = self.portals.insert(portal.clone(), Portal { number, understood, turn: self.turn });
+        self.in_batch = true;
         self.expected.push_back(Expect::Bind { number, portal, previous });
     }
 
     /// Something without names of its own was sent.
     pub(super) fn sent(&mut self, expect: Expect) {
         self.turn += u64::from(expect.ends_turn());
+        self.in_batch = !expect.ends_turn();
         self.batch += u64::from(matches!(expect, Expect::Sync));
         self.expected.push_back(expect);
     }
@@ -248,12 +276,14 @@ impl Conversation {
     /// A Close of a statement was sent.
     pub(super) fn sent_close_statement(&mut self, name: Text) {
         let previous = self.statements.remove(&name);
+        self.in_batch = true;
         self.expected.push_back(Expect::CloseStatement { name, previous });
     }
 
     /// A Close of a portal was sent.
     pub(super) fn sent_close_portal(&mut self, name: Text) {
         let previous = self.portals.remove(&name);
+        self.in_batch = true;
         self.expected.push_back(Expect::ClosePortal { name, previous });
     }
 
@@ -292,6 +322,7 @@ impl Conversation {
             | Expect::DescribePortal { .. }
             | Expect::Execute { .. }
             | Expect::Sync
+            | Expect::Reading { .. }
             | Expect::Fault { query: false, .. } => false,
         })
     }
@@ -339,6 +370,7 @@ impl Conversation {
             | Expect::DescribePortal { .. }
             | Expect::Execute { .. }
             | Expect::Sync
+            | Expect::Reading { .. }
             | Expect::Fault { .. } => {}
         }
     }

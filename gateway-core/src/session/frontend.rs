@@ -3,19 +3,19 @@
 //! Messages that arrived together are recorded by one durable write. A refusal lets the upstream fail in place of the
 //! refused message, so that transaction state and pipelining stay what a real error would have left (law 7).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::{
     conversation::{CopyIn, Expect, Lookup},
     hold::HeldMessage,
-    names::SIGHT_LIFE,
+    reading::Current,
     relay::{Ending, Session, Step},
     sealing,
 };
 use crate::{
-    model::{OperationNumber, Refusal, RefusalKind, flow::Inspected},
+    model::{OperationNumber, flow::Inspected},
     policy::{Decision, Permitted},
     protocol::postgres::{
         codec::{Piece, limit, parse_frontend},
@@ -23,9 +23,8 @@ use crate::{
         message::{Bind, Execute, Frontend, Parse, Query, Target, Text},
         refuse::{self, Report},
     },
-    record::{Asked, Event, Outcome, OwnPurpose, RecordError, SealedText, Status, Step as RecordedStep},
-    sql::SyntaxError,
-    upstream::{Continuation, OwnMessage},
+    record::{Asked, RecordError, SealedText, Step as RecordedStep},
+    upstream::Continuation,
 };
 
 impl Session {
@@ -73,28 +72,13 @@ impl Session {
         if let CopyIn::Active(number) = self.talk.copy_in {
             return self.copy_message(number, message);
         }
-        let stale = match &message {
-            Frontend::Query(query) => self.is_outdated() || self.wants_fresh_names(query.text.as_str()),
-            Frontend::Parse(parse) => self.is_outdated() || self.wants_fresh_names(parse.text.as_str()),
-            Frontend::Bind(_) => self.is_outdated(),
-            Frontend::Describe(_)
-            | Frontend::Execute(_)
-            | Frontend::Close(_)
-            | Frontend::Flush
-            | Frontend::Sync
-            | Frontend::FunctionCall(_)
-            | Frontend::CopyData(_)
-            | Frontend::CopyDone
-            | Frontend::CopyFail(_)
-            | Frontend::Password(_)
-            | Frontend::Terminate => false,
-        };
-        if stale {
-            if !self.talk.is_settled() {
-                return self.wait(message);
+        match self.catch_up(&message).await? {
+            Current::Yes => {}
+            Current::Later => {
+                self.waiting = Some(message);
+                return Ok(());
             }
-            self.refresh_sight().await?;
-            self.fresh = true;
+            Current::Never => return self.fail_aborted(&message),
         }
         let outcome = Box::pin(self.take_message(message)).await;
         self.fresh = false;
@@ -248,7 +232,8 @@ impl Session {
     fn execute(&mut self, execute: Execute) -> Result<(), Ending> {
         match self.talk.portal(&execute.portal) {
             Lookup::Known(portal) => {
-                let number = portal.number;
+                let (number, understood) = (portal.number, Arc::clone(&portal.understood));
+                self.note_changes(&understood);
                 let copies = self.ledger.entry(number).is_some_and(|entry| entry.understood.copies_in);
                 self.talk.sent(Expect::Execute { number });
                 if copies {
@@ -278,18 +263,6 @@ impl Session {
     fn wait(&mut self, message: Frontend) -> Result<(), Ending> {
         self.waiting = Some(message);
         self.follow(None, Frontend::Flush)
-    }
-
-    /// Whether names may mean something else than the session's snapshot says.
-    fn is_outdated(&self) -> bool {
-        self.outdated || self.generation != self.served.generation() || self.sighted_at.elapsed() >= SIGHT_LIFE
-    }
-
-    /// Whether the text names something that the snapshot does not know while a fresh one may: then it is read again.
-    fn wants_fresh_names(&mut self, text: &str) -> bool {
-        let wants = !self.fresh && self.understand(text).is_ok_and(|understood| understood.unresolved);
-        self.outdated |= wants;
-        wants
     }
 
     /// Decides a message that runs something, and either queues, refuses or holds it.
@@ -341,9 +314,7 @@ impl Session {
             }
             Err(error) => return Err(error.into()),
         }
-        if understood.changes_catalogue {
-            (self.outdated, self.changed_catalogue) = (true, true);
-        }
+        self.note_changes(understood);
         let Some(portal) = portal else {
             self.talk.sent_query(number);
             if understood.copies_in {
@@ -351,19 +322,11 @@ impl Session {
             }
             return Ok(());
         };
-        self.talk.sent_bind(number, portal.clone());
+        self.talk.sent_bind(number, portal.clone(), Arc::clone(understood));
         if self.needs_description(understood) {
             self.talk.sent(Expect::DescribePortal { number, own: true });
             self.follow(Some(number), Frontend::Describe(Target::Portal(portal)))?;
         }
-        Ok(())
-    }
-
-    fn skip(&mut self, number: OperationNumber) -> Result<(), Ending> {
-        let masked = BTreeMap::new();
-        let status = Status::Skipped;
-        let outcome = Outcome { number, status, rows: 0, bytes: 0, masked: &masked, duration_micros: 0 };
-        self.recorder.append(&Event::Outcome(outcome))?;
         Ok(())
     }
 
@@ -418,69 +381,6 @@ impl Session {
                 Step::Own(message) => self.outlet.send_own(message),
             }
         }
-        Ok(())
-    }
-
-    fn refuse_syntax(&mut self, text: &str, error: &SyntaxError, query: bool) -> Result<(), Ending> {
-        let refusal = Refusal {
-            kind: RefusalKind::Unsupported,
-            rule: None,
-            message: format!("not PostgreSQL's grammar (SQLSTATE {})", error.sqlstate),
-            hint: None,
-        };
-        let number = self.recorder.number();
-        let text = sealing::unparsed(text, &self.environment);
-        self.counts.refused += 1;
-        self.recorder.append(&Event::Refused { number, operations: &[], text: &text, refusal: &refusal })?;
-        let mut answer = BytesMut::new();
-        refuse::syntax_error(&error.message, error.position, &mut answer);
-        self.fail_in_place(query, answer.freeze())
-    }
-
-    fn refuse_unsupported(&mut self, what: &str) -> Result<(), Ending> {
-        let message = format!("{what} are not supported by the gateway");
-        // SPEC: a function call is answered like a simple query, with a ReadyForQuery of its own.
-        self.fail_with(&Report::error("0A000", &message).hint("Use plain statements."), true)
-    }
-
-    /// Records a refusal and answers it in place.
-    pub(super) fn refuse(
-        &mut self,
-        number: OperationNumber,
-        refusal: &Refusal,
-        understood: &Understood,
-        query: bool,
-    ) -> Result<(), Ending> {
-        let text = sealing::text(understood, &self.environment.sealer);
-        let operations = &understood.operations;
-        self.counts.refused += 1;
-        self.counts.operations += 1;
-        self.recorder.append(&Event::Refused { number, operations, text: &text, refusal })?;
-        let mut answer = BytesMut::new();
-        refuse::refusal(refusal, &self.id, &mut answer);
-        self.fail_in_place(query, answer.freeze())
-    }
-
-    fn fail_with(&mut self, report: &Report<'_>, query: bool) -> Result<(), Ending> {
-        let mut answer = BytesMut::new();
-        report.write(&mut answer);
-        self.fail_in_place(query, answer.freeze())
-    }
-
-    /// Lets the upstream fail where the refused message would have run; `answer` replaces its error.
-    fn fail_in_place(&mut self, query: bool, answer: Bytes) -> Result<(), Ending> {
-        if self.talk.skipping {
-            return Ok(());
-        }
-        let message = if query {
-            OwnMessage::FailQuery(self.fault_query.clone())
-        } else {
-            OwnMessage::FailBatch(self.fault_portal.clone())
-        };
-        let recorded = self.recorder.own(OwnPurpose::ForcedError, message)?;
-        self.steps.push(Step::Own(recorded));
-        self.talk.sent(Expect::Fault { answer, query });
-        self.talk.skipping = !query;
         Ok(())
     }
 }

@@ -90,9 +90,7 @@ pub(super) async fn read_catalogue(
             let order = recorder
                 .own(OwnPurpose::Catalogue, CatalogueRead { wire, login })
                 .map_err(|error| unrecorded(&error))?;
-            let tag_of = |schema: &str, table: &str, column: &str| {
-                environment.masking.tags(&served.facts, schema, table, column).into_iter().map(Arc::from).collect()
-            };
+            let tag_of = tags_of(environment, served);
             Catalogue::read(order, &tag_of).await.map_err(|error| Failure {
                 sqlstate: "08001",
                 message: error.to_string(),
@@ -100,6 +98,16 @@ pub(super) async fn read_catalogue(
             })
         })
         .await
+}
+
+/// Which tags the site puts on a column.
+pub(super) fn tags_of<'site>(
+    environment: &'site Environment,
+    served: &'site Served,
+) -> impl Fn(&str, &str, &str) -> Vec<Arc<str>> + Send + Sync + 'site {
+    |schema, table, column| {
+        environment.masking.tags(&served.facts, schema, table, column).into_iter().map(Arc::from).collect()
+    }
 }
 
 /// What a principal's statements mean on a connection now.
@@ -151,8 +159,8 @@ impl Session {
                 return Ok(());
             }
         };
-        let path = Arc::clone(&self.sight.search_path);
-        self.sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
+        self.meaning.base = catalogue;
+        self.look_again();
         (self.generation, self.outdated) = (generation, false);
         Ok(())
     }

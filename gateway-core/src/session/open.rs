@@ -17,6 +17,7 @@ use super::{
     environment::{Environment, Served},
     ledger::Ledger,
     login::{Failure, Opened, log_in},
+    meaning::Meaning,
     names::sight,
     registry::Entry,
     relay::{Session, Watches},
@@ -273,12 +274,14 @@ impl Arrival {
         };
         let circumstance = binding.circumstance();
         let generation = self.served.generation();
-        let path = search_path.into();
-        let sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
         let text = |text: String| Text::copied(&text).unwrap_or_default();
+        let name = |what: &str| text(format!("hoop-{what}-{fault:016x}"));
+        let path = search_path.into();
+        let meaning = Meaning::new(Arc::clone(&catalogue), generation, name("reads"));
+        let sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
         let session = Session {
             fault_query: text(format!("hoop refused a statement of session {id}")),
-            fault_portal: text(format!("hoop-refused-{fault:016x}")),
+            fault_portal: name("refused"),
             id,
             environment: self.environment,
             facts: self.served.facts.clone(),
@@ -295,6 +298,7 @@ impl Arrival {
             fresh: false,
             leaving: false,
             changed_catalogue: false,
+            meaning,
             recorder,
             counts: SessionCounts::default(),
             talk: Conversation::new(),

@@ -18,6 +18,7 @@ use super::{
     environment::{Environment, Served},
     hold::Held,
     ledger::Ledger,
+    meaning::Meaning,
     registry::{Membership, Signal},
     room::Room,
 };
@@ -177,6 +178,7 @@ pub(super) struct Session {
     /// The client said goodbye: what it asked before is still answered.
     pub(super) leaving: bool,
     pub(super) changed_catalogue: bool,
+    pub(super) meaning: Meaning,
     pub(super) recorder: SessionRecorder,
     pub(super) counts: SessionCounts,
     pub(super) talk: Conversation,

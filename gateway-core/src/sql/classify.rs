@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, ops::Range, sync::Arc};
 use pg_query::{Node, NodeEnum, protobuf::SelectStmt};
 
 use super::{
-    CopyKind, Lineage, RawAccess, RawName, Statement, SyntaxError, TransactionWord, definition, literals::Constants,
+    CopyKind, Lineage, RawAccess, RawName, Rereads, Statement, SyntaxError, TransactionWord, definition, literals::Constants,
     privilege, query::Walk, risk, secrets, utility,
 };
 use crate::model::{Effect, Verb};
@@ -20,11 +20,13 @@ pub(super) struct Shape {
     advice: Option<String>,
     transaction: Option<TransactionWord>,
     copy: Option<CopyKind>,
+    rereads: Rereads,
+    renames: bool,
 }
 
 impl Shape {
     pub(super) fn new(kind: impl Into<String>, verb: Verb) -> Self {
-        Self { kind: kind.into(), verb, advice: None, transaction: None, copy: None }
+        Self { kind: kind.into(), verb, advice: None, transaction: None, copy: None, rereads: Rereads::Nothing, renames: false }
     }
 
     pub(super) fn verb(&self) -> Verb {
@@ -33,6 +35,16 @@ impl Shape {
 
     pub(super) fn advise(mut self, advice: &str) -> Self {
         self.advice = Some(advice.to_owned());
+        self
+    }
+
+    pub(super) fn rereads(mut self, what: Rereads) -> Self {
+        self.rereads = what;
+        self
+    }
+
+    pub(super) fn renames(mut self) -> Self {
+        self.renames = true;
         self
     }
 
@@ -92,6 +104,8 @@ pub(super) fn statement(
         attributes: walk.attributes,
         span,
         transaction: shape.transaction,
+        rereads: shape.rereads.max(walk.rereads),
+        renames: shape.renames,
         copy: shape.copy,
         literals: walk.literals,
         parameter_columns: walk.parameter_columns,

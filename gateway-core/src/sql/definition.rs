@@ -11,7 +11,7 @@ use pg_query::{
 };
 
 use super::{
-    RawName,
+    RawName, Rereads,
     classify::{self, Shape},
     kinds,
     name::RawName as Name,
@@ -62,7 +62,7 @@ fn relation(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
             for element in &statement.schema_elts {
                 nested(walk, element);
             }
-            Shape::new("create_schema", Verb::Create)
+            Shape::new("create_schema", Verb::Create).rereads(Rereads::Path)
         }
         NodeEnum::AlterTableStmt(statement) => alter_table(walk, statement),
         NodeEnum::DropStmt(statement) => drop_objects(walk, statement),
@@ -191,7 +191,8 @@ fn change(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         _ => return None,
     };
     altered(walk, kind, relation, object);
-    Some(Shape::new(format!("alter_{}", kinds::word(kind)), Verb::Alter))
+    let shape = Shape::new(format!("alter_{}", kinds::word(kind)), Verb::Alter);
+    Some(if matches!(inner, NodeEnum::AlterObjectSchemaStmt(_)) { shape.renames() } else { shape })
 }
 
 fn rename(walk: &mut Walk<'_>, statement: &RenameStmt) -> Shape {
@@ -202,7 +203,9 @@ fn rename(walk: &mut Walk<'_>, statement: &RenameStmt) -> Shape {
         ObjectType::ObjectDatabase => return Shape::new("alter_database", Verb::AlterSystem),
         kind => kinds::word(kind),
     };
-    Shape::new(format!("alter_{word}"), Verb::Alter)
+    let shape = Shape::new(format!("alter_{word}"), Verb::Alter);
+    let keeps_names = matches!(statement.rename_type(), ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint);
+    if keeps_names { shape } else { shape.renames() }
 }
 
 fn altered(walk: &mut Walk<'_>, kind: ObjectType, relation: Option<&RangeVar>, object: Option<&Node>) {
@@ -359,5 +362,6 @@ fn drop_objects(walk: &mut Walk<'_>, statement: &DropStmt) -> Shape {
     for object in &statement.objects {
         walk.access(Verb::Drop, kinds::object(statement.remove_type(), object));
     }
-    Shape::new(format!("drop_{}", kinds::word(statement.remove_type())), Verb::Drop)
+    let shape = Shape::new(format!("drop_{}", kinds::word(statement.remove_type())), Verb::Drop);
+    if statement.remove_type() == ObjectType::ObjectSchema { shape.renames() } else { shape }
 }

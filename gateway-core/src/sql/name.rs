@@ -41,7 +41,9 @@ impl RawName {
     }
 
     pub(super) fn of_relation(relation: &RangeVar) -> Self {
-        let schema = (!relation.schemaname.is_empty()).then(|| relation.schemaname.clone());
+        let is_temporary = relation.relpersistence == "t" && relation.schemaname.is_empty();
+        let written = || (!relation.schemaname.is_empty()).then(|| relation.schemaname.clone());
+        let schema = if is_temporary { Some("pg_temp".to_owned()) } else { written() };
         Self { schema, name: relation.relname.clone() }
     }
 

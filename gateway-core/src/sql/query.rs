@@ -13,7 +13,7 @@ use pg_query::{
 };
 
 use super::{
-    Literal, RawAccess, RawColumn, RawName, functions, literals::Constants, name::text_of, scope::Scopes, settings,
+    Literal, RawAccess, RawColumn, RawName, Rereads, functions, literals::Constants, name::text_of, scope::Scopes, settings,
     tree,
 };
 use crate::model::Verb;
@@ -33,6 +33,8 @@ pub(super) struct Walk<'text> {
     /// A node that this version does not know was met.
     pub(super) unknown: bool,
     pub(super) too_deep: bool,
+    /// What has to be read again after it, beyond what the statement itself says.
+    pub(super) rereads: Rereads,
     /// What is walked is planned, not run: EXPLAIN without ANALYZE.
     pub(super) explained: bool,
     constants: &'text Constants,
@@ -53,6 +55,7 @@ impl<'text> Walk<'text> {
             parameter_columns: BTreeMap::new(),
             unknown: false,
             too_deep: false,
+            rereads: Rereads::Nothing,
             explained: false,
             constants,
             span,
@@ -324,8 +327,11 @@ impl<'text> Walk<'text> {
 
     pub(super) fn call(&mut self, call: &FuncCall) {
         let name = RawName::of_call(call);
-        if name.name == "set_config" && settings::is_harmless_call(call) {
-            self.accesses.extend([Verb::Select, Verb::Set].map(|verb| RawAccess { verb, object: None }));
+        if name.name == "set_config"
+            && let Some((verb, rereads)) = settings::known_call(call)
+        {
+            self.rereads = self.rereads.max(rereads);
+            self.accesses.extend([Verb::Select, verb].map(|verb| RawAccess { verb, object: None }));
             // Someone's own function of that name is looked for as one of an attribute's name is.
             match name.schema.as_deref() {
                 None => self.attributes.extend([name.name]),

@@ -7,7 +7,7 @@ use pg_query::{
     protobuf::{DiscardMode, DiscardStmt, FuncCall, VariableSetKind, VariableSetStmt, a_const::Val},
 };
 
-use super::classify::Shape;
+use super::{Rereads, classify::Shape};
 use crate::model::Verb;
 
 /// Settings that change at most how this session's values look, how long it waits, and how it is planned.
@@ -53,11 +53,12 @@ pub(super) fn set(statement: &VariableSetStmt) -> Shape {
     match name.as_str() {
         "role" | "session_authorization" => {
             return Shape::new("set_role", Verb::SetRole)
+                .rereads(Rereads::Path)
                 .advise("the gateway fixes the role; run the statement as the connection's own role");
         }
-        "search_path" => {
-            return Shape::new(word, Verb::Unknown)
-                .advise("write the schema before each name instead of setting search_path");
+        // What it is set to is read back from the server before anything else is decided.
+        "search_path" if statement.kind() != VariableSetKind::Undefined => {
+            return Shape::new(word, Verb::Set).rereads(Rereads::Path);
         }
         _ => {}
     }
@@ -69,8 +70,7 @@ pub(super) fn set(statement: &VariableSetStmt) -> Shape {
             HARMLESS.contains(&name.as_str()) || keeps_text_readable(&name, &statement.args)
         }
         VariableSetKind::VarSetDefault | VariableSetKind::VarReset => HARMLESS.contains(&name.as_str()),
-        // What the session started with is what the gateway read of it; RESET ALL leaves the role alone.
-        VariableSetKind::VarResetAll => return Shape::new("reset_all", Verb::Set),
+        VariableSetKind::VarResetAll => return Shape::new("reset_all", Verb::Set).rereads(Rereads::Path),
         VariableSetKind::VarSetCurrent | VariableSetKind::Undefined => false,
     };
     if harmless {
@@ -80,23 +80,29 @@ pub(super) fn set(statement: &VariableSetStmt) -> Shape {
     }
 }
 
-/// Whether `set_config` is called as a harmless SET would be: pooled drivers do, for settings such as `jit`.
-pub(super) fn is_harmless_call(call: &FuncCall) -> bool {
-    let [name, value, is_local] = call.args.as_slice() else { return false };
+/// What `set_config` does where it is called as a SET with a rule would be: pooled drivers do, for settings such as
+/// `jit`, and dumps for `search_path`.
+pub(super) fn known_call(call: &FuncCall) -> Option<(Verb, Rereads)> {
+    let [name, value, is_local] = call.args.as_slice() else { return None };
     let plain = |node: &Node| matches!(node.node, Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_)));
-    let Some(NodeEnum::AConst(constant)) = &name.node else { return false };
-    let Some(Val::Sval(name)) = &constant.val else { return false };
-    HARMLESS.contains(&name.sval.to_ascii_lowercase().as_str()) && plain(value) && plain(is_local)
+    let Some(NodeEnum::AConst(constant)) = &name.node else { return None };
+    let Some(Val::Sval(name)) = &constant.val else { return None };
+    if !plain(value) || !plain(is_local) {
+        return None;
+    }
+    match name.sval.to_ascii_lowercase().as_str() {
+        "search_path" => Some((Verb::Set, Rereads::Path)),
+        "role" | "session_authorization" => Some((Verb::SetRole, Rereads::Path)),
+        name => HARMLESS.contains(&name).then_some((Verb::Set, Rereads::Nothing)),
+    }
 }
 
 /// Classifies DISCARD.
 pub(super) fn discard(statement: DiscardStmt) -> Shape {
     match statement.target() {
-        DiscardMode::DiscardPlans | DiscardMode::DiscardSequences | DiscardMode::DiscardTemp => {
-            Shape::new("discard", Verb::Discard)
-        }
-        // Back to how the session started, role and search_path included: what the gateway read of it then.
-        DiscardMode::DiscardAll => Shape::new("discard_all", Verb::Discard),
+        DiscardMode::DiscardPlans | DiscardMode::DiscardSequences => Shape::new("discard", Verb::Discard),
+        DiscardMode::DiscardTemp => Shape::new("discard", Verb::Discard).rereads(Rereads::Path),
+        DiscardMode::DiscardAll => Shape::new("discard_all", Verb::Discard).rereads(Rereads::Path),
         DiscardMode::Undefined => Shape::new("discard", Verb::Unknown),
     }
 }

@@ -40,6 +40,18 @@ pub enum TransactionWord {
     TwoPhase,
 }
 
+/// What a statement may change in what later names of its session mean. The order is the order of reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Rereads {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Which prepared statements and cursors there are.
+    Names,
+    /// The search path or the role, so what every unqualified name means.
+    Path,
+}
+
 /// Where a COPY moves rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CopyKind {
@@ -108,6 +120,10 @@ pub struct Statement {
     pub span: Range<usize>,
     /// What it does to the transaction.
     pub transaction: Option<TransactionWord>,
+    /// What of the session has to be read again after it.
+    pub rereads: Rereads,
+    /// Whether relations or schemas may have other names after it.
+    pub renames: bool,
     /// Where it copies.
     pub copy: Option<CopyKind>,
     /// Constants, for sealing.

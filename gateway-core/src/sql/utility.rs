@@ -11,7 +11,7 @@ use pg_query::{
 };
 
 use super::{
-    CopyKind, RawAccess, RawName, TransactionWord,
+    CopyKind, RawAccess, RawName, Rereads, TransactionWord,
     classify::{self, Shape},
     name::text_of,
     query::Walk,
@@ -38,7 +38,7 @@ pub(super) fn shape(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         NodeEnum::DeclareCursorStmt(statement) => {
             contained(walk, statement.query.as_deref());
             mirror(walk, Verb::Declare);
-            Shape::new("declare", Verb::Declare)
+            Shape::new("declare", Verb::Declare).rereads(Rereads::Names)
         }
         NodeEnum::ExplainStmt(statement) => explain(walk, statement),
         NodeEnum::CopyStmt(statement) => copy(walk, statement),

@@ -5,6 +5,7 @@
 //! with the query that fills it. Pure once loaded. Knows no principal: whether a tag is masked for somebody is
 //! `policy`'s word.
 
+mod local;
 mod relations;
 mod routines;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::{
 
 use tokio_postgres::{Client, NoTls};
 
+pub use local::{Local, LocalColumn, LocalRelation};
 pub use relations::{Column, Relation, RelationKind};
 pub use tags::TaggedColumn;
 
@@ -52,11 +54,14 @@ pub enum CatalogueError {
     TooLarge,
 }
 
+/// Distinguishes snapshots of this process.
+static SERIALS: AtomicU64 = AtomicU64::new(1);
+
 /// The most columns a snapshot holds.
 const MAX_COLUMNS: usize = 2_000_000;
 
 /// A snapshot of one database.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     serial: u64,
     superuser: bool,
@@ -81,7 +86,6 @@ impl Catalogue {
     }
 
     async fn load(client: &Client, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
-        static SERIALS: AtomicU64 = AtomicU64::new(1);
         let mut catalogue = Self { serial: SERIALS.fetch_add(1, Ordering::Relaxed), ..Self::default() };
         for row in client.query(SUPERUSER, &[]).await? {
             catalogue.superuser = row.try_get::<_, bool>(0)?;

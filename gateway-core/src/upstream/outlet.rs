@@ -34,7 +34,7 @@ use crate::{
     policy::Permitted,
     protocol::postgres::{
         codec::encode_frontend,
-        message::{Frontend, Query, Text},
+        message::{Bind, Execute, Frontend, Parse, Query, Target, Text},
     },
     record::{Own, Recorded},
 };
@@ -78,6 +78,16 @@ impl Continuation {
 pub enum OwnMessage {
     /// A query that reads a setting on the session's own backend.
     ReadSetting(&'static str),
+    /// A query that reads what names mean on the session's own backend, in messages that disturb nothing of the
+    /// client's: neither the unnamed statement and portal, nor, with `syncs` false, an implicit transaction.
+    ReadNames {
+        /// The query.
+        text: &'static str,
+        /// The statement and portal to read with; no client knows it.
+        name: Text,
+        /// Whether nothing of a batch is open, so that it ends with a Sync of its own.
+        syncs: bool,
+    },
     /// Text that no server can run, so that it fails in place of a refused query.
     FailQuery(Text),
     /// The execution of a portal that cannot exist, so that the batch fails in place of a refused message.
@@ -122,14 +132,38 @@ impl<W> Outlet<W> {
     /// Queues what the gateway itself sends.
     pub fn send_own(&mut self, message: Recorded<Own<OwnMessage>>) {
         let message = match message.into_inner().into_message() {
+            OwnMessage::ReadNames { text, name, syncs } => return self.read_names(text, &name, syncs),
             OwnMessage::ReadSetting(text) => Text::copied(text).map(|text| Frontend::Query(Query { text })),
             OwnMessage::FailQuery(text) => Some(Frontend::Query(Query { text })),
             OwnMessage::FailBatch(portal) => {
-                Some(Frontend::Execute(crate::protocol::postgres::message::Execute { portal, max_rows: 0 }))
+                Some(Frontend::Execute(Execute { portal, max_rows: 0 }))
             }
         };
         if let Some(message) = message {
             encode_frontend(&message, &mut self.pending);
+        }
+    }
+
+    fn read_names(&mut self, text: &'static str, name: &Text, syncs: bool) {
+        let Some(text) = Text::copied(text) else { return };
+        let (statement, portal) = (Target::Statement(name.clone()), Target::Portal(name.clone()));
+        let end = if syncs { Frontend::Sync } else { Frontend::Flush };
+        let messages = [
+            Frontend::Parse(Parse { name: name.clone(), text, parameter_types: Vec::new() }),
+            Frontend::Bind(Bind {
+                portal: name.clone(),
+                statement: name.clone(),
+                parameter_formats: Vec::new(),
+                parameters: Vec::new(),
+                result_formats: Vec::new(),
+            }),
+            Frontend::Execute(Execute { portal: name.clone(), max_rows: 0 }),
+            Frontend::Close(portal),
+            Frontend::Close(statement),
+            end,
+        ];
+        for message in &messages {
+            encode_frontend(message, &mut self.pending);
         }
     }
 

@@ -4,12 +4,14 @@
 //! The only maker of [`Inspected`] messages for this protocol. Knows a catalogue snapshot and which tags are masked
 //! for the session's principal; knows no policy. Called by `session`.
 
+mod ahead;
 mod masking;
 mod sight;
 pub mod twin;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use ahead::Ahead;
 pub use masking::{Masking, Reason, detected};
 pub use sight::{Sight, Veil};
 
@@ -19,8 +21,19 @@ use crate::{
         Access, Effect, ObjectName, Operation, SealSpan, Verb,
         flow::{Digestible, Inspected, Preparation},
     },
-    sql::{self, RawName, Statement, SyntaxError},
+    sql::{self, RawName, Rereads, Statement, SyntaxError, TransactionWord},
 };
+
+/// What a text leaves behind in the session, beyond rows and data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Aftermath {
+    /// What of the session has to be read again.
+    pub rereads: Rereads,
+    /// It may undo what the open transaction did, settings included.
+    pub undoes: bool,
+    /// It holds nothing but ends of transactions, and returns to savepoints.
+    pub only_ends_transactions: bool,
+}
 
 /// Everything that is known of a text in a session's sight. Cached by exact text and sight.
 #[derive(Debug)]
@@ -41,6 +54,8 @@ pub struct Understood {
     pub parameter_classes: std::collections::BTreeMap<u32, Arc<str>>,
     /// Whether it may change what later names mean.
     pub changes_catalogue: bool,
+    /// What it leaves behind in the session.
+    pub aftermath: Aftermath,
     /// Whether COPY … TO STDOUT writes csv.
     pub copies_csv: bool,
     /// Whether some statement asks the client for data (COPY … FROM STDIN).
@@ -56,11 +71,19 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
     let statements = sql::inspect(text)?;
     let text: Arc<str> = Arc::from(text);
     let count = u32::try_from(statements.len()).unwrap_or(u32::MAX);
-    let mut operations: Vec<Operation> =
-        statements.iter().map(|statement| operation(statement, &text, count, sight)).collect();
+    let mut ahead = Ahead::default();
+    let mut operations: Vec<Operation> = Vec::with_capacity(statements.len());
+    for statement in &statements {
+        let operation = operation(statement, &text, count, sight, &ahead);
+        ahead.pass(statement, &operation);
+        operations.push(operation);
+    }
     if operations.is_empty() {
         operations.push(empty(&text));
     }
+    let reshapes =
+        |operation: &Operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write);
+    let changes_catalogue = operations.iter().any(reshapes);
     let masking = masking::check(&statements, &operations, sight, true);
     let record_masking = masking::check(&statements, &operations, sight, false);
     let seals = masking::seals(&text, &statements, sight);
@@ -70,9 +93,8 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
         seals,
         secrets: statements.iter().flat_map(|statement| statement.secret_spans.iter().cloned()).collect(),
         parameter_classes: masking::parameter_classes(&statements, sight),
-        changes_catalogue: operations
-            .iter()
-            .any(|operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write)),
+        changes_catalogue,
+        aftermath: aftermath(&statements, changes_catalogue),
         copies_in: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::In)),
         copies_csv: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::OutCsv)),
         statements: statements.len(),
@@ -80,6 +102,20 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
         operations: Arc::from(operations),
         text,
     })
+}
+
+fn aftermath(statements: &[Statement], changes_catalogue: bool) -> Aftermath {
+    let is_end = |statement: &Statement| {
+        use TransactionWord::{Commit, Release, Rollback, RollbackTo, TwoPhase};
+        matches!(statement.transaction, Some(Commit | Rollback | RollbackTo | Release | TwoPhase))
+    };
+    // FAIL-CLOSED: what runs code, or changes the schema, may have changed anything.
+    let own = if changes_catalogue { Rereads::Path } else { Rereads::Nothing };
+    Aftermath {
+        rereads: statements.iter().map(|statement| statement.rereads).fold(own, Rereads::max),
+        undoes: statements.iter().any(is_end),
+        only_ends_transactions: !statements.is_empty() && statements.iter().all(is_end),
+    }
 }
 
 /// A simple query, ready to be decided.
@@ -157,13 +193,13 @@ fn empty(text: &Arc<str>) -> Operation {
     }
 }
 
-fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight) -> Operation {
+fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, ahead: &Ahead) -> Operation {
     let mut accesses: BTreeSet<Access> = statement
         .accesses
         .iter()
         .map(|access| Access {
             verb: access.verb,
-            object: access.object.as_ref().map(|name| resolve(access.verb, name, sight)),
+            object: access.object.as_ref().map(|name| resolve(access.verb, name, sight, ahead)),
         })
         .collect();
     let mut effect = statement.effect;
@@ -188,7 +224,10 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight) 
         }
     }
     risk_reasons.dedup();
-    Operation {
+    let mut named = statement.accesses.iter().filter_map(|access| access.object.as_ref());
+    let is_unsure = named.any(|name| ahead.is_unsure(name))
+        || (ahead.is_unsure_of_functions() && !statement.functions.is_empty());
+    let mut operation = Operation {
         text: Arc::clone(text),
         kind: Arc::clone(&statement.kind),
         effect,
@@ -202,7 +241,11 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight) 
         export: false,
         filters_on: BTreeSet::new(),
         advice: statement.advice.clone(),
+    };
+    if is_unsure {
+        ahead::make_unknown(&mut operation);
     }
+    operation
 }
 
 /// The verb that a call adds; `None` for a function known to be harmless.
@@ -235,16 +278,18 @@ fn is_unresolved(access: &Access) -> bool {
 /// Stands for the schema of a name that no schema of the search path holds.
 const UNRESOLVED: &str = "?";
 
-fn resolve(verb: Verb, name: &RawName, sight: &Sight) -> ObjectName {
-    let found = sight.catalogue.resolve(name.schema.as_deref(), &name.name, &sight.search_path);
-    if let Some(relation) = found {
-        return ObjectName { schema: relation.schema.to_string(), name: relation.name.to_string() };
-    }
+fn resolve(verb: Verb, name: &RawName, sight: &Sight, ahead: &Ahead) -> ObjectName {
     // What is created goes to the first schema that can be created in.
     let creation = || {
         let mut schemas = sight.search_path.iter().filter(|schema| !schema.starts_with("pg_"));
         (verb == Verb::Create).then(|| schemas.next().cloned()).flatten()
     };
+    if ahead.is_unsure(name) {
+        return ObjectName { schema: UNRESOLVED.to_owned(), name: name.name.clone() };
+    }
+    if let Some(found) = ahead.find(name, sight) {
+        return found;
+    }
     let schema = name.schema.clone().or_else(creation).unwrap_or_else(|| UNRESOLVED.to_owned());
     ObjectName { schema, name: name.name.clone() }
 }

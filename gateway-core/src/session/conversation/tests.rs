@@ -156,6 +156,7 @@ fn understood() -> Arc<Understood> {
         secrets: Vec::new(),
         parameter_classes: BTreeMap::new(),
         changes_catalogue: false,
+        aftermath: crate::protocol::postgres::inspect::Aftermath::default(),
         copies_in: false,
         copies_csv: false,
         statements: 1,
@@ -193,7 +194,7 @@ impl World {
                 if !matches!(self.talk.statement(&name(statement)), Lookup::Known(_)) {
                     return self.fault(Sent::FaultBatch);
                 }
-                self.talk.sent_bind(OperationNumber(number), name(portal));
+                self.talk.sent_bind(OperationNumber(number), name(portal), Arc::clone(&self.understood));
             }
             Sent::DescribeStatement { name: of } => {
                 if !matches!(self.talk.statement(&name(of)), Lookup::Known(_)) {

@@ -38,7 +38,7 @@ pub enum RelationKind {
 
 impl RelationKind {
     /// The kind that a `pg_class.relkind` stands for.
-    fn of(relkind: &str) -> Self {
+    pub(super) fn of(relkind: &str) -> Self {
         match relkind {
             "v" => Self::View,
             "m" => Self::MaterializedView,
@@ -100,6 +100,8 @@ impl Catalogue {
             candidates.iter().filter_map(|oid| self.by_oid.get(oid)).find(|relation| &*relation.schema == wanted)
         };
         match schema {
+            // The session's own temporary schema, by the name that stands for it in every session.
+            Some("pg_temp") => search_path.iter().find(|schema| schema.starts_with("pg_temp_")).and_then(|own| in_schema(own)),
             Some(schema) => in_schema(schema),
             None => search_path.iter().find_map(|schema| in_schema(schema)),
         }

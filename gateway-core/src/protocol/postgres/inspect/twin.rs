@@ -13,7 +13,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{Masking, Sight, Understood, masking};
+use super::{Aftermath, Masking, Sight, Understood, masking};
 use crate::model::{Effect, Operation};
 
 /// Ten digits may not be an int4, and a card number has more than nine.
@@ -60,6 +60,7 @@ pub fn has_twins(understood: &Understood) -> bool {
         && understood.secrets.is_empty()
         && understood.parameter_classes.is_empty()
         && !understood.changes_catalogue
+        && understood.aftermath == Aftermath::default()
         && !understood.copies_in
         && !understood.copies_csv
         && !understood.unresolved
@@ -87,6 +88,7 @@ pub fn understand_as(twin: &Understood, text: &str, sight: &Sight) -> Option<Und
         secrets: Vec::new(),
         parameter_classes: std::collections::BTreeMap::new(),
         changes_catalogue: false,
+        aftermath: Aftermath::default(),
         copies_csv: false,
         copies_in: false,
         statements: twin.statements,

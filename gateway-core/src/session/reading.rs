@@ -1,0 +1,251 @@
+//! The reading of what names mean on the session's own backend, before what comes next is decided.
+//!
+//! Asked only when something was sent that may have changed it, only while nothing is unanswered, and never in a failed
+//! transaction, where only its end may pass.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    conversation::{Expect, Lookup},
+    meaning::{Answer, NAMES, NAMES_IN_TRANSACTION, Names},
+    names::{SIGHT_LIFE, sight, tags_of},
+    relay::{Ending, Session, Step},
+};
+use crate::{
+    approval::Binding,
+    protocol::postgres::{
+        codec::parse_error_fields,
+        inspect::Understood,
+        message::{Frame, Frontend, backend::tag},
+        refuse::Report,
+    },
+    record::OwnPurpose,
+    sql::{Rereads, SyntaxError},
+    upstream::OwnMessage,
+};
+
+/// Whether what a message says can be read now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Current {
+    /// It can.
+    Yes,
+    /// When what is under way is answered.
+    Later,
+    /// Not before the failed transaction ends.
+    Never,
+}
+
+impl Session {
+    /// Whether names may mean something else than the session's snapshot says.
+    pub(super) fn is_outdated(&self) -> bool {
+        // What the open transaction changed is seen on the session's own backend only, and is read there.
+        let own = self.outdated && !(self.changed_catalogue && self.talk.status == b'T');
+        own || self.generation != self.served.generation() || self.sighted_at.elapsed() >= SIGHT_LIFE
+    }
+
+    pub(super) fn understand(&self, text: &str) -> Result<Arc<Understood>, SyntaxError> {
+        self.environment.understandings.of(text, &self.sight)
+    }
+
+    /// Whether the text names something that the snapshot does not know while a fresh one may: then it is read again.
+    pub(super) fn wants_fresh_names(&mut self, text: &str) -> bool {
+        let wants = !self.fresh && self.understand(text).is_ok_and(|understood| understood.unresolved);
+        self.outdated |= wants;
+        wants
+    }
+
+    /// Sees to it that what names mean is current before a message is decided.
+    pub(super) async fn catch_up(&mut self, message: &Frontend) -> Result<Current, Ending> {
+        let (text, knows_names) = match message {
+            Frontend::Query(query) => (Some(&query.text), false),
+            Frontend::Parse(parse) => (Some(&parse.text), false),
+            Frontend::Bind(_) | Frontend::FunctionCall(_) => (None, true),
+            Frontend::Describe(_)
+            | Frontend::Execute(_)
+            | Frontend::Close(_)
+            | Frontend::Flush
+            | Frontend::Sync
+            | Frontend::CopyData(_)
+            | Frontend::CopyDone
+            | Frontend::CopyFail(_)
+            | Frontend::Password(_)
+            | Frontend::Terminate => return Ok(Current::Yes),
+        };
+        let stale = self.is_outdated() || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
+        if !stale && !self.meaning.unread {
+            return Ok(Current::Yes);
+        }
+        if !self.talk.is_settled() {
+            self.follow(None, Frontend::Flush)?;
+            return Ok(Current::Later);
+        }
+        let failed = self.talk.status == b'E';
+        if self.meaning.unread && failed {
+            return Ok(if self.only_ends_transactions(message) { Current::Yes } else { Current::Never });
+        }
+        let aged = self.meaning.read.0 != self.served.generation() || self.meaning.read.1.elapsed() >= SIGHT_LIFE;
+        if self.meaning.unread || (aged && !failed) {
+            self.read_names()?;
+            return Ok(Current::Later);
+        }
+        self.refresh_sight().await?;
+        self.fresh = true;
+        Ok(Current::Yes)
+    }
+
+    /// Whether a message holds nothing but ends of transactions, which pass in a failed one whatever names mean.
+    fn only_ends_transactions(&self, message: &Frontend) -> bool {
+        let understood = match message {
+            Frontend::Query(query) => self.understand(query.text.as_str()).ok(),
+            Frontend::Parse(parse) => self.understand(parse.text.as_str()).ok(),
+            Frontend::Bind(bind) => match self.talk.statement(&bind.statement) {
+                Lookup::Known(prepared) => Some(Arc::clone(&prepared.understood)),
+                // The server's own error comes in its place.
+                Lookup::Absent | Lookup::Unsettled => return true,
+            },
+            _ => None,
+        };
+        understood.is_some_and(|understood| understood.aftermath.only_ends_transactions)
+    }
+
+    /// Notes what a statement that was sent, or is run on, may change.
+    pub(super) fn note_changes(&mut self, understood: &Understood) {
+        if understood.changes_catalogue {
+            (self.outdated, self.changed_catalogue) = (true, true);
+        }
+        if understood.aftermath.rereads > Rereads::Nothing {
+            self.meaning.touch();
+        }
+        if understood.aftermath.undoes {
+            self.meaning.undone();
+        }
+    }
+
+    fn read_names(&mut self) -> Result<(), Ending> {
+        let is_complete = self.changed_catalogue;
+        let syncs = !self.talk.in_batch;
+        let text = if is_complete { NAMES_IN_TRANSACTION } else { NAMES };
+        let message = OwnMessage::ReadNames { text, name: self.meaning.name.clone(), syncs };
+        let recorded = self.recorder.own(OwnPurpose::Setting, message)?;
+        self.steps.push(Step::Own(recorded));
+        self.talk.sent_reading(syncs);
+        self.meaning.answer = Some(Answer::new(is_complete));
+        self.meaning.read = (self.served.generation(), Instant::now());
+        Ok(())
+    }
+
+    /// Takes a reply while a read of ours is due. Returns whether it was the read's.
+    pub(super) fn reading_message(&mut self, frame: &Frame) -> Result<bool, Ending> {
+        let Some(Expect::Reading { syncs, closed }) = self.talk.front_mut() else { return Ok(false) };
+        match frame.tag {
+            tag::DATA_ROW => {
+                if let Some(answer) = &mut self.meaning.answer {
+                    answer.row(&frame.body);
+                }
+            }
+            tag::PARSE_COMPLETE | tag::BIND_COMPLETE | tag::COMMAND_COMPLETE => {}
+            tag::CLOSE_COMPLETE => {
+                *closed += 1;
+                // The portal, then the statement.
+                if *closed == 2 && !*syncs {
+                    self.talk.pop();
+                    self.names_read()?;
+                }
+            }
+            tag::READY => {
+                let [status @ (b'I' | b'T' | b'E')] = frame.body.as_ref() else {
+                    return Err(Ending::Unexpected("upstream"));
+                };
+                let (_, ended) = self.talk.ready(*status).ok_or(Ending::Unexpected("upstream"))?;
+                self.end_all(&ended)?;
+                self.names_read()?;
+            }
+            tag::ERROR => return self.reading_failed(frame),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// FAIL-CLOSED: the message that waits for it is failed in its place, and it is read again before the next.
+    fn reading_failed(&mut self, frame: &Frame) -> Result<bool, Ending> {
+        let fields = parse_error_fields(frame).map_err(|_malformed| Ending::Unexpected("upstream"))?;
+        if matches!(fields.field(b'V').or_else(|| fields.field(b'S')), Some("FATAL" | "PANIC")) {
+            return Ok(false);
+        }
+        let sqlstate = fields.field(b'C').unwrap_or("XX000").to_owned();
+        self.meaning.answer = None;
+        if matches!(self.talk.front(), Some(Expect::Reading { syncs: false, .. })) {
+            let ended = self.talk.failed();
+            self.end_all(&ended)?;
+            self.waiting = None;
+            unreadable(&sqlstate, |report| report.write(&mut self.to_client));
+        }
+        self.meaning.unread = true;
+        self.meaning.failed = Some(sqlstate);
+        Ok(true)
+    }
+
+    fn names_read(&mut self) -> Result<(), Ending> {
+        let Some(answer) = self.meaning.answer.take() else {
+            let Some(sqlstate) = self.meaning.failed.take() else { return Ok(()) };
+            let Some(message) = self.waiting.take() else { return Ok(()) };
+            let mut answer = bytes::BytesMut::new();
+            unreadable(&sqlstate, |report| report.write(&mut answer));
+            let query = matches!(message, Frontend::Query(_) | Frontend::FunctionCall(_));
+            return self.fail_in_place(query, answer.freeze());
+        };
+        let Some(names) = answer.finish() else {
+            return Err(Ending::Catalogue("what names mean in this session is too much to keep".to_owned()));
+        };
+        self.meaning.unread = false;
+        self.take_names(names);
+        Ok(())
+    }
+
+    fn take_names(&mut self, names: Names) {
+        let Names { role, path, local, .. } = names;
+        let changed = role != self.role || *path != *self.sight.search_path || local != self.meaning.local;
+        if !changed {
+            return;
+        }
+        self.role = role;
+        self.meaning.local = local;
+        self.sight.search_path = path.into();
+        self.look_again();
+    }
+
+    /// Makes the sight anew from the snapshot, what the backend said, and the policies; and what approvals bind to.
+    pub(super) fn look_again(&mut self) {
+        let path = Arc::clone(&self.sight.search_path);
+        let base = Arc::clone(&self.meaning.base);
+        let catalogue = if self.meaning.local.is_empty() {
+            base
+        } else {
+            Arc::new(base.with_local(&self.meaning.local, &tags_of(&self.environment, &self.served)))
+        };
+        self.sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
+        let binding = Binding {
+            requester: &self.principal,
+            session: &self.id,
+            connection: &self.facts,
+            database: &self.facts.database,
+            role: &self.role,
+            search_path: &self.sight.search_path,
+        };
+        self.circumstance = binding.circumstance();
+    }
+
+    /// The answer to what cannot be decided before a failed transaction ends; the server would give the same.
+    pub(super) fn fail_aborted(&mut self, message: &Frontend) -> Result<(), Ending> {
+        let report = Report::error(
+            "25P02",
+            "current transaction is aborted, commands ignored until end of transaction block",
+        );
+        self.fail_with(&report.hint("Send ROLLBACK by itself."), matches!(message, Frontend::Query(_)))
+    }
+}
+
+fn unreadable(sqlstate: &str, write: impl FnOnce(Report<'_>)) {
+    let message = format!("the gateway could not read what names mean in this session (SQLSTATE {sqlstate})");
+    write(Report::error("55000", &message).hint("Send the statement again."));
+}
