@@ -107,7 +107,8 @@ impl Answer {
 
     fn take(&mut self, body: &bytes::Bytes) -> Option<()> {
         let mut row = DataRow::new(body).ok()?;
-        let mut cell = || Some(row.next_cell().ok()??.and_then(|cell| std::str::from_utf8(cell).ok()).map(str::to_owned));
+        let mut cell =
+            || Some(row.next_cell().ok()??.and_then(|cell| std::str::from_utf8(cell).ok()).map(str::to_owned));
         let (kind, first, second, third) = (cell()??, cell()??, cell()?, cell()?);
         let names = &mut self.names;
         match kind.as_str() {
@@ -253,7 +254,11 @@ mod tests {
             for function in &statement.functions {
                 assert_eq!(function.schema.as_deref(), Some("pg_catalog"), "{function}");
             }
-            let bare: Vec<_> = statement.attributes.iter().filter(|name| !name.chars().all(|c| c.is_alphanumeric() || c == '_')).collect();
+            let bare: Vec<_> = statement
+                .attributes
+                .iter()
+                .filter(|name| !name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+                .collect();
             assert!(bare.is_empty(), "{bare:?}");
         }
     }

@@ -71,7 +71,8 @@ impl Session {
             | Frontend::Password(_)
             | Frontend::Terminate => return Ok(Current::Yes),
         };
-        let stale = self.is_outdated() || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
+        let stale =
+            self.is_outdated() || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
         if !stale && !self.meaning.unread {
             return Ok(Current::Yes);
         }
@@ -237,10 +238,8 @@ impl Session {
 
     /// The answer to what cannot be decided before a failed transaction ends; the server would give the same.
     pub(super) fn fail_aborted(&mut self, message: &Frontend) -> Result<(), Ending> {
-        let report = Report::error(
-            "25P02",
-            "current transaction is aborted, commands ignored until end of transaction block",
-        );
+        let report =
+            Report::error("25P02", "current transaction is aborted, commands ignored until end of transaction block");
         self.fail_with(&report.hint("Send ROLLBACK by itself."), matches!(message, Frontend::Query(_)))
     }
 }

@@ -7,8 +7,8 @@ use std::{collections::BTreeSet, ops::Range, sync::Arc};
 use pg_query::{Node, NodeEnum, protobuf::SelectStmt};
 
 use super::{
-    CopyKind, Lineage, RawAccess, RawName, Rereads, Statement, SyntaxError, TransactionWord, definition, literals::Constants,
-    privilege, query::Walk, risk, secrets, utility,
+    CopyKind, Lineage, RawAccess, RawName, Rereads, Statement, SyntaxError, TransactionWord, definition,
+    literals::Constants, privilege, query::Walk, risk, secrets, utility,
 };
 use crate::model::{Effect, Verb};
 
@@ -26,7 +26,15 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn new(kind: impl Into<String>, verb: Verb) -> Self {
-        Self { kind: kind.into(), verb, advice: None, transaction: None, copy: None, rereads: Rereads::Nothing, renames: false }
+        Self {
+            kind: kind.into(),
+            verb,
+            advice: None,
+            transaction: None,
+            copy: None,
+            rereads: Rereads::Nothing,
+            renames: false,
+        }
     }
 
     pub(super) fn verb(&self) -> Verb {

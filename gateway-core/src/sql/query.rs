@@ -13,8 +13,8 @@ use pg_query::{
 };
 
 use super::{
-    Literal, RawAccess, RawColumn, RawName, Rereads, functions, literals::Constants, name::text_of, scope::Scopes, settings,
-    tree,
+    Literal, RawAccess, RawColumn, RawName, Rereads, functions, literals::Constants, name::text_of, scope::Scopes,
+    settings, tree,
 };
 use crate::model::Verb;
 

@@ -92,7 +92,6 @@ pub(super) fn known_call(call: &FuncCall) -> Option<(Verb, Rereads)> {
     }
     match name.sval.to_ascii_lowercase().as_str() {
         "search_path" => Some((Verb::Set, Rereads::Path)),
-        "role" | "session_authorization" => Some((Verb::SetRole, Rereads::Path)),
         name => HARMLESS.contains(&name).then_some((Verb::Set, Rereads::Nothing)),
     }
 }

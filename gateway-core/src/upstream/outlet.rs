@@ -135,9 +135,7 @@ impl<W> Outlet<W> {
             OwnMessage::ReadNames { text, name, syncs } => return self.read_names(text, &name, syncs),
             OwnMessage::ReadSetting(text) => Text::copied(text).map(|text| Frontend::Query(Query { text })),
             OwnMessage::FailQuery(text) => Some(Frontend::Query(Query { text })),
-            OwnMessage::FailBatch(portal) => {
-                Some(Frontend::Execute(Execute { portal, max_rows: 0 }))
-            }
+            OwnMessage::FailBatch(portal) => Some(Frontend::Execute(Execute { portal, max_rows: 0 })),
         };
         if let Some(message) = message {
             encode_frontend(&message, &mut self.pending);

@@ -81,8 +81,7 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
     if operations.is_empty() {
         operations.push(empty(&text));
     }
-    let reshapes =
-        |operation: &Operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write);
+    let reshapes = |operation: &Operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write);
     let changes_catalogue = operations.iter().any(reshapes);
     let masking = masking::check(&statements, &operations, sight, true);
     let record_masking = masking::check(&statements, &operations, sight, false);
@@ -225,8 +224,8 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
     }
     risk_reasons.dedup();
     let mut named = statement.accesses.iter().filter_map(|access| access.object.as_ref());
-    let is_unsure = named.any(|name| ahead.is_unsure(name))
-        || (ahead.is_unsure_of_functions() && !statement.functions.is_empty());
+    let is_unsure =
+        named.any(|name| ahead.is_unsure(name)) || (ahead.is_unsure_of_functions() && !statement.functions.is_empty());
     let mut operation = Operation {
         text: Arc::clone(text),
         kind: Arc::clone(&statement.kind),

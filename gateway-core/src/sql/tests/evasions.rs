@@ -1,7 +1,10 @@
 //! Every way of hiding what a statement does that was ever tried: permanent.
 
 use super::{describe, one};
-use crate::{model::Effect, sql::inspect};
+use crate::{
+    model::Effect,
+    sql::{Rereads, inspect},
+};
 
 fn asks(text: &str, access: &str) {
     let statement = one(text);
@@ -131,9 +134,10 @@ fn set_config_is_a_set_only_where_set_would_be_harmless() {
     for text in ["select set_config('jit', 'off', false)", "select set_config('JIT', $1, true)"] {
         assert_eq!(describe(&one(text)), "select read: set, select", "{text}");
     }
+    let path = one("select set_config('search_path', 'x', false)");
+    assert_eq!((describe(&path).as_str(), path.rereads), ("select read: set, select", Rereads::Path));
     for text in [
         "select set_config('role', 'x', false)",
-        "select set_config('search_path', 'x', false)",
         "select set_config($1, 'x', false)",
         "select set_config('jit' || '', 'x', false)",
         "select set_config('application_name', email, false) from customers",

@@ -169,8 +169,7 @@ mod tests {
 
     #[test]
     fn what_the_transaction_dropped_is_gone_and_what_it_renamed_keeps_its_tags() {
-        let local =
-            Local { is_complete: true, relations: vec![relation(1, "public", "people")], ..Local::default() };
+        let local = Local { is_complete: true, relations: vec![relation(1, "public", "people")], ..Local::default() };
         let own = base().with_local(&local, &|_, _, _| Vec::new());
         let path = path(&["public", "archive"]);
         assert_eq!(own.resolve(None, "customers", &path), None);

@@ -101,7 +101,9 @@ impl Catalogue {
         };
         match schema {
             // The session's own temporary schema, by the name that stands for it in every session.
-            Some("pg_temp") => search_path.iter().find(|schema| schema.starts_with("pg_temp_")).and_then(|own| in_schema(own)),
+            Some("pg_temp") => {
+                search_path.iter().find(|schema| schema.starts_with("pg_temp_")).and_then(|own| in_schema(own))
+            }
             Some(schema) => in_schema(schema),
             None => search_path.iter().find_map(|schema| in_schema(schema)),
         }
