@@ -20,7 +20,7 @@ use crate::{
         refuse::Report,
     },
     record::OwnPurpose,
-    sql::{Rereads, SyntaxError},
+    sql::Rereads,
     upstream::OwnMessage,
 };
 
@@ -41,10 +41,6 @@ impl Session {
         // What the open transaction changed is seen on the session's own backend only, and is read there.
         let own = self.outdated && !(self.changed_catalogue && self.talk.status == b'T');
         own || self.generation != self.served.generation() || self.sighted_at.elapsed() >= SIGHT_LIFE
-    }
-
-    pub(super) fn understand(&self, text: &str) -> Result<Arc<Understood>, SyntaxError> {
-        self.environment.understandings.of(text, &self.sight)
     }
 
     /// Whether the text names something that the snapshot does not know while a fresh one may: then it is read again.
@@ -95,7 +91,7 @@ impl Session {
     }
 
     /// Whether a message holds nothing but ends of transactions, which pass in a failed one whatever names mean.
-    fn only_ends_transactions(&self, message: &Frontend) -> bool {
+    fn only_ends_transactions(&mut self, message: &Frontend) -> bool {
         let understood = match message {
             Frontend::Query(query) => self.understand(query.text.as_str()).ok(),
             Frontend::Parse(parse) => self.understand(parse.text.as_str()).ok(),
