@@ -20,6 +20,7 @@ mod stories {
     mod login;
     mod main_line;
     mod mask;
+    mod named;
     mod names;
     mod native;
     mod people;

@@ -20,6 +20,7 @@ mod refusal;
 mod relay;
 mod room;
 mod sealing;
+mod through;
 mod tunnelled;
 mod understanding;
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod query;
 mod risk;
 mod scope;
 mod secrets;
+mod session_names;
 mod settings;
 mod statement;
 mod syntax;
@@ -31,6 +32,7 @@ mod write;
 
 pub use lineage::{Lineage, MaskScope, OutputKind, OutputLineage, TaggedColumns};
 pub use name::{RawColumn, RawName};
+pub use session_names::{Definition, NameUse, definition, resolved, uses};
 pub use statement::{CopyKind, Literal, RawAccess, Rereads, Statement, TransactionWord};
 pub use syntax::{MAX_TEXT_BYTES, SyntaxError};
 

@@ -20,6 +20,11 @@ use crate::{
     protocol::postgres::{inspect::Understood, message::Text},
 };
 
+/// The most prepared statements that a session keeps.
+const MAX_STATEMENTS: usize = 10_000;
+/// The most bytes of their texts.
+const MAX_STATEMENTS_BYTES: usize = 64 << 20;
+
 /// A prepared statement as the server knows it.
 #[derive(Debug, Clone)]
 pub(super) struct Prepared {
@@ -263,6 +268,29 @@ impl Conversation {
         let previous = self.portals.insert(portal.clone(), Portal { number, understood, turn: self.turn });
         self.in_batch = true;
         self.expected.push_back(Expect::Bind { number, portal, previous });
+    }
+
+    /// Whether one more prepared statement with a text of this length is too many.
+    pub(super) fn is_full(&self, more: usize) -> bool {
+        if self.statements.len() >= MAX_STATEMENTS {
+            return true;
+        }
+        // Few and short ones cannot be too much; only then are they counted.
+        if self.statements.len() < 64 && more < MAX_STATEMENTS_BYTES / 64 {
+            return false;
+        }
+        let kept: usize = self.statements.values().map(|prepared| prepared.understood.text.len()).sum();
+        kept.saturating_add(more) > MAX_STATEMENTS_BYTES
+    }
+
+    /// The server said that SQL has the name now. Only while nothing is unanswered.
+    pub(super) fn forget_statement(&mut self, name: &Text) {
+        self.statements.remove(name);
+    }
+
+    /// The server said that SQL has the name now. Only while nothing is unanswered.
+    pub(super) fn forget_portal(&mut self, name: &Text) {
+        self.portals.remove(name);
     }
 
     /// Something without names of its own was sent.

@@ -139,6 +139,9 @@ impl Session {
             Ok(understood) => understood,
             Err(error) => return self.refuse_syntax(query.text.as_str(), &error, true),
         };
+        if self.fails_by_name(&understood)? {
+            return Ok(());
+        }
         let inspected = inspect::query(query, &understood, &self.circumstance);
         self.decide(inspected, HeldMessage::Query, understood).await
     }
@@ -167,7 +170,13 @@ impl Session {
                     let refusal = sealing::unmaskable(reason);
                     return self.refuse(number, &refusal, &understood, false);
                 }
+                if self.talk.is_full(understood.text.len()) {
+                    let report = Report::error("53400", "this session has too many prepared statements");
+                    return self.fail_with(&report.hint("DEALLOCATE those that are not used any more."), false);
+                }
                 self.admit(number, permitted, &understood, &[], RecordedStep::Prepare)?;
+                // Where SQL has the name the server fails this; then it says again what it has.
+                self.meaning.unread |= self.meaning.sql.yield_statement(&name);
                 self.talk.sent_parse(number, name, understood, types);
                 Ok(())
             }
@@ -180,10 +189,12 @@ impl Session {
     }
 
     async fn bind(&mut self, bind: Bind) -> Result<(), Ending> {
-        let text = match self.talk.statement(&bind.statement) {
-            Lookup::Known(prepared) => Arc::clone(&prepared.understood.text),
-            Lookup::Unsettled => return self.wait(Frontend::Bind(bind)),
-            Lookup::Absent => {
+        let made = self.meaning.sql.statement(&bind.statement).and_then(|made| made.text.clone());
+        let text = match (self.talk.statement(&bind.statement), made) {
+            (Lookup::Known(prepared), _) => Arc::clone(&prepared.understood.text),
+            (Lookup::Unsettled, _) => return self.wait(Frontend::Bind(bind)),
+            (Lookup::Absent, Some(text)) => text,
+            (Lookup::Absent, None) => {
                 let message = format!("prepared statement \"{}\" does not exist", bind.statement.as_str());
                 return self.fail_with(&Report::error("26000", &message), false);
             }
@@ -208,6 +219,10 @@ impl Session {
                     self.follow(Some(number), Frontend::Describe(target))
                 }
                 Lookup::Unsettled => self.wait(Frontend::Describe(target)),
+                Lookup::Absent if self.meaning.sql.statement(name).is_some() => {
+                    self.talk.sent(Expect::DescribeStatement);
+                    self.follow(None, Frontend::Describe(target))
+                }
                 Lookup::Absent => {
                     let message = format!("prepared statement \"{}\" does not exist", name.as_str());
                     self.fail_with(&Report::error("26000", &message), false)
@@ -322,6 +337,7 @@ impl Session {
             }
             return Ok(());
         };
+        self.meaning.unread |= self.meaning.sql.yield_cursor(&portal);
         self.talk.sent_bind(number, portal.clone(), Arc::clone(understood));
         if self.needs_description(understood) {
             self.talk.sent(Expect::DescribePortal { number, own: true });
@@ -333,7 +349,10 @@ impl Session {
     pub(super) fn parameter_types(&self, bind: &Bind) -> Arc<[u32]> {
         match self.talk.statement(&bind.statement) {
             Lookup::Known(prepared) => Arc::clone(&prepared.parameter_types),
-            Lookup::Absent | Lookup::Unsettled => Arc::from([]),
+            Lookup::Absent | Lookup::Unsettled => {
+                let made = self.meaning.sql.statement(&bind.statement);
+                made.map_or_else(|| Arc::from([]), |made| Arc::clone(&made.parameter_types))
+            }
         }
     }
 

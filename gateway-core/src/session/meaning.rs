@@ -2,8 +2,13 @@
 //!
 //! Says what to ask the session's backend and understands what it answers. Pure. Asked by `reading`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
 
+use super::through::SqlNames;
 use crate::{
     protocol::postgres::message::{Text, backend::DataRow},
     upstream::{Catalogue, Local, LocalColumn, LocalRelation},
@@ -163,6 +168,10 @@ pub(super) struct Meaning {
     pub(super) base: Arc<Catalogue>,
     /// What the backend said last.
     pub(super) local: Local,
+    /// Prepared statements and cursors that SQL made.
+    pub(super) sql: SqlNames,
+    /// Cursors of other making, such as those of functions.
+    pub(super) other_cursors: BTreeSet<String>,
     /// The generation of the catalogue, and the moment, at which it was asked last.
     pub(super) read: (u64, Instant),
     /// The read that is under way.
@@ -176,7 +185,18 @@ pub(super) struct Meaning {
 impl Meaning {
     pub(super) fn new(base: Arc<Catalogue>, generation: u64, name: Text) -> Self {
         let read = (generation, Instant::now());
-        Self { unread: false, touched: false, base, local: Local::default(), read, answer: None, failed: None, name }
+        Self {
+            unread: false,
+            touched: false,
+            base,
+            local: Local::default(),
+            sql: SqlNames::default(),
+            other_cursors: BTreeSet::new(),
+            read,
+            answer: None,
+            failed: None,
+            name,
+        }
     }
 
     /// A statement was sent that may change what names mean.

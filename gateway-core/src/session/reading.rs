@@ -67,8 +67,10 @@ impl Session {
             | Frontend::Password(_)
             | Frontend::Terminate => return Ok(Current::Yes),
         };
-        let stale =
-            self.is_outdated() || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
+        let by_name = !self.talk.is_settled() && text.is_some_and(|text| self.uses_names(text.as_str()));
+        let stale = by_name
+            || self.is_outdated()
+            || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
         if !stale && !self.meaning.unread {
             return Ok(Current::Yes);
         }
@@ -90,6 +92,11 @@ impl Session {
         Ok(Current::Yes)
     }
 
+    /// Whether a text uses prepared statements or cursors by names that something under way may make or take away.
+    fn uses_names(&mut self, text: &str) -> bool {
+        self.understand(text).is_ok_and(|understood| understood.uses_names)
+    }
+
     /// Whether a message holds nothing but ends of transactions, which pass in a failed one whatever names mean.
     fn only_ends_transactions(&mut self, message: &Frontend) -> bool {
         let understood = match message {
@@ -100,7 +107,17 @@ impl Session {
                 // The server's own error comes in its place.
                 Lookup::Absent | Lookup::Unsettled => return true,
             },
-            _ => None,
+            Frontend::Describe(_)
+            | Frontend::Execute(_)
+            | Frontend::Close(_)
+            | Frontend::Flush
+            | Frontend::Sync
+            | Frontend::FunctionCall(_)
+            | Frontend::CopyData(_)
+            | Frontend::CopyDone
+            | Frontend::CopyFail(_)
+            | Frontend::Password(_)
+            | Frontend::Terminate => None,
         };
         understood.is_some_and(|understood| understood.aftermath.only_ends_transactions)
     }
@@ -200,7 +217,10 @@ impl Session {
     }
 
     fn take_names(&mut self, names: Names) {
-        let Names { role, path, local, .. } = names;
+        let declared_in: Arc<[String]> = Arc::from(names.path.as_slice());
+        self.take_sql_names(&names, &declared_in);
+        let Names { role, path, local, cursors, .. } = names;
+        self.meaning.other_cursors = cursors.into_keys().collect();
         let changed = role != self.role || *path != *self.sight.search_path || local != self.meaning.local;
         if !changed {
             return;

@@ -25,10 +25,11 @@ use crate::{
 
 /// The text of an understood message.
 pub(super) fn text<'text>(understood: &'text Understood, sealer: &Sealer) -> SealedText<'text> {
+    let text = understood.resolved.as_ref().unwrap_or(&understood.text);
     if understood.seals.is_empty() && understood.secrets.is_empty() {
-        return SealedText::plain(&understood.text);
+        return SealedText::plain(text);
     }
-    SealedText::new(&understood.text, &understood.seals, &understood.secrets, sealer)
+    SealedText::new(text, &understood.seals, &understood.secrets, sealer)
 }
 
 /// A text that the grammar rejects: which columns its constants belong to is not known, so everything from the first

@@ -100,6 +100,9 @@ impl Session {
             return Ok(Arc::clone(understood));
         }
         let understood = self.environment.understandings.of(text, &self.sight)?;
+        if understood.uses_names {
+            return Ok(self.read_through_names(&understood));
+        }
         self.understood = (text.len() <= KEPT_TEXT_BYTES).then(|| (sight, Arc::clone(&understood)));
         Ok(understood)
     }

@@ -113,6 +113,7 @@ pub(super) fn statement(
         span,
         transaction: shape.transaction,
         rereads: shape.rereads.max(walk.rereads),
+        uses_names: walk.uses_names,
         renames: shape.renames,
         copy: shape.copy,
         literals: walk.literals,

@@ -120,7 +120,9 @@ impl Lineage {
 /// Statements whose reads their text does not show.
 fn opaque(inner: &NodeEnum) -> Option<MaskScope> {
     match inner {
-        NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_) | NodeEnum::ExecuteStmt(_) | NodeEnum::PrepareStmt(_) => {
+        // It shows nothing; what it prepares is checked each time it is executed.
+        NodeEnum::PrepareStmt(_) => Some(MaskScope::Untouched),
+        NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_) | NodeEnum::ExecuteStmt(_) => {
             Some(MaskScope::Refuse("what this statement reads is not known, so it cannot be masked".into()))
         }
         NodeEnum::ExplainStmt(explain) => explain.query.as_ref()?.node.as_ref().and_then(opaque),
@@ -158,8 +160,10 @@ fn statement(
         }
         NodeEnum::ExplainStmt(explain) => plan(explain, tagged),
         NodeEnum::CopyStmt(copy) => Err(copy_reason(copy).into()),
-        NodeEnum::DeclareCursorStmt(_) => {
-            Err("a cursor over a relation with masked columns cannot be masked yet; run the query itself".into())
+        // It shows nothing; each FETCH is read as the query behind the cursor.
+        NodeEnum::DeclareCursorStmt(declare) => {
+            let Some(query) = &declare.query else { return Err("the query is missing".into()) };
+            analysis.query(query).map(|_items| OutputLineage::default())
         }
         _ => utility(inner),
     }

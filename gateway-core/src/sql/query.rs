@@ -33,6 +33,8 @@ pub(super) struct Walk<'text> {
     /// A node that this version does not know was met.
     pub(super) unknown: bool,
     pub(super) too_deep: bool,
+    /// A prepared statement or a cursor is used by its name.
+    pub(super) uses_names: bool,
     /// What has to be read again after it, beyond what the statement itself says.
     pub(super) rereads: Rereads,
     /// What is walked is planned, not run: EXPLAIN without ANALYZE.
@@ -55,6 +57,7 @@ impl<'text> Walk<'text> {
             parameter_columns: BTreeMap::new(),
             unknown: false,
             too_deep: false,
+            uses_names: false,
             rereads: Rereads::Nothing,
             explained: false,
             constants,

@@ -122,6 +122,8 @@ pub struct Statement {
     pub transaction: Option<TransactionWord>,
     /// What of the session has to be read again after it.
     pub rereads: Rereads,
+    /// Whether it uses a prepared statement or a cursor by its name.
+    pub uses_names: bool,
     /// Whether relations or schemas may have other names after it.
     pub renames: bool,
     /// Where it copies.

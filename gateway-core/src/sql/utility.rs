@@ -19,7 +19,7 @@ use super::{
 };
 use crate::model::Verb;
 
-const PREPARE_ADVICE: &str = "use the driver's prepared statements instead of PREPARE and EXECUTE";
+const PREPARE_ADVICE: &str = "prepare the statement in this session first, by a statement of its own";
 
 pub(super) fn shape(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
     Some(match inner {
@@ -33,8 +33,10 @@ pub(super) fn shape(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         NodeEnum::NotifyStmt(_) => Shape::new("notify", Verb::Notify),
         NodeEnum::DeallocateStmt(_) => Shape::new("deallocate", Verb::Discard),
         NodeEnum::ClosePortalStmt(_) => Shape::new("close", Verb::Discard),
-        NodeEnum::FetchStmt(statement) if statement.ismove => Shape::new("move", Verb::Fetch),
-        NodeEnum::FetchStmt(_) => Shape::new("fetch", Verb::Fetch),
+        NodeEnum::FetchStmt(statement) => {
+            walk.uses_names = true;
+            Shape::new(if statement.ismove { "move" } else { "fetch" }, Verb::Fetch)
+        }
         NodeEnum::DeclareCursorStmt(statement) => {
             contained(walk, statement.query.as_deref());
             mirror(walk, Verb::Declare);
@@ -43,10 +45,15 @@ pub(super) fn shape(walk: &mut Walk<'_>, inner: &NodeEnum) -> Option<Shape> {
         NodeEnum::ExplainStmt(statement) => explain(walk, statement),
         NodeEnum::CopyStmt(statement) => copy(walk, statement),
         NodeEnum::PrepareStmt(statement) => {
+            // It runs nothing; what it prepares is decided each time it is executed.
+            let outer = walk.explained;
+            walk.explained = true;
             contained(walk, statement.query.as_deref());
-            Shape::new("prepare", Verb::Unknown).advise(PREPARE_ADVICE)
+            walk.explained = outer;
+            Shape::new("prepare", Verb::Explain).rereads(Rereads::Names)
         }
         NodeEnum::ExecuteStmt(statement) => {
+            walk.uses_names = true;
             walk.expressions(&statement.params);
             Shape::new("execute", Verb::Unknown).advise(PREPARE_ADVICE)
         }

@@ -7,6 +7,7 @@
 mod ahead;
 mod masking;
 mod sight;
+mod through;
 pub mod twin;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -14,6 +15,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use ahead::Ahead;
 pub use masking::{Masking, Reason, detected};
 pub use sight::{Sight, Veil};
+pub use through::{through, unresolved};
 
 use super::message::{Bind, Frontend, Parse, Query};
 use crate::{
@@ -40,6 +42,10 @@ pub struct Aftermath {
 pub struct Understood {
     /// The exact text.
     pub text: Arc<str>,
+    /// What it is read as, where it uses prepared statements or cursors by name; seals and secrets are places in this.
+    pub resolved: Option<Arc<str>>,
+    /// Whether it uses such names.
+    pub uses_names: bool,
     /// One operation a statement; one `empty` operation for a text without statements.
     pub operations: Arc<[Operation]>,
     /// What has to be masked for this principal.
@@ -87,6 +93,8 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
     let record_masking = masking::check(&statements, &operations, sight, false);
     let seals = masking::seals(&text, &statements, sight);
     Ok(Understood {
+        resolved: None,
+        uses_names: statements.iter().any(|statement| statement.uses_names),
         masking,
         record_masking,
         seals,

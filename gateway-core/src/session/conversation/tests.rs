@@ -149,6 +149,8 @@ struct World {
 fn understood() -> Arc<Understood> {
     Arc::new(Understood {
         text: Arc::from("select 1"),
+        resolved: None,
+        uses_names: false,
         operations: Arc::from([]),
         masking: Masking::Untouched,
         record_masking: Masking::Untouched,

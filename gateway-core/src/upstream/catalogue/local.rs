@@ -75,7 +75,9 @@ impl Catalogue {
             let seen: HashSet<u32> = local.relations.iter().map(|relation| relation.oid).collect();
             let is_gone = |relation: &&Relation| !is_system(&relation.schema) && !seen.contains(&relation.oid);
             let gone: Vec<u32> = self.by_oid.values().filter(is_gone).map(|relation| relation.oid).collect();
-            gone.into_iter().for_each(|oid| own.forget(oid));
+            for oid in gone {
+                own.forget(oid);
+            }
         }
         let all_tags = self.all_tags();
         for relation in &local.relations {
@@ -120,7 +122,9 @@ impl Catalogue {
             }
         }
         let touched: BTreeSet<u32> = local.columns.iter().map(|column| column.relation).collect();
-        touched.into_iter().for_each(|oid| drop(self.columns.remove(&oid)));
+        for oid in touched {
+            self.columns.remove(&oid);
+        }
         for column in &local.columns {
             self.columns.entry(column.relation).or_default().push(Column {
                 number: column.number,

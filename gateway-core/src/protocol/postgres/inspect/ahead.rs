@@ -36,16 +36,12 @@ impl Ahead {
         self.path_unsure |= statement.rereads == Rereads::Path;
         for access in &operation.accesses {
             let Some(object) = &access.object else { continue };
-            match access.verb {
-                Verb::Create if makes_relation(&operation.kind) => {
-                    self.gone.retain(|other| other != object);
-                    self.made.push(object.clone());
-                }
-                Verb::Drop if drops_relation(&operation.kind) => {
-                    self.made.retain(|other| other != object);
-                    self.gone.push(object.clone());
-                }
-                _ => {}
+            if access.verb == Verb::Create && makes_relation(&operation.kind) {
+                self.gone.retain(|other| other != object);
+                self.made.push(object.clone());
+            } else if access.verb == Verb::Drop && drops_relation(&operation.kind) {
+                self.made.retain(|other| other != object);
+                self.gone.push(object.clone());
             }
         }
     }

@@ -64,6 +64,7 @@ pub fn has_twins(understood: &Understood) -> bool {
         && !understood.copies_in
         && !understood.copies_csv
         && !understood.unresolved
+        && !understood.uses_names
 }
 
 /// Whether `text` is `of` but for the integer at `place`, which must be the place of both.
@@ -82,6 +83,8 @@ pub fn understand_as(twin: &Understood, text: &str, sight: &Sight) -> Option<Und
     let renamed = |operation: &Operation| Operation { text: Arc::clone(&text), ..operation.clone() };
     Some(Understood {
         operations: twin.operations.iter().map(renamed).collect(),
+        resolved: None,
+        uses_names: false,
         masking: Masking::Untouched,
         record_masking: Masking::Untouched,
         seals: Vec::new(),
