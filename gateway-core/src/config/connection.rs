@@ -142,6 +142,13 @@ pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
 }
 
+/// How a connection pool in front of the upstream behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamPool {
+    /// It gives each client a server session of its own, for as long as the client stays.
+    Session,
+}
+
 /// One `[[connection]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -161,6 +168,8 @@ pub struct Connection {
     pub credential: Credential,
     /// Whether an upstream role that is a superuser is accepted.
     pub allow_superuser: bool,
+    /// The connection pool before the server, where there is one.
+    pub pool: Option<UpstreamPool>,
     /// Where native clients reach it, if they may.
     pub native: Option<NativeListen>,
 }
@@ -231,6 +240,14 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
     };
     let allow_superuser = table.boolean("allow_superuser").is_some_and(toml::Spanned::into_inner);
     let native = native(table);
+    let pool = table.text("pool");
+    let pool = table.parsed("pool", pool, "pool = \"session\"", |pool| match pool {
+        "session" => Ok(UpstreamPool::Session),
+        "transaction" | "statement" => {
+            Err("such a pool mixes the settings of sessions, so that what a statement means cannot be known")
+        }
+        _ => Err("use session"),
+    });
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -248,6 +265,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         tls: encryption?,
         credential: credential?,
         allow_superuser,
+        pool,
         native,
     })
 }

@@ -51,6 +51,7 @@ impl Connection {
             tls,
             credential,
             allow_superuser: false,
+            pool: None,
             native: None,
         }
     }

@@ -177,3 +177,35 @@ fn tags_are_found_by_connection_and_pattern() {
     assert_eq!(site.masking.tags(&facts, "public", "customers", "email").into_iter().collect::<Vec<_>>(), ["email"]);
     assert!(site.masking.tags(&facts, "private", "customers", "email").is_empty());
 }
+
+#[test]
+fn native_listeners_are_addresses_that_do_not_collide() {
+    let with = |lines: &str| CONNECTION.replace("kind = ", &format!("{lines}\nkind = "));
+    let other = |lines: &str| with(lines).replace("\"pg\"", "\"other\"");
+    let site = load(&[("connections.toml", &with("listen = \"0.0.0.0:5432\"\nauth = \"jwt\""))]).unwrap();
+    let native = site.connections[0].native.unwrap();
+    assert_eq!((native.address.port(), native.authentication), (5432, NativeAuthentication::Jwt));
+    assert_eq!(
+        check_development(&site).iter().filter(|problem| problem.message.contains("listens on 0.0.0.0")).count(),
+        1
+    );
+    let both = |one: &str, two: &str| {
+        format!("{}{}", with(&format!("listen = \"{one}\"")), other(&format!("listen = \"{two}\"")))
+    };
+    let shared = load(&[("connections.toml", &both("127.0.0.1:5432", "127.0.0.1:5432"))]).unwrap();
+    assert_eq!(shared.connections[0].native, shared.connections[1].native);
+    assert!(load(&[("connections.toml", &both("127.0.0.1:5432", "127.0.0.2:5432"))]).is_ok());
+    for text in [
+        both("127.0.0.1:5432", "0.0.0.0:5432"),
+        with("listen = \"127.0.0.1:8443\""),
+        with("listen = \"0.0.0.0:8443\""),
+        with("listen = \"localhost:5432\""),
+        with("listen = \"5432\""),
+        with("listen = \"127.0.0.1:5432\"\nauth = \"none\""),
+        with("auth = \"jwt\""),
+        with("pool = \"transaction\""),
+    ] {
+        let told = problem("connections.toml", &text);
+        assert!(!told.fix.is_empty(), "{told}");
+    }
+}

@@ -165,11 +165,11 @@ impl ConnectionTokens {
                 found = Some(place);
             }
         }
-        let used = own.swap_remove(found?);
-        (used.expires_at > now).then(|| Redeemed {
-            answer: proof.answer(&used.verifier),
-            id: used.id,
-            verified: used.verified,
+        let redeemed = own.swap_remove(found?);
+        (redeemed.expires_at > now).then(|| Redeemed {
+            answer: proof.answer(&redeemed.verifier),
+            id: redeemed.id,
+            verified: redeemed.verified,
         })
     }
 

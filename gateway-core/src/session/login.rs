@@ -9,9 +9,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 
 use super::{
     environment::{Environment, Served},
-    names::{read_catalogue, read_search_path},
+    names::{Backend, read_backend, read_catalogue},
 };
 use crate::{
+    model::ConnectionName,
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece},
         handshake::{Login, LoginStep, StartPlan},
@@ -62,8 +63,26 @@ pub(super) async fn log_in(
     let Greeting { parameters, backend_key } =
         authenticate(served, plan, &mut read, &mut write, &mut decoder, &mut upstream_in).await?;
     let mut outlet = Outlet::new(write);
-    let search_path = read_search_path(recorder, &mut outlet, &mut read, &mut decoder, &mut upstream_in).await?;
+    let Backend { search_path, process_id } =
+        read_backend(recorder, &mut outlet, &mut read, &mut decoder, &mut upstream_in).await?;
+    let announced = backend_key.as_ref().map(|(process_id, _)| *process_id);
+    if served.connection.pool.is_none() && announced != process_id {
+        return Err(pooled(&served.connection.name));
+    }
     Ok(Opened { read, outlet, greeting: parameters, backend_key, search_path, catalogue, upstream_in })
+}
+
+/// FAIL-CLOSED: who announces another process than the one that answers is a pool. In transaction mode it would give each
+/// statement to any server session, with the settings that others left there: what a statement means could not be known.
+fn pooled(connection: &ConnectionName) -> Failure {
+    Failure {
+        sqlstate: "08001",
+        message: format!(
+            "the upstream of {connection} is a connection pool, and its site does not say that it gives whole sessions"
+        ),
+        hint: "Reach the server itself, or set the pool to session mode and `pool = \"session\"` in connections.toml."
+            .to_owned(),
+    }
 }
 
 /// What the upstream said while it let the gateway in.

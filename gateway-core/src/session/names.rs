@@ -35,17 +35,26 @@ use crate::{
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The schemas that unqualified names are looked up in, as the session's own backend sees them.
-const SEARCH_PATH: &str = "select s from pg_catalog.unnest(pg_catalog.current_schemas(true)) s";
+/// Then which server process answers.
+const OPENING: &str = "select s from pg_catalog.unnest(pg_catalog.current_schemas(true)) s; \
+                       select pg_catalog.pg_backend_pid()";
 
-pub(super) async fn read_search_path<W: AsyncWrite + Unpin>(
+/// What a new backend says of itself.
+pub(super) struct Backend {
+    pub(super) search_path: Vec<String>,
+    /// The server process.
+    pub(super) process_id: Option<u32>,
+}
+
+pub(super) async fn read_backend<W: AsyncWrite + Unpin>(
     recorder: &mut SessionRecorder,
     outlet: &mut Outlet<W>,
     read: &mut (impl AsyncRead + Unpin),
     decoder: &mut FrameDecoder,
     buffer: &mut BytesMut,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Backend, Failure> {
     let query =
-        recorder.own(OwnPurpose::Setting, OwnMessage::ReadSetting(SEARCH_PATH)).map_err(|error| unrecorded(&error))?;
+        recorder.own(OwnPurpose::Setting, OwnMessage::ReadSetting(OPENING)).map_err(|error| unrecorded(&error))?;
     outlet.send_own(query);
     outlet.write_all().await.map_err(|error| lost(&error))?;
     let mut schemas = Vec::new();
@@ -53,7 +62,10 @@ pub(super) async fn read_search_path<W: AsyncWrite + Unpin>(
         let frame = next_frame(read, decoder, buffer).await?;
         match frame.tag {
             b'D' => schemas.extend(first_cell(&frame.body)),
-            b'Z' => return Ok(schemas),
+            b'Z' => {
+                let process_id = schemas.pop().and_then(|process_id| process_id.parse().ok());
+                return Ok(Backend { search_path: schemas, process_id });
+            }
             b'E' => {
                 return Err(Failure {
                     sqlstate: "08006",

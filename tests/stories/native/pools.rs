@@ -11,7 +11,7 @@ use nix::unistd::{User, geteuid};
 use tempfile::TempDir;
 
 use super::{Stage, psql, stage, stage_with};
-use crate::stories::harness::{Program, free_port};
+use crate::stories::harness::{APP_PASSWORD, APP_ROLE, Cluster, Gateway, Person, Program, Site, Tunnel, free_port};
 
 /// A running pgbouncer; it ends with the story.
 struct Bouncer {
@@ -118,23 +118,29 @@ fn pgbouncer_in_front_makes_as_many_connections_as_it_likes_with_a_jwt() {
 }
 
 #[test]
-fn pgbouncer_behind_the_gateway_is_an_upstream_in_session_mode() {
-    use crate::stories::harness::{APP_PASSWORD, APP_ROLE};
-    let database = crate::stories::harness::Cluster::shared().database();
+fn pgbouncer_behind_the_gateway_is_an_upstream_where_the_site_says_that_it_gives_whole_sessions() {
+    let database = Cluster::shared().database();
     let upstream = database.address();
     let (host, port) = upstream.rsplit_once(':').expect("an address");
     let line = format!("{0} = host={host} port={port} dbname={0}", database.name);
     let users = format!("\"{APP_ROLE}\" \"{APP_PASSWORD}\"\n");
     let bouncer = Bouncer::start(&line, &users, "");
-    let site = crate::stories::harness::Site::new(&database);
+    let site = Site::new(&database);
     site.edit(
         "connections.toml",
         &format!("upstream = \"{upstream}\""),
         &format!("upstream = \"127.0.0.1:{}\"", bouncer.port),
     );
-    let gateway = crate::stories::harness::Gateway::start(site);
-    let alice = crate::stories::harness::Person::login(&gateway, "alice");
-    let tunnel = crate::stories::harness::Tunnel::open(&alice, "pg-prod");
+    let mut gateway = Gateway::start(site);
+    let alice = Person::login(&gateway, "alice");
+    let tunnel = Tunnel::open(&alice, "pg-prod");
+    let unsaid = tunnel.psql().run("select 1");
+    assert!(unsaid.errors.contains("is a connection pool") && unsaid.errors.contains("pool = "), "{unsaid:?}");
+    drop(tunnel);
+    gateway.stop();
+    gateway.site().edit("connections.toml", "labels = ", "pool = \"session\"\nlabels = ");
+    gateway.launch(&[]);
+    let tunnel = Tunnel::open(&alice, "pg-prod");
     assert_eq!(tunnel.rows("select count(*) from orders;\nbegin;\nselect 1;\ncommit;\n"), "200\n1\n");
     let rows = tunnel.rows("select email from customers where id = 1");
     assert!(!rows.contains("ada@example.com"), "{rows}");

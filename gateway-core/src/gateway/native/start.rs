@@ -1,4 +1,4 @@
-//! From a socket to a start-up message inside TLS: SSLRequest, direct TLS, GSSENCRequest and cancel requests.
+//! From a socket to a start-up message inside TLS: `SSLRequest`, direct TLS, `GSSENCRequest` and cancel requests.
 //!
 //! Nothing that opens a session is taken in plaintext, and no byte that came before TLS is believed inside it.
 
