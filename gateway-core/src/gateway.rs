@@ -143,18 +143,11 @@ impl Gateway {
     pub async fn start(options: Options) -> Result<Self, GatewayError> {
         let Options { mut site, dev, version } = options;
         let (listener, address) = listen(site.gateway.listen).await?;
-        if dev && site.gateway.public_url.port() == Some(0) {
-            let set = site.gateway.public_url.set_port(Some(address.port()));
-            set.map_err(|()| GatewayError::Setting("public_url takes no port".to_owned()))?;
-        }
+        settle_public_port(&mut site, dev, address)?;
         let public_url = site.gateway.public_url.clone();
         let clock = WallClock::system();
         let data = site.gateway.data_dir.clone();
-        let (tls, authority) = match &site.gateway.tls {
-            Some(files) => (certificate::from_files(files)?, String::new()),
-            None if dev => certificate::development(&data.join("dev-tls"))?,
-            None => return Err(GatewayError::Setting("gateway.toml names no certificate ([tls])".to_owned())),
-        };
+        let (tls, authority) = server_tls(&site, dev)?;
         let provider = development_provider(&site, dev, address, &clock)?;
         let verifier = verifier(&site, provider.as_ref(), &clock)?;
         let native = native::bind(&site).await?;
@@ -281,6 +274,24 @@ async fn open_recorder(site: &Site, keys: RecordKeys, version: &str) -> Result<R
     let started = recorder.gateway(&GatewayEvent::Started { version: version.to_owned() })?;
     recorder.durable(started).await?;
     Ok(recorder)
+}
+
+/// A development gateway on port 0 is reached at the port that it got.
+fn settle_public_port(site: &mut Site, dev: bool, address: SocketAddr) -> Result<(), GatewayError> {
+    if dev && site.gateway.public_url.port() == Some(0) {
+        let set = site.gateway.public_url.set_port(Some(address.port()));
+        set.map_err(|()| GatewayError::Setting("public_url takes no port".to_owned()))?;
+    }
+    Ok(())
+}
+
+/// The certificate for all listeners, and the development authority's as PEM.
+fn server_tls(site: &Site, dev: bool) -> Result<(certificate::ServerTls, String), GatewayError> {
+    match &site.gateway.tls {
+        Some(files) => Ok((certificate::from_files(files)?, String::new())),
+        None if dev => Ok(certificate::development(&site.gateway.data_dir.join("dev-tls"))?),
+        None => Err(GatewayError::Setting("gateway.toml names no certificate ([tls])".to_owned())),
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {

@@ -36,7 +36,7 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when the system gives no more descriptors.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// When a silent connection is probed, so that NATs keep it and the dead are noticed.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// One listening socket, and the connections that are reached through it.

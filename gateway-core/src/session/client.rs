@@ -124,10 +124,10 @@ impl AsyncRead for ClientRead {
 
 /// A native client that closes its socket without TLS's goodbye has left, as psql may; it is no failure.
 fn end_is_an_end(read: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-    match read {
-        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-        other => other,
-    }
+    read.map(|done| match done {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+        Ok(()) | Err(_) => done,
+    })
 }
 
 impl AsyncRead for ClientStream {

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_memory_of_failures_is_bounded() {
         let (crowd, now) = (Crowd::default(), Instant::now());
-        for number in 0..(MOST_REMEMBERED as u32 * 2) {
+        for number in 0..u32::try_from(MOST_REMEMBERED * 2).unwrap() {
             crowd.failed(IpAddr::from(number.to_be_bytes()), now);
         }
         assert!(crowd.lock().failures.len() <= MOST_REMEMBERED);
