@@ -256,6 +256,30 @@ fn a_logout_ends_native_sessions_and_voids_passwords() {
     assert!(unused.run("select 1").errors.contains("authentication failed"));
 }
 
+#[test]
+fn a_native_session_and_an_unused_password_end_with_the_login_behind_them() {
+    let provider = super::login::provider(&[("TOKEN_SECONDS", "12")]);
+    let stage = stage_with(|site| {
+        let settings = fs::read_to_string(site.path().join("gateway.toml")).expect("written");
+        let identity = format!(
+            "\n[identity.oidc]\nissuer = \"{}\"\nclient_id = \"hoop-cli\"\naudience = \"hoop\"\ngroups_claim = \"groups\"\n\
+             scopes = [\"openid\", \"offline_access\", \"groups\"]\n",
+            provider.issuer
+        );
+        site.write("gateway.toml", &(settings + &identity));
+    });
+    let unused = stage.token();
+    let mut open = stage.token().start();
+    open.write("select 'open';\nselect pg_sleep(60);\n");
+    open.expect_line("open");
+    let line = open.expect_line("57P01");
+    assert!(line.contains("expired"), "{line}");
+    open.close_input();
+    assert!(open.finish().errors.contains("hoop login"));
+    let late = unused.run("select 1");
+    assert!(late.errors.contains("authentication failed"), "{late:?}");
+}
+
 /// libpq 18: direct TLS, protocol 3.2 with its long cancel keys, cancels over TLS, session attributes.
 #[test]
 fn the_newest_libpq_speaks_its_newest_protocol_natively() {

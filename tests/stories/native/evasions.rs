@@ -166,6 +166,18 @@ fn direct_tls_must_name_its_protocol() {
 }
 
 #[test]
+fn a_client_that_asks_for_more_than_there_is_is_told_what_it_gets() {
+    let stage = stage();
+    let mut tls = stage.tls();
+    let mut opening = startup(&[("user", "alice"), ("database", "pg-prod"), ("_pq_.unheard_of", "1")]);
+    opening[6..8].copy_from_slice(&9999_u16.to_be_bytes());
+    tls.write_all(&opening).expect("written");
+    let answer = message(&mut tls);
+    assert_eq!(answer.as_bytes(), b"v\0\x03\0\x02\0\0\0\x01_pq_.unheard_of\0", "{answer:?}");
+    assert!(message(&mut tls).contains("SCRAM-SHA-256"), "and the login goes on");
+}
+
+#[test]
 fn a_login_that_is_tampered_with_fails() {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let stage = stage();
