@@ -14,6 +14,7 @@ mod stories {
     mod demo;
     mod drivers;
     mod evasions;
+    mod facts;
     mod foundations;
     mod hold;
     mod keyring;

@@ -58,7 +58,7 @@ fn statement(session: &mut SessionRecorder) -> Position {
     let asked = session.append(&Event::Refused { number, operations: &[], text: &text, refusal: &refusal });
     let masked = BTreeMap::new();
     let status = Status::Completed { tag: "SELECT 1" };
-    let outcome = Outcome { number, status, rows: 1, bytes: 30, masked: &masked, duration_micros: 250 };
+    let outcome = Outcome { number, status, rows: 1, bytes: 30, export: false, masked: &masked, duration_micros: 250 };
     session.append(&Event::Outcome(outcome)).expect("appends");
     asked.expect("appends")
 }

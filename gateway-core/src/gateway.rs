@@ -175,6 +175,7 @@ impl Gateway {
             understandings: crate::session::Understandings::default(),
             clock: clock.clone(),
             connections: served,
+            export_rows: site.gateway.export_rows,
             result_cap_bytes: usize::try_from(site.gateway.recordings.result_cap_bytes).unwrap_or(usize::MAX),
         });
         let origin =

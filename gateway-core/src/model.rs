@@ -14,5 +14,7 @@ pub use connection::{ConnectionFacts, ConnectionKind};
 pub use decision::{ApprovalNeed, Quorum, Refusal, RefusalKind, RuleId, Verdict};
 pub use ids::{ApprovalId, ConnectionName, GroupName, OperationNumber, PrincipalName, SessionId};
 pub use operation::{Access, Effect, ObjectName, Operation, Verb};
+#[cfg(test)]
+pub(crate) use operation::{EXPORT, WHOLE};
 pub use principal::{Principal, PrincipalKind};
 pub use seal::SealSpan;

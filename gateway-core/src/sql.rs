@@ -19,7 +19,7 @@ mod name;
 mod predicate;
 mod privilege;
 mod query;
-mod risk;
+pub(crate) mod risk;
 mod scope;
 mod secrets;
 mod session_names;

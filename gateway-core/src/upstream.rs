@@ -5,11 +5,13 @@
 
 mod catalogue;
 mod dial;
+mod estimate;
 mod outlet;
 
 pub use catalogue::{
-    Catalogue, CatalogueError, CatalogueRead, Column, Local, LocalColumn, LocalRelation, Relation, RelationKind,
-    TaggedColumn,
+    Cast, Catalogue, CatalogueError, CatalogueRead, Column, Conversion, Events, Local, LocalColumn, LocalRelation,
+    Relation, RelationKind, Routine, Runs, TaggedColumn, Volatility,
 };
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
+pub use estimate::{Estimate, PlanOrder, Planner};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};

@@ -28,6 +28,8 @@ pub struct GatewayConfig {
     pub store: StoreConfig,
     /// How recordings are kept.
     pub recordings: RecordingsConfig,
+    /// A read of more rows than this is an export.
+    pub export_rows: u64,
 }
 
 /// PEM files, relative to the site.
@@ -116,6 +118,8 @@ pub struct RecordingsConfig {
 pub(super) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
 /// How much of a masked result is kept when the site does not say.
 const DEFAULT_RESULT_CAP_BYTES: u64 = 256 * 1024;
+/// How many rows a read may return that is no export, when the site does not say.
+const DEFAULT_EXPORT_ROWS: u64 = 10_000;
 /// The most of a masked result that may be kept.
 const MAX_RESULT_CAP_BYTES: u64 = 1 << 30;
 
@@ -134,6 +138,7 @@ impl GatewayConfig {
                 durability: Durability::default(),
                 result_cap_bytes: DEFAULT_RESULT_CAP_BYTES,
             },
+            export_rows: DEFAULT_EXPORT_ROWS,
         }
     }
 }
@@ -158,6 +163,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let store_path = section(&mut file, "store", |table| table.text("path")).map(|path| root.join(path.get_ref()));
     let data_dir_or_root = data_dir.clone().unwrap_or_else(|| root.to_owned());
     let recordings = recordings(&mut file, root, &data_dir_or_root);
+    let export_rows = file.number("export_rows").map_or(DEFAULT_EXPORT_ROWS, |rows| *rows.get_ref());
     file.finish();
     Some(GatewayConfig {
         listen: listen?,
@@ -167,6 +173,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
         identity: identity.unwrap_or_default(),
         store: StoreConfig { path: store_path.unwrap_or_else(|| data_dir_or_root.join("store.sqlite")) },
         recordings,
+        export_rows,
     })
 }
 

@@ -45,6 +45,13 @@ impl<M> Inspected<M> {
         &self.operations
     }
 
+    /// The same message, with more known of its operations: they are the same in number and in what they ask for.
+    #[must_use]
+    pub(crate) fn with_operations(self, operations: Arc<[Operation]>) -> Self {
+        debug_assert_eq!(self.operations.len(), operations.len(), "an estimate adds no operation and takes none away");
+        Self { operations, ..self }
+    }
+
     /// Takes the parts; only the maker of the next proof needs it.
     pub(crate) fn into_parts(self) -> (M, Arc<[Operation]>) {
         (self.message, self.operations)

@@ -207,3 +207,71 @@ pub struct Operation {
     /// The smallest rewrite that would be easier to permit, as a sentence for HINT.
     pub advice: Option<String>,
 }
+
+impl Operation {
+    /// Adds the planner's word: rows, the greatest share of a table that is touched, and whether a read is an export,
+    /// as one of more than `export_rows` rows is. A predicate that keeps nine tenths of a table or more counts as
+    /// none; one row is never a whole table.
+    pub fn estimate(&mut self, rows: u64, percent: Option<u8>, export_rows: u64) {
+        self.estimated_rows = Some(rows);
+        self.estimated_percent = percent;
+        if self.effect == Effect::Read && rows > export_rows {
+            self.export = true;
+            self.risk = self.risk.max(EXPORT.0);
+            self.risk_reasons.push(EXPORT.1);
+        }
+        if self.has_where && rows > 1 && percent.is_some_and(|percent| percent >= WHOLE_PERCENT) {
+            self.has_where = false;
+            self.risk = self.risk.max(WHOLE.0);
+            self.risk_reasons.push(WHOLE.1);
+        }
+    }
+}
+
+/// A predicate that keeps this much of a table counts as none.
+const WHOLE_PERCENT: u8 = 90;
+/// Risk and reason of a predicate that keeps most of a table; part of the table in `sql::risk`.
+pub(crate) const WHOLE: (u8, &str) = (85, "changes most rows of a table, as the planner estimates");
+/// Risk and reason of a read of very many rows; part of the table in `sql::risk`.
+pub(crate) const EXPORT: (u8, &str) = (30, "takes rows away in bulk");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimated(rows: u64, percent: Option<u8>, effect: Effect) -> (bool, bool, u8) {
+        let verb = if effect == Effect::Read { Verb::Select } else { Verb::Delete };
+        let mut operation = Operation {
+            text: Arc::from(""),
+            kind: Arc::from("x"),
+            effect,
+            accesses: BTreeSet::from([Access { verb, object: None }]),
+            has_where: true,
+            risk: 5,
+            risk_reasons: Vec::new(),
+            statements: 1,
+            estimated_rows: None,
+            estimated_percent: None,
+            export: false,
+            filters_on: BTreeSet::new(),
+            advice: None,
+        };
+        operation.estimate(rows, percent, 10_000);
+        assert_eq!((operation.estimated_rows, operation.estimated_percent), (Some(rows), percent));
+        (operation.has_where, operation.export, operation.risk)
+    }
+
+    #[test]
+    fn a_predicate_that_keeps_nine_tenths_counts_as_none() {
+        assert_eq!(estimated(90, Some(90), Effect::Write), (false, false, WHOLE.0));
+        assert_eq!(estimated(89, Some(89), Effect::Write), (true, false, 5));
+        assert_eq!(estimated(1, Some(100), Effect::Write), (true, false, 5), "one row is named");
+        assert_eq!(estimated(1_000_000, None, Effect::Write), (true, false, 5));
+    }
+
+    #[test]
+    fn a_read_of_more_rows_than_the_site_says_is_an_export() {
+        assert_eq!(estimated(10_001, None, Effect::Read), (true, true, EXPORT.0));
+        assert_eq!(estimated(10_000, None, Effect::Read), (true, false, 5));
+    }
+}

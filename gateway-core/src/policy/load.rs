@@ -26,8 +26,7 @@ const BUILT_IN: &str = include_str!("builtin.cedar");
 const MAX_SOURCE_BYTES: usize = 1 << 20;
 /// The most policies in a site.
 const MAX_POLICIES: usize = 10_000;
-/// What the planner is asked for. `has_where` is not here: what the text alone says of it is decided first, and the
-/// planner's word can only make it stricter for what is held.
+/// What only the planner knows. For `has_where` it is asked only about predicates that the text does not show trivial.
 const ESTIMATED: &[&str] = &["estimated_rows", "export"];
 /// The fix where the validator knows none.
 const NO_FIX: &str = "compare with `hoop policy schema`";
@@ -46,6 +45,7 @@ pub(super) struct Loaded {
     pub(super) rules: BTreeMap<PolicyId, Arc<Rule>>,
     pub(super) reads_time: bool,
     pub(super) reads_estimates: bool,
+    pub(super) reads_has_where: bool,
 }
 
 /// A policy with where it came from.
@@ -79,11 +79,11 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
         return Err(tidy(problems));
     }
     let reads = |attributes: &[&str]| named.values().any(|placed| context_use::reads(&placed.policy, attributes));
-    let (reads_time, reads_estimates) = (reads(&["time"]), reads(ESTIMATED));
+    let (reads_time, reads_estimates, reads_has_where) = (reads(&["time"]), reads(ESTIMATED), reads(&["has_where"]));
     let (hard, liftable) = split(named, &rules).map_err(|message| vec![ours(message)])?;
     let lifts = rules.values().any(|rule| matches!(rule.obligation, Obligation::Hold { .. }));
     let version = version(&ordered, tags);
-    Ok(Loaded { version, vocabulary, hard, liftable, lifts, rules, reads_time, reads_estimates })
+    Ok(Loaded { version, vocabulary, hard, liftable, lifts, rules, reads_time, reads_estimates, reads_has_where })
 }
 
 fn parse<'source>(source: &'source PolicySource, problems: &mut Vec<Problem>) -> Vec<Placed<'source>> {

@@ -131,8 +131,15 @@ mod tests {
             }
             text.push('\n');
         }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
+        text.push_str(
+            "// `context.risk`: every verb on every object is an entry, and so is each circumstance that holds;\n",
+        );
+        text.push_str(
+            "// the worst entry is the risk, never a sum; every entry that reaches 30 is told as a reason.\n",
+        );
+        for line in crate::sql::risk::table().lines() {
+            writeln!(text, "//   {line}").unwrap();
+        }
         text
     }
 

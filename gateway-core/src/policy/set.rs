@@ -62,6 +62,11 @@ impl PolicySet {
         self.0.loaded.reads_estimates
     }
 
+    /// Whether some policy reads `has_where`, which the planner may deny where the text does not.
+    pub fn reads_has_where(&self) -> bool {
+        self.0.loaded.reads_has_where
+    }
+
     /// The Cedar schema that policies are validated against, in human syntax.
     pub const fn schema() -> &'static str {
         schema::TEXT

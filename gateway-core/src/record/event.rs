@@ -89,6 +89,8 @@ pub struct Outcome<'a> {
     pub rows: u64,
     /// Bytes returned to the client.
     pub bytes: u64,
+    /// Whether a read returned more rows than the site's `export_rows`.
+    pub export: bool,
     /// Masked cells per class; never values.
     pub masked: &'a BTreeMap<String, u64>,
     /// From forwarding to the end.
@@ -163,6 +165,8 @@ pub enum OwnPurpose {
     Setting,
     /// Making the upstream's transaction state what a real error would have left.
     ForcedError,
+    /// Asking the planner what a statement would touch.
+    Estimate,
     /// Cancelling a running operation.
     Cancel,
     /// Ending the conversation.
@@ -177,6 +181,7 @@ impl OwnPurpose {
             Self::Catalogue => "catalogue",
             Self::Setting => "setting",
             Self::ForcedError => "forced_error",
+            Self::Estimate => "estimate",
             Self::Cancel => "cancel",
             Self::Terminate => "terminate",
         }

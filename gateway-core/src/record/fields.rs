@@ -171,6 +171,9 @@ pub(super) fn outcome_fields(outcome: &Outcome<'_>, to: &mut Writer) {
     }
     to.number("rows", outcome.rows);
     to.number("bytes", outcome.bytes);
+    if outcome.export {
+        to.field("export", "true");
+    }
     if !outcome.masked.is_empty() {
         to.json_field("masked", outcome.masked);
     }

@@ -258,6 +258,7 @@ fn end_session(log: &Arc<Log>, head: ChainHead, left: &LeftOpen) -> Result<(), R
             status: Status::Unknown,
             rows: 0,
             bytes: 0,
+            export: false,
             masked: &nothing,
             duration_micros: 0,
         };

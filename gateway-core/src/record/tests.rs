@@ -121,7 +121,7 @@ fn refuse(session: &mut SessionRecorder, text: &str) -> OperationNumber {
 fn complete(session: &mut SessionRecorder, number: OperationNumber) -> super::Position {
     let masked = BTreeMap::from([("email".to_owned(), 2)]);
     let status = Status::Completed { tag: "SELECT 1" };
-    let outcome = Outcome { number, status, rows: 1, bytes: 20, masked: &masked, duration_micros: 7 };
+    let outcome = Outcome { number, status, rows: 1, bytes: 20, export: false, masked: &masked, duration_micros: 7 };
     session.append(&Event::Outcome(outcome)).expect("appends")
 }
 

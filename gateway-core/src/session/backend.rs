@@ -13,7 +13,7 @@ use super::{
     sealing::Capture,
 };
 use crate::{
-    model::OperationNumber,
+    model::{Effect, OperationNumber},
     protocol::postgres::{
         codec::{self, Piece, parse_error_fields, parse_row_description},
         handshake,
@@ -445,7 +445,9 @@ impl Session {
         }
         let masked = entry.masked_by_class();
         self.counts.masked += masked.values().sum::<u64>();
+        let reads = entry.understood.operations.iter().all(|operation| operation.effect == Effect::Read);
         let outcome = Outcome {
+            export: reads && entry.touched > self.environment.export_rows,
             number,
             status,
             rows: entry.touched,

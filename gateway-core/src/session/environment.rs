@@ -22,7 +22,7 @@ use crate::{
     policy::PolicySet,
     record::{Recorder, Sealer},
     store::SessionIndex,
-    upstream::{Catalogue, Target},
+    upstream::{Catalogue, Planner, Target},
 };
 
 /// How long a catalogue snapshot serves new sessions.
@@ -39,6 +39,8 @@ pub struct Served {
     pub target: Target,
     /// The resolved password, where the credential has one.
     pub password: Option<SecretString>,
+    /// Where the planner is asked.
+    pub(super) planner: Planner,
     catalogue: Mutex<Option<(Instant, Arc<Catalogue>)>>,
     generation: AtomicU64,
 }
@@ -48,7 +50,7 @@ impl Served {
     pub fn new(connection: Connection, target: Target, password: Option<SecretString>) -> Self {
         let facts = connection.facts();
         let (catalogue, generation) = (Mutex::new(None), AtomicU64::new(0));
-        Self { connection, facts, target, password, catalogue, generation }
+        Self { connection, facts, target, password, planner: Planner::default(), catalogue, generation }
     }
 
     /// Forgets the snapshot: a statement may have changed what it says.
@@ -105,6 +107,8 @@ pub struct Environment {
     pub clock: WallClock,
     /// Connections by name.
     pub connections: BTreeMap<String, Arc<Served>>,
+    /// A read that the planner expects to return more rows than this is an export.
+    pub export_rows: u64,
     /// The most bytes of a result that the record keeps for one operation.
     pub result_cap_bytes: usize,
 }

@@ -9,6 +9,7 @@ use bytes::BytesMut;
 
 use super::{
     conversation::{CopyIn, Expect, Lookup},
+    estimate::Asking,
     hold::HeldMessage,
     reading::Current,
     relay::{Ending, Session, Step},
@@ -288,8 +289,7 @@ impl Session {
         understood: Arc<Understood>,
     ) -> Result<(), Ending> {
         let number = self.recorder.number();
-        let decision = self.policies.decide(&self.principal, &self.facts, inspected, &self.circumstances());
-        match decision {
+        match Box::pin(self.decided(inspected, &understood)).await {
             Decision::Permit(permitted) => self.run(number, permitted, &understood),
             Decision::Refuse { refusal, .. } => self.refuse(number, &refusal, &understood, kind.is_query()),
             Decision::NeedsApproval { need, inspected } => match &understood.masking {
@@ -298,6 +298,22 @@ impl Session {
                 }
                 Masking::Untouched | Masking::Rows(_) => self.hold(number, inspected, need, kind, understood).await,
             },
+        }
+    }
+
+    /// Decides with what the planner says, where it is to be asked; again, where it is asked for the reviewers only.
+    async fn decided(&mut self, inspected: Inspected<Frontend>, understood: &Understood) -> Decision<Frontend> {
+        let (inspected, _) = self.estimated(inspected, understood, Asking::Decision).await;
+        match self.policies.decide(&self.principal, &self.facts, inspected, &self.circumstances()) {
+            Decision::NeedsApproval { need, inspected } if !matches!(understood.masking, Masking::Refused(_)) => {
+                match self.estimated(inspected, understood, Asking::Reviewers).await {
+                    (inspected, true) => {
+                        self.policies.decide(&self.principal, &self.facts, inspected, &self.circumstances())
+                    }
+                    (inspected, false) => Decision::NeedsApproval { need, inspected },
+                }
+            }
+            decided @ (Decision::Permit(_) | Decision::Refuse { .. } | Decision::NeedsApproval { .. }) => decided,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
         inspect::{Sight, Veil},
         message::backend::DataRow,
     },
-    record::{OwnPurpose, SessionRecorder},
+    record::{Own, OwnPurpose, Recorded, SessionRecorder},
     upstream::{self, Catalogue, CatalogueRead, Outlet, OwnMessage},
 };
 
@@ -83,6 +83,24 @@ fn first_cell(body: &Bytes) -> Option<String> {
     row.next_cell().ok()??.map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
+/// Dials a connection of the gateway's own, beside the session's, as the same role and to the same database.
+pub(super) async fn side_connection(
+    served: &Served,
+    recorder: &mut SessionRecorder,
+    purpose: OwnPurpose,
+) -> Result<Recorded<Own<CatalogueRead>>, Failure> {
+    let wire = upstream::dial(&served.target).await.map_err(|error| unreachable(&error))?;
+    let mut login = tokio_postgres::Config::new();
+    login.user(served.connection.credential.username()).dbname(&served.facts.database);
+    login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
+    // Compiling the catalogue's queries was measured to take a second, and running them some milliseconds.
+    login.options("-c jit=off");
+    if let Some(password) = &served.password {
+        login.password(password.expose_secret());
+    }
+    recorder.own(purpose, CatalogueRead { wire, login }).map_err(|error| unrecorded(&error))
+}
+
 /// Reads the catalogue over a side connection, or takes the young snapshot.
 pub(super) async fn read_catalogue(
     environment: &Environment,
@@ -92,16 +110,7 @@ pub(super) async fn read_catalogue(
 ) -> Result<Arc<Catalogue>, Failure> {
     served
         .catalogue(fresh, async || {
-            let wire = upstream::dial(&served.target).await.map_err(|error| unreachable(&error))?;
-            let mut login = tokio_postgres::Config::new();
-            login.user(served.connection.credential.username()).dbname(&served.facts.database);
-            login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
-            if let Some(password) = &served.password {
-                login.password(password.expose_secret());
-            }
-            let order = recorder
-                .own(OwnPurpose::Catalogue, CatalogueRead { wire, login })
-                .map_err(|error| unrecorded(&error))?;
+            let order = side_connection(served, recorder, OwnPurpose::Catalogue).await?;
             let tag_of = tags_of(environment, served);
             Catalogue::read(order, &tag_of).await.map_err(|error| Failure {
                 sqlstate: "08001",

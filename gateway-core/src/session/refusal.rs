@@ -25,7 +25,7 @@ impl Session {
     pub(super) fn skip(&mut self, number: OperationNumber) -> Result<(), Ending> {
         let masked = BTreeMap::new();
         let status = Status::Skipped;
-        let outcome = Outcome { number, status, rows: 0, bytes: 0, masked: &masked, duration_micros: 0 };
+        let outcome = Outcome { number, status, rows: 0, bytes: 0, export: false, masked: &masked, duration_micros: 0 };
         self.recorder.append(&Event::Outcome(outcome))?;
         Ok(())
     }

@@ -3,11 +3,15 @@
 //! Values of tagged columns, and what a detector hits, are sealed; passwords are dropped; results are kept masked,
 //! whatever the principal itself may see, up to a cap.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{environment::Environment, ledger::RowTreatment};
+use super::{
+    environment::Environment,
+    ledger::RowTreatment,
+    readable::{hexadecimal, readable},
+};
 use crate::{
     mask::{Detectors, MaskFunction},
     model::{Refusal, RefusalKind, SealSpan},
@@ -109,50 +113,6 @@ fn sealed_value(value: &str, class: Option<&Arc<str>>, detectors: &Detectors, se
         None => detected(value, detectors),
     };
     SealedText::new(value, &spans, &[], sealer).into_owned()
-}
-
-/// A value as people read it: text as it is, common binary types decoded, others in hexadecimal.
-/// SPEC: PostgreSQL `send` functions: integers, floats and booleans are big-endian and of fixed size.
-fn readable(value: &[u8], format: Format, type_oid: u32) -> Cow<'_, str> {
-    if format == Format::Text {
-        return String::from_utf8_lossy(value);
-    }
-    match (type_oid, value) {
-        (16, [byte]) => Cow::Borrowed(if *byte == 0 { "false" } else { "true" }),
-        (20, _) => {
-            value.try_into().map(i64::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
-        }
-        (21, _) => {
-            value.try_into().map(i16::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
-        }
-        (23 | 26, _) => {
-            value.try_into().map(i32::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
-        }
-        (700, _) => {
-            value.try_into().map(f32::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
-        }
-        (701, _) => {
-            value.try_into().map(f64::from_be_bytes).map_or_else(|_| hexadecimal(value), |n| n.to_string().into())
-        }
-        (18 | 19 | 25 | 114 | 142 | 705 | 1042 | 1043, _) => String::from_utf8_lossy(value),
-        (0, _) if is_printable(value) => String::from_utf8_lossy(value),
-        _ => hexadecimal(value),
-    }
-}
-
-fn is_printable(value: &[u8]) -> bool {
-    std::str::from_utf8(value).is_ok_and(|text| !text.chars().any(char::is_control))
-}
-
-fn hexadecimal(value: &[u8]) -> Cow<'_, str> {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(2 + value.len() * 2);
-    out.push_str("\\x");
-    for byte in value {
-        // A `String` takes every write.
-        let _written: Result<(), _> = write!(out, "{byte:02x}");
-    }
-    Cow::Owned(out)
 }
 
 /// The refusal for what cannot be masked.

@@ -109,6 +109,7 @@ pub(super) fn statement(
         risk,
         risk_reasons,
         functions: walk.functions,
+        types: walk.types,
         attributes: walk.attributes,
         span,
         transaction: shape.transaction,

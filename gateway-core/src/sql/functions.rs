@@ -56,6 +56,10 @@ const SERVER: &[&str] = &[
     "pg_wal_replay_resume",
 ];
 
+/// Write parts of an index, as VACUUM does.
+const INDEXES: &[&str] =
+    &["brin_desummarize_range", "brin_summarize_new_values", "brin_summarize_range", "gin_clean_pending_list"];
+
 /// Run SQL given as text, or show what other sessions run: reads that no lineage follows.
 const RUNS_TEXT: &[&str] = &[
     "crosstab",
@@ -89,13 +93,19 @@ pub fn classify(name: &str) -> Option<Verb> {
         Some(Verb::AlterSystem)
     } else if starts("dblink") || RUNS_TEXT.contains(&name) || name.contains("_to_xml") {
         Some(Verb::CallFunction)
+    } else if INDEXES.contains(&name) {
+        Some(Verb::Maintain)
     } else if name == "set_config" {
         Some(Verb::Unknown)
     } else if name == "pg_notify" {
         Some(Verb::Notify)
     } else if starts("pg_advisory_") || starts("pg_try_advisory_") {
         Some(Verb::Lock)
-    } else if name == "nextval" || name == "setval" || starts("lo_") || name == "lowrite" || name == "loread" {
+    } else if matches!(name, "nextval" | "setval" | "txid_current" | "pg_current_xact_id")
+        || starts("lo_")
+        || name == "lowrite"
+        || name == "loread"
+    {
         Some(Verb::Update)
     } else {
         None
@@ -110,8 +120,15 @@ pub fn is_known_safe(name: &RawName) -> bool {
     name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && SAFE_FUNCTIONS.contains(name.name.as_str())
 }
 
+/// Whether a name is an operator of the server's own types: none of them does more than read its operands.
+pub fn is_known_operator(name: &RawName) -> bool {
+    name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+        && !name.name.is_empty()
+        && name.name.chars().all(|letter| "+-*/<>=~!@#%^&|`?".contains(letter))
+}
+
 /// Whether a type is one of the server's own, whose casts run none but its own code.
-pub(super) fn is_known_type(name: &RawName) -> bool {
+pub fn is_known_type(name: &RawName) -> bool {
     name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && SAFE_TYPES.contains(name.name.as_str())
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use pg_query::{
     Node, NodeEnum,
-    protobuf::{AExpr, ColumnRef, FuncCall, RangeVar, SelectStmt, SetOperation, TypeName, WithClause},
+    protobuf::{AExpr, CoercionForm, ColumnRef, FuncCall, RangeVar, SelectStmt, SetOperation, TypeName, WithClause},
 };
 
 use super::{
@@ -27,6 +27,7 @@ pub(super) struct Walk<'text> {
     pub(super) accesses: BTreeSet<RawAccess>,
     pub(super) functions: BTreeSet<RawName>,
     pub(super) attributes: BTreeSet<String>,
+    pub(super) types: BTreeSet<RawName>,
     pub(super) has_where: bool,
     pub(super) literals: Vec<Literal>,
     pub(super) parameter_columns: BTreeMap<u32, RawColumn>,
@@ -52,6 +53,7 @@ impl<'text> Walk<'text> {
             accesses: BTreeSet::new(),
             functions: BTreeSet::new(),
             attributes: BTreeSet::new(),
+            types: BTreeSet::new(),
             has_where: true,
             literals: Vec::new(),
             parameter_columns: BTreeMap::new(),
@@ -330,6 +332,10 @@ impl<'text> Walk<'text> {
 
     pub(super) fn call(&mut self, call: &FuncCall) {
         let name = RawName::of_call(call);
+        if name.name == "system_user" && call.funcformat() == CoercionForm::CoerceSqlSyntax {
+            // Before PostgreSQL 16 the word is a column's name: what it means depends on the server.
+            self.unknown = true;
+        }
         if name.name == "set_config"
             && let Some((verb, rereads)) = settings::known_call(call)
         {
@@ -350,10 +356,9 @@ impl<'text> Walk<'text> {
         self.functions.insert(name);
     }
 
-    /// A cast to a type that is not the server's own may run its input function or a cast of somebody's making.
+    /// A cast may run its type's input function, or a function of somebody's making: the catalogue knows.
     pub(super) fn type_name(&mut self, type_name: Option<&TypeName>) {
-        let name = type_name.and_then(|type_name| RawName::from_nodes(&type_name.names));
-        self.functions.extend(name.filter(|name| !functions::is_known_type(name)));
+        self.types.extend(type_name.and_then(|type_name| RawName::from_nodes(&type_name.names)));
     }
 }
 

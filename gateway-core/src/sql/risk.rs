@@ -1,6 +1,7 @@
-//! How risky a statement is, 0 to 100, from a table that is the documentation.
+//! How risky a statement is, 0 to 100, from a table that is the documentation: `hoop policy schema` prints it.
 //!
-//! The worst entry counts; every entry that reaches 30 is a reason. Knows no policy.
+//! The rule: every verb on every object is an entry, and so is each circumstance that holds; the
+//! worst entry is the risk, never a sum; every entry that reaches 30 is told as a reason. Knows no policy.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +9,17 @@ use super::RawAccess;
 use crate::model::Verb;
 
 const WITHOUT_WHERE: (u8, &str) = (85, "changes every row: no WHERE clause that names rows");
+/// An UPDATE of `pg_settings` is a SET of whatever it names.
+pub(crate) const CATALOGUE_WRITE: (u8, &str) = (90, "writes to the server's own catalogue");
+/// A routine, an operator, a cast, a trigger or a rule whose effects are not known.
+pub(crate) const UNKNOWN_CALL: (u8, &str) = (70, "calls a function that is not known to be harmless");
+/// A routine that runs with the rights of its owner.
+pub(crate) const DEFINER_CALL: (u8, &str) = (75, "calls a function that runs with its owner's rights");
+
+/// What counts besides verbs, for the table that people read.
+#[cfg(test)]
+pub(crate) const CIRCUMSTANCES: [(u8, &str); 6] =
+    [WITHOUT_WHERE, crate::model::WHOLE, crate::model::EXPORT, CATALOGUE_WRITE, UNKNOWN_CALL, DEFINER_CALL];
 
 /// Risk and reasons of everything that a statement asks for.
 pub(super) fn weigh(accesses: &BTreeSet<RawAccess>, has_where: bool) -> (u8, Vec<&'static str>) {
@@ -49,4 +61,19 @@ pub(super) const fn of_verb(verb: Verb) -> (u8, &'static str) {
         Verb::Maintain => (40, "runs maintenance that can block others"),
         Verb::Unknown => (70, "is not understood"),
     }
+}
+
+/// The table as people read it, one entry a line.
+#[cfg(test)]
+pub(crate) fn table() -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for verb in Verb::ALL {
+        let (risk, reason) = of_verb(*verb);
+        writeln!(text, "{risk:>3}  {verb}: {reason}").expect("a String takes every write");
+    }
+    for (risk, reason) in CIRCUMSTANCES {
+        writeln!(text, "{risk:>3}  {reason}").expect("a String takes every write");
+    }
+    text
 }

@@ -111,8 +111,10 @@ pub struct Statement {
     pub risk_reasons: Vec<&'static str>,
     /// The smallest rewrite that would be easier to permit.
     pub advice: Option<String>,
-    /// Every function called, and every operator, type or method named with a schema: for the catalogue to decide.
+    /// Every function called, and every operator or method named with a schema: for the catalogue to decide.
     pub functions: BTreeSet<RawName>,
+    /// Every type that a cast or a definition names: a cast may run code of users.
+    pub types: BTreeSet<RawName>,
     /// Last parts of `a.b` column references: `row.function` calls a function where no such column exists, so a
     /// caller that knows the catalogue must look for one-argument functions of these names.
     pub attributes: BTreeSet<String>,

@@ -1,10 +1,12 @@
 //! What a database says of itself: its relations and their columns, which of them are tagged, which views show those,
-//! and which names its users gave to functions and operators.
+//! which routines are not the server's own, and what runs them.
 //!
 //! A snapshot, read over a side connection with the gateway's own credential; each part stands in a file of its own
 //! with the query that fills it. Pure once loaded. Knows no principal: whether a tag is masked for somebody is
 //! `policy`'s word.
 
+mod conversions;
+mod hooks;
 mod local;
 mod relations;
 mod routines;
@@ -24,8 +26,11 @@ use std::{
 
 use tokio_postgres::{Client, NoTls};
 
+pub use conversions::Conversion;
+pub use hooks::{Events, Runs};
 pub use local::{Local, LocalColumn, LocalRelation};
 pub use relations::{Column, Relation, RelationKind};
+pub use routines::{Cast, Routine, Volatility};
 pub use tags::TaggedColumn;
 
 use super::Wire;
@@ -52,6 +57,9 @@ pub enum CatalogueError {
     /// More relations than the gateway keeps.
     #[error("the database has more than {MAX_COLUMNS} columns, more than the gateway keeps")]
     TooLarge,
+    /// More routines than the gateway keeps.
+    #[error("the database has more routines and operators than the gateway keeps")]
+    TooManyRoutines,
 }
 
 /// Distinguishes snapshots of this process.
@@ -70,7 +78,12 @@ pub struct Catalogue {
     columns: HashMap<u32, Vec<Column>>,
     tagged: HashMap<u32, Vec<TaggedColumn>>,
     derived: HashMap<u32, BTreeSet<Arc<str>>>,
+    routines: routines::Routines,
+    /// Names of functions and operators that one session's open transaction made.
     user_functions: HashSet<String>,
+    conversions: conversions::Conversions,
+    hooks: hooks::Hooks,
+    planned_code: HashSet<u32>,
 }
 
 impl Catalogue {
@@ -79,7 +92,7 @@ impl Catalogue {
         let CatalogueRead { wire, login } = order.into_inner().into_message();
         let (client, connection) = login.connect_raw(wire, NoTls).await?;
         let driver = tokio::spawn(connection);
-        let loaded = Self::load(&client, tag_of).await;
+        let loaded = Box::pin(Self::load(&client, tag_of)).await;
         drop(client);
         driver.abort();
         loaded
@@ -87,13 +100,25 @@ impl Catalogue {
 
     async fn load(client: &Client, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
         let mut catalogue = Self { serial: SERIALS.fetch_add(1, Ordering::Relaxed), ..Self::default() };
-        for row in client.query(SUPERUSER, &[]).await? {
+        // Sent together: what each takes is the server's time, not a round trip.
+        let (superuser, relations, columns, tags, routines, conversions, hooks) = tokio::try_join!(
+            client.query(SUPERUSER, &[]),
+            client.query(relations::RELATIONS, &[]),
+            client.query(relations::COLUMNS, &[]),
+            tags::read(client),
+            routines::read(client),
+            conversions::read(client),
+            hooks::read(client),
+        )?;
+        for row in superuser {
             catalogue.superuser = row.try_get::<_, bool>(0)?;
         }
-        catalogue.load_relations(client).await?;
-        catalogue.load_columns(client).await?;
-        catalogue.load_tags(client, tag_of).await?;
-        catalogue.load_routines(client).await?;
+        catalogue.load_relations(&relations)?;
+        catalogue.load_columns(&columns)?;
+        catalogue.load_tags(&tags, tag_of)?;
+        catalogue.load_routines(&routines)?;
+        catalogue.load_conversions(&conversions)?;
+        catalogue.load_hooks(&hooks)?;
         Ok(catalogue)
     }
 

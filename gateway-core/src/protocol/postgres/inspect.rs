@@ -5,7 +5,9 @@
 //! for the session's principal; knows no policy. Called by `session`.
 
 mod ahead;
+mod calls;
 mod masking;
+mod plannable;
 mod sight;
 mod through;
 pub mod twin;
@@ -14,6 +16,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ahead::Ahead;
 pub use masking::{Masking, Reason, detected};
+pub use plannable::{Plannable, has_rows, plannable};
 pub use sight::{Sight, Veil};
 pub use through::{through, unresolved};
 
@@ -23,7 +26,7 @@ use crate::{
         Access, Effect, ObjectName, Operation, SealSpan, Verb,
         flow::{Digestible, Inspected, Preparation},
     },
-    sql::{self, RawName, Rereads, Statement, SyntaxError, TransactionWord},
+    sql::{self, RawName, Rereads, Statement, SyntaxError, TransactionWord, risk},
 };
 
 /// What a text leaves behind in the session, beyond rows and data.
@@ -216,20 +219,20 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
     if accesses.iter().any(writes_catalogue) {
         accesses.insert(Access { verb: Verb::Unknown, object: None });
         effect = Effect::Unknown;
-        risk = risk.max(90);
-        risk_reasons.push("writes to the server's own catalogue");
+        risk = risk.max(risk::CATALOGUE_WRITE.0);
+        risk_reasons.push(risk::CATALOGUE_WRITE.1);
     }
-    let attributes = statement.attributes.iter().filter(|name| sight.catalogue.is_user_function(name));
-    let called = statement.functions.iter().cloned().chain(attributes.map(RawName::bare));
-    for (name, verb) in called.filter_map(|name| Some((name.clone(), function_verb(&name, sight)?))) {
-        let schema = name.schema.clone().unwrap_or_else(|| "?".to_owned());
-        accesses.insert(Access { verb, object: Some(ObjectName { schema, name: name.name }) });
-        effect = effect.max(verb.effect());
-        if verb.effect() > Effect::Write {
-            risk = risk.max(70);
-            risk_reasons.push("calls a function that is not known to be harmless");
+    let calls = calls::of(statement, &accesses, sight);
+    for access in &calls {
+        effect = effect.max(access.verb.effect());
+        if access.verb.effect() > Effect::Write {
+            let (more, reason) = calls::risk(access, sight);
+            risk = risk.max(more);
+            risk_reasons.push(reason);
         }
     }
+    accesses.extend(calls);
+    let export = accesses.iter().any(|access| access.verb == Verb::CopyOut);
     risk_reasons.dedup();
     let mut named = statement.accesses.iter().filter_map(|access| access.object.as_ref());
     let is_unsure =
@@ -245,7 +248,7 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
         statements: count,
         estimated_rows: None,
         estimated_percent: None,
-        export: false,
+        export,
         filters_on: BTreeSet::new(),
         advice: statement.advice.clone(),
     };
@@ -253,22 +256,6 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
         ahead::make_unknown(&mut operation);
     }
     operation
-}
-
-/// The verb that a call adds; `None` for a function known to be harmless.
-fn function_verb(name: &RawName, sight: &Sight) -> Option<Verb> {
-    let builtin = match name.schema.as_deref() {
-        None => !sight.catalogue.is_user_function(&name.name),
-        Some(schema) => schema == "pg_catalog",
-    };
-    if !builtin {
-        return Some(Verb::CallFunction);
-    }
-    match sql::functions::classify(&name.name) {
-        Some(verb) => Some(verb),
-        None if sql::functions::is_known_safe(name) => None,
-        None => Some(Verb::CallFunction),
-    }
 }
 
 fn writes_catalogue(access: &Access) -> bool {

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tokio_postgres::Client;
+use tokio_postgres::Row;
 
 use super::{Catalogue, CatalogueError, MAX_COLUMNS};
 
@@ -61,8 +61,8 @@ pub struct Column {
 }
 
 impl Catalogue {
-    pub(super) async fn load_relations(&mut self, client: &Client) -> Result<(), CatalogueError> {
-        for row in client.query(RELATIONS, &[]).await? {
+    pub(super) fn load_relations(&mut self, rows: &[Row]) -> Result<(), CatalogueError> {
+        for row in rows {
             self.add_relation(Relation {
                 oid: row.try_get::<_, u32>(0)?,
                 schema: Arc::from(row.try_get::<_, &str>(1)?),
@@ -73,12 +73,11 @@ impl Catalogue {
         Ok(())
     }
 
-    pub(super) async fn load_columns(&mut self, client: &Client) -> Result<(), CatalogueError> {
-        let columns = client.query(COLUMNS, &[]).await?;
-        if columns.len() > MAX_COLUMNS {
+    pub(super) fn load_columns(&mut self, rows: &[Row]) -> Result<(), CatalogueError> {
+        if rows.len() > MAX_COLUMNS {
             return Err(CatalogueError::TooLarge);
         }
-        for row in columns {
+        for row in rows {
             self.columns.entry(row.try_get::<_, u32>(0)?).or_default().push(Column {
                 number: row.try_get::<_, i16>(1)?,
                 name: Arc::from(row.try_get::<_, &str>(2)?),
@@ -131,11 +130,11 @@ impl Catalogue {
     }
 }
 
-const RELATIONS: &str = "select c.oid, n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class c \
+pub(super) const RELATIONS: &str = "select c.oid, n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class c \
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
      where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and n.nspname !~ '^pg_(toast|temp)'";
 
-const COLUMNS: &str = "select c.oid, a.attnum, a.attname::text, a.atttypid \
+pub(super) const COLUMNS: &str = "select c.oid, a.attnum, a.attname::text, a.atttypid \
      from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid \
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
      where c.relkind in ('r', 'p', 'v', 'm', 'f') and a.attnum > 0 and not a.attisdropped \

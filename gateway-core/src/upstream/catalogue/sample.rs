@@ -4,7 +4,7 @@ use super::*;
 
 impl Catalogue {
     /// A snapshot for tests, with relations by (object id, schema, name, columns), tags by (object id, number, column,
-    /// tag), what views read by (view, source), and functions of users. Columns have no type.
+    /// tag), what views read by (view, source), and functions of users in schema `public`. Columns have no type.
     pub(crate) fn sample(
         relations: &[(u32, &str, &str, &[&str])],
         tags: &[(u32, i16, &str, &str)],
@@ -23,7 +23,54 @@ impl Catalogue {
             catalogue.add_tag(*relation, *number, column, Arc::from(*tag));
         }
         catalogue.derive(views, &[]);
-        catalogue.user_functions = functions.iter().map(|&name| name.to_owned()).collect();
+        for name in functions {
+            catalogue = catalogue.with_routine("public", name, name);
+        }
         catalogue
+    }
+
+    /// The same with a volatile function of users in this schema, called by its own name or as an operator.
+    pub(crate) fn with_routine(mut self, schema: &str, named: &str, name: &str) -> Self {
+        let schema: Arc<str> = Arc::from(schema);
+        let routine = Routine {
+            found_in: Arc::clone(&schema),
+            schema,
+            name: Arc::from(name),
+            volatility: Volatility::Volatile,
+            is_definer: false,
+            of_extension: false,
+        };
+        self.add_routine(Arc::from(named), routine);
+        self
+    }
+
+    /// The same with a relation that runs something.
+    pub(crate) fn with_hook(mut self, relation: u32, runs: Runs, events: Events) -> Self {
+        self.add_hook(relation, runs, events);
+        self
+    }
+
+    /// The same with a type of users in schema `public`.
+    pub(crate) fn with_type(mut self, oid: u32, name: &str, runs_code: bool) -> Self {
+        self.add_type(oid, "public", name, runs_code);
+        self
+    }
+
+    /// The same with a cast of users between types of these object ids and names.
+    pub(crate) fn with_cast(mut self, from: (u32, &str), to: (u32, &str), is_implicit: bool, function: &str) -> Self {
+        self.routines.casts.push(Cast {
+            source: from.0,
+            target: to.0,
+            names: [Arc::from(from.1), Arc::from(to.1)],
+            is_implicit,
+            function: (Arc::from("public"), Arc::from(function)),
+        });
+        self
+    }
+
+    /// The same with a function that an event trigger runs.
+    pub(crate) fn with_event_trigger(mut self, function: &str) -> Self {
+        self.routines.on_definition.push((Arc::from("public"), Arc::from(function)));
+        self
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Error, Row};
 
 use super::{Catalogue, CatalogueError, RelationKind, TagsOf};
 
@@ -24,9 +24,25 @@ pub struct TaggedColumn {
     pub tag: Arc<str>,
 }
 
+/// What the server says of views and relatives.
+pub(super) struct TagRows {
+    inherited_columns: Vec<Row>,
+    view_edges: Vec<Row>,
+    opaque_views: Vec<Row>,
+}
+
+pub(super) async fn read(client: &Client) -> Result<TagRows, Error> {
+    let (inherited_columns, view_edges, opaque_views) = tokio::try_join!(
+        client.query(INHERITED_COLUMNS, &[]),
+        client.query(VIEW_EDGES, &[]),
+        client.query(OPAQUE_VIEWS, &[])
+    )?;
+    Ok(TagRows { inherited_columns, view_edges, opaque_views })
+}
+
 impl Catalogue {
     /// Puts the site's tags on the columns of tables, and follows them to relatives and views.
-    pub(super) async fn load_tags(&mut self, client: &Client, tag_of: &TagsOf<'_>) -> Result<(), CatalogueError> {
+    pub(super) fn load_tags(&mut self, rows: &TagRows, tag_of: &TagsOf<'_>) -> Result<(), CatalogueError> {
         let mut found = Vec::new();
         for (oid, columns) in &self.columns {
             let Some(relation) = self.by_oid.get(oid) else { continue };
@@ -41,13 +57,13 @@ impl Catalogue {
         for (relation, number, column, tag) in found {
             self.add_tag(relation, number, &column, tag);
         }
-        self.inherit(client).await?;
+        self.inherit(&rows.inherited_columns)?;
         let mut views = Vec::new();
-        for row in client.query(VIEW_EDGES, &[]).await? {
+        for row in &rows.view_edges {
             views.push((row.try_get::<_, u32>(0)?, row.try_get::<_, u32>(1)?));
         }
         let mut opaque = Vec::new();
-        for row in client.query(OPAQUE_VIEWS, &[]).await? {
+        for row in &rows.opaque_views {
             opaque.push(row.try_get::<_, u32>(0)?);
         }
         self.derive(&views, &opaque);
@@ -55,10 +71,10 @@ impl Catalogue {
     }
 
     /// Partitions and inheritance: a tag holds for the column of that name in every relative, up and down.
-    async fn inherit(&mut self, client: &Client) -> Result<(), CatalogueError> {
+    fn inherit(&mut self, rows: &[Row]) -> Result<(), CatalogueError> {
         loop {
             let mut added = false;
-            for row in client.query(INHERITED_COLUMNS, &[]).await? {
+            for row in rows {
                 let (relation, number, column, relative) = (
                     row.try_get::<_, u32>(0)?,
                     row.try_get::<_, i16>(1)?,

@@ -50,5 +50,49 @@ fn columns_are_kept_for_every_relation_in_order() {
     assert!(catalogue.columns_of(5).is_empty() && catalogue.knows(4) && !catalogue.knows(5));
     assert_eq!(catalogue.tags_of_name("email").map(|tag| &**tag).collect::<Vec<_>>(), ["email"]);
     assert!(catalogue.has_tags() && !Catalogue::default().has_tags());
-    assert!(catalogue.is_user_function("score") && !catalogue.is_user_function("lower"));
+}
+
+#[test]
+fn a_routine_is_found_along_the_search_path_or_in_the_schema_that_is_named() {
+    let catalogue = sample().with_routine("app", "score", "score").with_routine("app", "===", "same");
+    let found = |schema, name, path: &[&str]| {
+        let path: Vec<String> = path.iter().map(|&schema| schema.to_owned()).collect();
+        catalogue.routines(schema, name, &path).map(|r| format!("{}.{}", r.schema, r.name)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(None, "score", &["pg_catalog", "public"]), ["public.score"]);
+    assert_eq!(found(None, "score", &["public", "app"]), ["public.score", "app.score"]);
+    assert_eq!(found(Some("app"), "score", &["public"]), ["app.score"]);
+    assert_eq!(found(None, "===", &["app"]), ["app.same"]);
+    assert!(found(None, "score", &["pg_catalog"]).is_empty() && found(None, "lower", &["public"]).is_empty());
+}
+
+#[test]
+fn what_a_relation_reaches_it_runs_at_the_event_that_reaches_it() {
+    let routine = || Runs::Routine(Arc::from("public"), Arc::from("audit"));
+    let mut catalogue = sample().with_hook(4, routine(), Events::DELETE);
+    let reach = |from, event, to, events| hooks::Reach { from, event, to, events };
+    // Deleting from 1 cascades to 4; 2 is a view of 1, and 3 a view of 2.
+    catalogue.spread(&[
+        reach(3, Events::DELETE, 2, Events::DELETE),
+        reach(3, Events::READ, 2, Events::READ),
+        reach(2, Events::DELETE, 1, Events::DELETE),
+        reach(1, Events::DELETE, 4, Events::DELETE),
+        reach(1, Events::UPDATE, 4, Events::UPDATE),
+    ]);
+    for relation in [1, 2, 3, 4] {
+        assert_eq!(catalogue.hooks(relation, Events::DELETE).collect::<Vec<_>>(), [&routine()], "{relation}");
+        assert_eq!(catalogue.hooks(relation, Events::READ.and(Events::UPDATE)).count(), 0, "{relation}");
+    }
+}
+
+#[test]
+fn a_type_of_users_runs_code_where_the_catalogue_says_so() {
+    let catalogue = sample().with_type(20_000, "mood", false).with_type(20_001, "checked", true);
+    let path = ["pg_catalog".to_owned(), "public".to_owned()];
+    assert_eq!(catalogue.conversion(None, "mood", &path), Conversion::Plain);
+    assert_eq!(catalogue.conversion(Some("public"), "checked", &[]), Conversion::RunsCode);
+    assert_eq!(catalogue.conversion(None, "mood", &path[..1]), Conversion::Unknown);
+    assert_eq!(catalogue.conversion(None, "nowhere", &path), Conversion::Unknown);
+    assert!(catalogue.is_plain_type(25) && catalogue.is_plain_type(20_000));
+    assert!(!catalogue.is_plain_type(20_001) && !catalogue.is_plain_type(20_002));
 }

@@ -1,5 +1,6 @@
 //! A small shop to look at texts in, and what they ask for there.
 
+mod calls;
 mod masks;
 mod names;
 

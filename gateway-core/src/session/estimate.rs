@@ -1,0 +1,83 @@
+//! The planner's word on what is about to be decided or shown to a reviewer.
+//!
+//! It is asked: before deciding, where some policy reads `estimated_rows` or `export`; before deciding an UPDATE or
+//! DELETE with a predicate, where some policy reads `has_where`, since one that touches nine tenths of its table
+//! counts as none; and for a write that is held, for the reviewer's screen. Never at Parse, whose parameters are not
+//! known yet; never from a cache, since rows come and go.
+
+use std::sync::Arc;
+
+use super::{names, relay::Session};
+use crate::{
+    model::{Operation, Verb, flow::Inspected},
+    protocol::postgres::{
+        inspect::{self, Plannable, Understood},
+        message::{Format, Frontend},
+    },
+    record::OwnPurpose,
+    upstream::{Estimate, PlanOrder},
+};
+
+/// Why the planner is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// A decision is to be made.
+    Decision,
+    /// It is held: reviewers want to know.
+    Reviewers,
+}
+
+impl Session {
+    /// The message with what the planner says of its operations, and whether it said anything.
+    pub(super) async fn estimated(
+        &mut self,
+        inspected: Inspected<Frontend>,
+        understood: &Understood,
+        asking: Asking,
+    ) -> (Inspected<Frontend>, bool) {
+        if !inspected.operations().iter().any(|operation| self.wants(operation, asking)) {
+            return (inspected, false);
+        }
+        let questions = inspect::plannable(understood, &self.sight);
+        let mut operations = inspected.operations().to_vec();
+        let mut said = false;
+        for (operation, question) in operations.iter_mut().zip(questions) {
+            let Some(question) = question.filter(|_| self.wants(operation, asking)) else { continue };
+            if let Some(estimate) = self.ask(inspected.message(), question).await {
+                operation.estimate(estimate.rows, estimate.percent, self.environment.export_rows);
+                said = true;
+            }
+        }
+        if said { (inspected.with_operations(Arc::from(operations)), true) } else { (inspected, false) }
+    }
+
+    fn wants(&self, operation: &Operation, asking: Asking) -> bool {
+        let narrows = || {
+            operation.has_where && operation.accesses.iter().any(|one| matches!(one.verb, Verb::Update | Verb::Delete))
+        };
+        operation.estimated_rows.is_none()
+            && inspect::has_rows(operation)
+            && (asking == Asking::Reviewers
+                || self.policies.reads_estimates()
+                || (self.policies.reads_has_where() && narrows()))
+    }
+
+    async fn ask(&mut self, message: &Frontend, question: Plannable) -> Option<Estimate> {
+        let (mut types, mut parameters) = (Vec::new(), Vec::new());
+        if let Frontend::Bind(bind) = message {
+            types = self.parameter_types(bind).to_vec();
+            let given = bind.parameters.iter().enumerate().map(|(index, value)| {
+                let format = Format::of_column(&bind.parameter_formats, index).unwrap_or_default();
+                (format == Format::Binary, value.clone())
+            });
+            parameters = given.collect();
+        }
+        let Plannable { text, targets } = question;
+        let search_path = self.sight.search_path.to_vec();
+        let order = PlanOrder { text, targets, search_path, types, parameters };
+        let order = self.recorder.own(OwnPurpose::Estimate, order).ok()?;
+        let (served, recorder) = (&self.served, &mut self.recorder);
+        let connect = async || names::side_connection(served, recorder, OwnPurpose::Estimate).await.ok();
+        served.planner.ask(order, connect).await
+    }
+}

@@ -1,0 +1,234 @@
+//! Asking the planner, on connections of the gateway's own: what a statement would touch, before anybody decides.
+//!
+//! Each question runs in a transaction that is read-only and rolled back, with the session's search path, the same
+//! role, and 200 ms for locks and for planning. Whatever goes wrong, there is no estimate. What may be asked about is
+//! the caller's to know: planning runs functions.
+
+use std::{error::Error, time::Duration};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use tokio::sync::Mutex;
+use tokio_postgres::{
+    Client, NoTls,
+    types::{Format, FromSql, IsNull, Kind, ToSql, Type},
+};
+
+use super::CatalogueRead;
+use crate::record::{Own, Recorded};
+
+/// A question for the planner; the texts are EXPLAIN and nothing else.
+#[derive(Debug)]
+pub struct PlanOrder {
+    /// EXPLAIN of the statement.
+    pub text: String,
+    /// Names of touched relations, with EXPLAIN of a read of all their rows.
+    pub targets: Vec<(String, String)>,
+    /// The session's search path.
+    pub search_path: Vec<String>,
+    /// The object ids of the parameters' types, as far as the client said them.
+    pub types: Vec<u32>,
+    /// The parameters as the client sent them: whether binary, and the value.
+    pub parameters: Vec<(bool, Option<Bytes>)>,
+}
+
+/// What the planner expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Rows touched, or returned where nothing is touched.
+    pub rows: u64,
+    /// The greatest share of a relation whose rows UPDATE, DELETE or MERGE touch, in per cent.
+    pub percent: Option<u8>,
+}
+
+/// Connections of the gateway's own to one database, on which it asks the planner.
+#[derive(Debug, Default)]
+pub struct Planner {
+    idle: Mutex<Vec<Client>>,
+}
+
+/// Idle connections that are kept.
+const MAX_IDLE: usize = 4;
+/// How long one question may take, connecting included.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Types below this are the server's own.
+const FIRST_USER_OID: u32 = 16384;
+const BEGIN: &str = "begin transaction read only; set local lock_timeout = '200ms'; \
+     set local statement_timeout = '200ms'; set local idle_in_transaction_session_timeout = '2s'";
+
+impl Planner {
+    /// Asks. `connect` makes the order for a connection, where none is idle.
+    pub(crate) async fn ask(
+        &self,
+        order: Recorded<Own<PlanOrder>>,
+        connect: impl AsyncFnOnce() -> Option<Recorded<Own<CatalogueRead>>>,
+    ) -> Option<Estimate> {
+        let order = order.into_inner().into_message();
+        let asked = async {
+            let idle = self.idle.lock().await.pop().filter(|client| !client.is_closed());
+            let mut client = match idle {
+                Some(client) => client,
+                None => open(connect().await?).await?,
+            };
+            let answer = in_transaction(&mut client, &order).await;
+            let mut idle = self.idle.lock().await;
+            if !client.is_closed() && idle.len() < MAX_IDLE {
+                idle.push(client);
+            }
+            answer
+        };
+        // A connection that is given up half-way is dropped, and its transaction with it.
+        tokio::time::timeout(PATIENCE, asked).await.ok()?
+    }
+}
+
+async fn open(order: Recorded<Own<CatalogueRead>>) -> Option<Client> {
+    let CatalogueRead { wire, login } = order.into_inner().into_message();
+    let (client, connection) = login.connect_raw(wire, NoTls).await.ok()?;
+    tokio::spawn(connection);
+    Some(client)
+}
+
+async fn in_transaction(client: &mut Client, order: &PlanOrder) -> Option<Estimate> {
+    client.batch_execute(BEGIN).await.ok()?;
+    let answer = question(client, order).await;
+    client.batch_execute("rollback").await.ok()?;
+    answer
+}
+
+async fn question(client: &Client, order: &PlanOrder) -> Option<Estimate> {
+    let path = order.search_path.iter().map(|schema| format!("\"{}\"", schema.replace('"', "\"\"")));
+    let path = path.collect::<Vec<_>>().join(", ");
+    client.execute("select pg_catalog.set_config('search_path', $1, true)", &[&path]).await.ok()?;
+    let plan = explain(client, &order.text, &order.types, &order.parameters).await?;
+    let mut touched = Vec::new();
+    modifications(plan.pointer("/0/Plan")?, &mut touched);
+    if touched.is_empty() {
+        return Some(Estimate { rows: rows_of(plan.pointer("/0/Plan")?)?, percent: None });
+    }
+    let mut wholes = Vec::with_capacity(order.targets.len());
+    for (name, text) in &order.targets {
+        let whole = explain(client, text, &[], &[]).await?;
+        wholes.push((name.as_str(), rows_of(whole.pointer("/0/Plan")?)?));
+    }
+    let rows = touched.iter().map(|one| one.rows).fold(0, u64::saturating_add);
+    let percents = touched.iter().filter(|one| !one.adds).filter_map(|one| {
+        let named = wholes.iter().find(|(name, _)| *name == one.relation).map(|(_, rows)| *rows);
+        let whole = named.or_else(|| wholes.iter().map(|(_, rows)| *rows).min())?;
+        u8::try_from(one.rows.saturating_mul(100).checked_div(whole)?.min(100)).ok()
+    });
+    Some(Estimate { rows, percent: percents.max() })
+}
+
+async fn explain(
+    client: &Client,
+    text: &str,
+    types: &[u32],
+    parameters: &[(bool, Option<Bytes>)],
+) -> Option<serde_json::Value> {
+    if types.iter().any(|oid| *oid >= FIRST_USER_OID) {
+        return None;
+    }
+    let named = |oid: &u32| {
+        Type::from_oid(*oid).unwrap_or_else(|| Type::new(String::new(), *oid, Kind::Simple, "pg_catalog".to_owned()))
+    };
+    let types: Vec<Type> = types.iter().take(parameters.len()).map(named).collect();
+    let statement = client.prepare_typed(text, &types).await.ok()?;
+    // What the server inferred may be a type of users, whose input function would run.
+    let is_own = statement.params().iter().all(|kind| kind.oid() < FIRST_USER_OID);
+    if !is_own || statement.params().len() != parameters.len() {
+        return None;
+    }
+    let values: Vec<Given> = parameters.iter().map(|(binary, value)| Given(*binary, value.clone())).collect();
+    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+    let row = client.query_one(&statement, &values).await.ok()?;
+    let Plan(plan) = row.try_get::<_, Plan>(0).ok()?;
+    Some(plan)
+}
+
+/// One modification of a plan, its node `ModifyTable`.
+struct Modified<'plan> {
+    relation: &'plan str,
+    rows: u64,
+    adds: bool,
+}
+
+/// Every `ModifyTable` below a node, with the rows that its own input brings.
+fn modifications<'plan>(node: &'plan serde_json::Value, found: &mut Vec<Modified<'plan>>) {
+    let text = |key| node.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let children = node.get("Plans").and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
+    if text("Node Type") == "ModifyTable" {
+        let feeds = |child: &&serde_json::Value| {
+            let how = child.get("Parent Relationship").and_then(serde_json::Value::as_str);
+            matches!(how, Some("Outer" | "Member"))
+        };
+        let rows = children.iter().filter(feeds).filter_map(rows_of).fold(0, u64::saturating_add);
+        found.push(Modified { relation: text("Relation Name"), rows, adds: text("Operation") == "Insert" });
+    }
+    for child in children {
+        modifications(child, found);
+    }
+}
+
+fn rows_of(plan: &serde_json::Value) -> Option<u64> {
+    let rows = plan.get("Plan Rows")?;
+    rows.as_u64().or_else(|| rows.as_f64().map(|_huge| u64::MAX))
+}
+
+/// A parameter exactly as the client sent it.
+#[derive(Debug)]
+struct Given(bool, Option<Bytes>);
+
+impl ToSql for Given {
+    fn to_sql(&self, _kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        let Some(value) = &self.1 else { return Ok(IsNull::Yes) };
+        out.put_slice(value);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_kind: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _kind: &Type) -> Format {
+        if self.0 { Format::Binary } else { Format::Text }
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+struct Plan(serde_json::Value);
+
+impl<'row> FromSql<'row> for Plan {
+    fn from_sql(_kind: &Type, raw: &'row [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(serde_json::from_slice(raw)?))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::JSON
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_touched_is_what_feeds_a_modification() {
+        let plan = json!({
+            "Node Type": "ModifyTable", "Operation": "Delete", "Relation Name": "orders", "Plan Rows": 0,
+            "Plans": [
+                {"Node Type": "ModifyTable", "Operation": "Insert", "Relation Name": "log", "Plan Rows": 3,
+                 "Parent Relationship": "InitPlan",
+                 "Plans": [{"Node Type": "Result", "Parent Relationship": "Outer", "Plan Rows": 3}]},
+                {"Node Type": "Seq Scan", "Parent Relationship": "Outer", "Plan Rows": 96}
+            ]
+        });
+        let mut found = Vec::new();
+        modifications(&plan, &mut found);
+        let found: Vec<_> = found.iter().map(|one| (one.relation, one.rows, one.adds)).collect();
+        assert_eq!(found, [("orders", 96, false), ("log", 3, true)]);
+        assert_eq!(rows_of(&json!({"Plan Rows": 1e30})), Some(u64::MAX));
+    }
+}
