@@ -22,6 +22,9 @@ _hoop() {
             hoop,audit)
                 cmd="hoop__subcmd__audit"
                 ;;
+            hoop,classify)
+                cmd="hoop__subcmd__classify"
+                ;;
             hoop,completions)
                 cmd="hoop__subcmd__completions"
                 ;;
@@ -104,7 +107,7 @@ _hoop() {
 
     case "${cmd}" in
         hoop)
-            opts="-v -h -V --gateway --output --color --no-input --verbose --help --version login logout whoami status ls connect token approvals sessions replay audit policy gateway demo completions man"
+            opts="-v -h -V --gateway --output --color --no-input --verbose --help --version login logout whoami status ls connect token classify approvals sessions replay audit policy gateway demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -334,6 +337,32 @@ _hoop() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__classify)
+            opts="-v -h -V --gateway --output --color --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --gateway)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -10,6 +10,7 @@ mod stories {
     mod harness;
 
     mod change;
+    mod classify;
     mod custody;
     mod demo;
     mod drivers;

@@ -10,7 +10,7 @@ mod policy;
 mod sessions;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
-pub(crate) use connect::{ConnectArguments, LsArguments, TokenArguments};
+pub(crate) use connect::{ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
@@ -102,6 +102,7 @@ pub(crate) enum Command {
     Ls(LsArguments),
     Connect(ConnectArguments),
     Token(TokenArguments),
+    Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),
     Sessions(SessionsArguments),
     Replay(ReplayArguments),

@@ -6,6 +6,7 @@
 mod approvals;
 mod authorize;
 mod caller;
+mod classify;
 mod connections;
 mod entry;
 mod guard;
@@ -25,6 +26,7 @@ use axum::{
 };
 use tokio::sync::watch;
 
+pub use self::classify::{Sampler, SamplerError, Sampling};
 pub use self::recordings::{LineSink, MayReveal, Recordings, RecordingsError, RecordingsOnDisk};
 use crate::{
     approval::Desk,
@@ -70,6 +72,8 @@ pub struct ApiParts {
     pub sessions: SessionIndex,
     /// Recordings, and the record of what the API does.
     pub recordings: Arc<dyn Recordings>,
+    /// Samples tables, to propose tags.
+    pub sampler: Arc<dyn Sampler>,
     /// The policies of the moment.
     pub policies: watch::Receiver<PolicySet>,
     /// The connections of the moment.
@@ -116,6 +120,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/connections", get(connections::list))
         .route("/connections/{name}/token", post(tokens::issue))
         .route("/logout", post(tokens::log_out))
+        .route("/connections/{name}/classify", post(classify::propose))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))

@@ -6,6 +6,7 @@ pub mod certificate;
 mod connections;
 mod listener;
 mod native;
+mod sampler;
 mod upstream_tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -191,6 +192,7 @@ impl Gateway {
             desk,
             sessions: index,
             recordings: Arc::new(RecordingsOnDisk::new(recorder.clone(), audit_key)),
+            sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
             policies: in_force,
             connections,
             clock,

@@ -7,6 +7,7 @@ mod catalogue;
 mod dial;
 mod estimate;
 mod outlet;
+mod survey;
 
 pub use catalogue::{
     Cast, Catalogue, CatalogueError, CatalogueRead, Column, Conversion, Events, Local, LocalColumn, LocalRelation,
@@ -15,3 +16,4 @@ pub use catalogue::{
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
 pub use estimate::{Estimate, PlanOrder, Planner};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
+pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

@@ -1,4 +1,4 @@
-//! Arguments of `ls`, `connect` and `token`.
+//! Arguments of `ls`, `connect`, `token` and `classify`.
 
 use clap::{Args, builder::FalseyValueParser};
 use hoop_gateway_core::model::ConnectionName;
@@ -55,6 +55,21 @@ pub(crate) struct ConnectArguments {
                   hoop token pg-prod --output json"
 )]
 pub(crate) struct TokenArguments {
+    /// The connection, as `hoop ls` names it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: ConnectionName,
+}
+
+/// Propose tags for the columns of a connection.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Propose tags for the columns of a connection, from a sample of its tables and from their names.\n\n\
+                  The gateway samples with its own login, for at most a minute, and answers with counts: no value leaves \
+                  it, and none is kept. Needs a policy that permits `administer`. \
+                  Prints a diff to masking.toml; columns that carry a tag already are left out.",
+    after_help = "Examples:\n  hoop classify pg-prod\n  hoop classify pg-prod --output json"
+)]
+pub(crate) struct ClassifyArguments {
     /// The connection, as `hoop ls` names it
     #[arg(value_name = "NAME")]
     pub(crate) name: ConnectionName,

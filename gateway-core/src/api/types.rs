@@ -353,3 +353,35 @@ pub struct Problem {
     #[serde(default)]
     pub rule: Option<RuleId>,
 }
+
+/// Tags that a sample proposes. Holds no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassifyAnswer {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// Tables that were sampled.
+    pub tables: usize,
+    /// Tables that could not be read in time.
+    pub skipped: usize,
+    /// A tag for each column that seems to need one.
+    pub proposals: Vec<ProposedTag>,
+}
+
+/// A tag for a column, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposedTag {
+    /// The schema.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// The data class.
+    pub tag: String,
+    /// Values in which it was found,
+    pub found: u32,
+    /// of so many.
+    pub sampled: u32,
+    /// Whether the column's name says so too, or alone.
+    pub by_name: bool,
+}

@@ -161,6 +161,8 @@ pub enum OwnPurpose {
     Authenticate,
     /// Reading the catalogue, to resolve names and tags.
     Catalogue,
+    /// Sampling tables, to propose tags.
+    Classify,
     /// Re-reading a setting that decisions depend on.
     Setting,
     /// Making the upstream's transaction state what a real error would have left.
@@ -179,6 +181,7 @@ impl OwnPurpose {
         match self {
             Self::Authenticate => "authenticate",
             Self::Catalogue => "catalogue",
+            Self::Classify => "classify",
             Self::Setting => "setting",
             Self::ForcedError => "forced_error",
             Self::Estimate => "estimate",
@@ -227,6 +230,13 @@ pub enum GatewayEvent {
         token: String,
         /// When it ends, seconds since 1970.
         expires_at: i64,
+    },
+    /// Someone had the tables of a connection sampled; what was read is kept nowhere.
+    Sampled {
+        /// Who.
+        who: Principal,
+        /// Which connection.
+        connection: ConnectionName,
     },
     /// Someone looked at a recording.
     Looked {

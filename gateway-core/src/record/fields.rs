@@ -108,6 +108,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::Recovered { .. } => "recovered",
         GatewayEvent::LoggedIn { .. } => "logged_in",
         GatewayEvent::TokenIssued { .. } => "token_issued",
+        GatewayEvent::Sampled { .. } => "sampled",
         GatewayEvent::Looked { .. } => "looked",
         GatewayEvent::Reviewed { .. } => "reviewed",
         GatewayEvent::PolicyChanged { .. } => "policy_changed",
@@ -135,6 +136,10 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("connection", connection.as_str());
             to.field("token", token);
             to.number("expires_at", u64::try_from(*expires_at).unwrap_or(0));
+        }
+        GatewayEvent::Sampled { who, connection } => {
+            to.json_field("who", who);
+            to.field("connection", connection.as_str());
         }
         GatewayEvent::Looked { who, session } => {
             to.json_field("who", who);

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use tokio::sync::watch;
 
 use super::{
-    Durability, GatewayEvent, RecordError, RecordKeys, SessionFacts, SessionRecorder,
+    Durability, GatewayEvent, Own, OwnPurpose, RecordError, RecordKeys, Recorded, SessionFacts, SessionRecorder,
     chain::{Hash, Header},
     checkpoint::session_statement,
     frame::{VERSION, Writer},
@@ -102,6 +102,19 @@ impl Recorder {
     pub fn gateway(&self, event: &GatewayEvent) -> Result<Position, RecordError> {
         let mut chain = self.inner.gateway.lock().unwrap_or_else(PoisonError::into_inner);
         chain.append(super::fields::gateway_kind(event), |to| super::fields::gateway(event, to))
+    }
+
+    /// Notes durably what the gateway itself sends for somebody outside of a session, and gives the proof that lets it
+    /// pass.
+    pub async fn own<M>(
+        &self,
+        event: &GatewayEvent,
+        purpose: OwnPurpose,
+        message: M,
+    ) -> Result<Recorded<Own<M>>, RecordError> {
+        let position = self.gateway(event)?;
+        self.durable(position).await?;
+        Ok(Recorded::new(Own::new(purpose, message)))
     }
 
     /// Waits until everything up to `position` is durable. Cancel-safe.

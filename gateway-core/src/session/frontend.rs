@@ -334,6 +334,9 @@ impl Session {
         }
         let (mut portal, mut parameters) = (None, Vec::new());
         if let Frontend::Bind(bind) = permitted.message() {
+            if sealing::holds_pseudonym(bind) {
+                return self.refuse(number, &sealing::unmaskable(&inspect::pseudonym()), understood, query);
+            }
             portal = Some(bind.portal.clone());
             parameters = sealing::parameters(bind, understood, &self.parameter_types(bind), &self.environment);
         }

@@ -13,7 +13,7 @@ use super::{
     readable::{hexadecimal, readable},
 };
 use crate::{
-    mask::{Detectors, MaskFunction},
+    mask::{Detectors, MaskFunction, is_pseudonym},
     model::{Refusal, RefusalKind, SealSpan},
     protocol::postgres::{
         inspect::{Masking, Reason, Sight, Understood, detected},
@@ -21,10 +21,11 @@ use crate::{
             Bind, Format,
             backend::{DataRow, Field},
         },
-        reframe::{self, ColumnRule, MaskTally, RowPlan},
+        reframe::{self, CellType, ColumnRule, MaskTally, RowPlan},
     },
     record::{SealedText, Sealer},
     sql::OutputKind,
+    upstream::RelationKind,
 };
 
 /// The text of an understood message.
@@ -86,6 +87,12 @@ pub(super) fn parameters(
         Some(sealed_value(&cut, class, &environment.detectors, &environment.sealer))
     };
     bind.parameters.iter().enumerate().map(sealed).collect()
+}
+
+/// Whether a parameter is a pseudonym, which no server knows the meaning of.
+pub(super) fn holds_pseudonym(bind: &Bind) -> bool {
+    let mut texts = bind.parameters.iter().flatten().filter_map(|value| std::str::from_utf8(value).ok());
+    texts.any(is_pseudonym)
 }
 
 /// The start of a value too long for the record, and what identifies the whole. What a detector finds across the cut
@@ -189,7 +196,16 @@ fn plan(
             Some(OutputKind::Plain | OutputKind::Unknown) | None => hide_unproven(),
         }
     };
-    RowPlan::new(fields.iter().enumerate().map(|(index, field)| (rule(index, field), field.type_oid, field.format)))
+    RowPlan::new(
+        fields.iter().enumerate().map(|(index, field)| (rule(index, field), cell_type(field, sight), field.format)),
+    )
+}
+
+/// The type of a field, and whether the server says that it is a column of a table as it stands.
+fn cell_type(field: &Field, sight: &Sight) -> CellType {
+    let relation = sight.catalogue.relation(field.table_oid);
+    let plain = relation.is_some_and(|relation| relation.kind == RelationKind::Table);
+    CellType { plain, ..sight.catalogue.cell_type(field.type_oid) }
 }
 
 /// The part of a result that the record keeps: masked for everybody, up to a cap, one JSON array a line.

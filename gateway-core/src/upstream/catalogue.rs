@@ -15,6 +15,7 @@ mod sample;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -84,6 +85,7 @@ pub struct Catalogue {
     conversions: conversions::Conversions,
     hooks: hooks::Hooks,
     planned_code: HashSet<u32>,
+    types: types::Types,
 }
 
 impl Catalogue {
@@ -101,7 +103,7 @@ impl Catalogue {
     async fn load(client: &Client, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
         let mut catalogue = Self { serial: SERIALS.fetch_add(1, Ordering::Relaxed), ..Self::default() };
         // Sent together: what each takes is the server's time, not a round trip.
-        let (superuser, relations, columns, tags, routines, conversions, hooks) = tokio::try_join!(
+        let (superuser, relations, columns, tags, routines, conversions, hooks, types) = tokio::try_join!(
             client.query(SUPERUSER, &[]),
             client.query(relations::RELATIONS, &[]),
             client.query(relations::COLUMNS, &[]),
@@ -109,6 +111,7 @@ impl Catalogue {
             routines::read(client),
             conversions::read(client),
             hooks::read(client),
+            client.query(types::TYPES, &[]),
         )?;
         for row in superuser {
             catalogue.superuser = row.try_get::<_, bool>(0)?;
@@ -119,6 +122,7 @@ impl Catalogue {
         catalogue.load_routines(&routines)?;
         catalogue.load_conversions(&conversions)?;
         catalogue.load_hooks(&hooks)?;
+        catalogue.load_types(&types)?;
         Ok(catalogue)
     }
 
@@ -133,7 +137,7 @@ impl Catalogue {
     }
 }
 
-fn reason(error: &tokio_postgres::Error) -> String {
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{} ({})", db.message(), db.code().code()))
 }
 

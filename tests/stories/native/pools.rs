@@ -101,8 +101,11 @@ fn pgbouncer_in_front_uses_a_password_for_its_one_server_connection() {
 fn pgbouncer_in_front_makes_as_many_connections_as_it_likes_with_a_jwt() {
     let stage = stage_with(|site| site.edit("connections.toml", "listen = ", "auth = \"jwt\"\nlisten = "));
     let (_folder, authority) = shared_authority(&stage);
-    let database =
-        format!("pg-prod = host=127.0.0.1 port={} dbname=pg-prod user=alice password={}", stage.port, stage.jwt());
+    let database = format!(
+        "pg-prod = host=127.0.0.1 port={} dbname=pg-prod user=alice password={}",
+        stage.port,
+        stage.jwt(&stage.alice)
+    );
     let tls = format!("server_tls_sslmode = verify-full\nserver_tls_ca_file = {authority}");
     let bouncer = Bouncer::start(&database, "\"app\" \"\"\n", &tls);
     let conninfo = bouncer.conninfo("app", "pg-prod");

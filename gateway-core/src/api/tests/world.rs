@@ -47,6 +47,19 @@ const POLICIES: &str = r#"
   action in [Action::"replay", Action::"list_sessions", Action::"reveal"], resource);
 "#;
 
+/// A connection without tables.
+struct NoTables;
+
+impl api::Sampler for NoTables {
+    fn sample<'sampler>(
+        &'sampler self,
+        _who: &'sampler Principal,
+        _connection: &'sampler crate::model::ConnectionName,
+    ) -> Pin<Box<dyn Future<Output = Result<crate::upstream::Survey, api::SamplerError>> + Send + 'sampler>> {
+        Box::pin(async { Ok(crate::upstream::Survey::default()) })
+    }
+}
+
 pub(super) struct World {
     pub(super) state: ApiState,
     pub(super) clock: WallClock,
@@ -105,6 +118,7 @@ impl World {
             desk: desk.clone(),
             sessions: sessions.clone(),
             recordings: shared,
+            sampler: Arc::new(NoTables),
             policies,
             connections,
             clock: clock.clone(),
@@ -209,6 +223,7 @@ impl Recordings for FakeRecordings {
         let note = match event {
             GatewayEvent::LoggedIn { who, .. } => format!("logged in: {}", who.name),
             GatewayEvent::TokenIssued { who, connection, .. } => format!("token: {} for {connection}", who.name),
+            GatewayEvent::Sampled { who, connection } => format!("sampled: {} at {connection}", who.name),
             GatewayEvent::Looked { who, session } => format!("looked: {} at {session}", who.name),
             GatewayEvent::Reviewed { who, approved, reason, .. } => {
                 format!("reviewed: {} {approved} {}", who.name, reason.unwrap_or_default())

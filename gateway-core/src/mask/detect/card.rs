@@ -75,7 +75,13 @@ fn is_card_of(digits: impl DoubleEndedIterator<Item = u8> + Clone, length: usize
 /// Whether issuers give out numbers with these first four digits and this length.
 const fn is_issued(prefix: u32, length: usize) -> bool {
     match prefix {
-        4000..=6999 => true,
+        4000..=4999 => matches!(length, 13 | 16 | 19),
+        // Maestro has numbers of many lengths.
+        5000..=5099 | 5600..=5899 | 6300..=6399 | 6700..=6799 => true,
+        5000..=5999 => length == 16,
+        6000..=6999 => length >= 16,
+        3400..=3499 | 3700..=3799 => length == 15,
+        3500..=3599 => length >= 15,
         3000..=3999 => length >= 14,
         1800 | 2131 => length == 15,
         2200..=2204 | 2221..=2720 | 8100..=8299 => length >= 16,

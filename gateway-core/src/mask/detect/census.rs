@@ -15,9 +15,10 @@ pub(super) struct Census {
     pub(super) letters: usize,
     pub(super) ats: usize,
     pub(super) dots: usize,
-    pub(super) colons: usize,
+    /// `:` and `=`.
+    pub(super) signs: usize,
     pub(super) dashes: usize,
-    pub(super) equals: usize,
+    pub(super) capitals: usize,
     pub(super) lows: usize,
 }
 
@@ -25,9 +26,10 @@ const DIGIT: u32 = 0;
 const LETTER: u32 = 1;
 const AT: u32 = 2;
 const DOT: u32 = 3;
-const COLON: u32 = 4;
+const SIGN: u32 = 4;
 const DASH: u32 = 5;
-const EQUAL: u32 = 6;
+/// Capitals, which count as letters too.
+const CAPITAL: u32 = 6;
 /// Hexadecimal letters, which count as letters too.
 const LOW: u32 = 7;
 
@@ -40,13 +42,14 @@ const fn lanes() -> [u64; 256] {
     while let Some((place, after)) = rest.split_first_mut() {
         *place = match byte {
             b'0'..=b'9' => 1 << (DIGIT * LANE_BITS),
-            b'a'..=b'f' | b'A'..=b'F' => 1 << (LETTER * LANE_BITS) | 1 << (LOW * LANE_BITS),
-            b'g'..=b'z' | b'G'..=b'Z' => 1 << (LETTER * LANE_BITS),
+            b'a'..=b'f' => 1 << (LETTER * LANE_BITS) | 1 << (LOW * LANE_BITS),
+            b'A'..=b'F' => 1 << (LETTER * LANE_BITS) | 1 << (LOW * LANE_BITS) | 1 << (CAPITAL * LANE_BITS),
+            b'g'..=b'z' => 1 << (LETTER * LANE_BITS),
+            b'G'..=b'Z' => 1 << (LETTER * LANE_BITS) | 1 << (CAPITAL * LANE_BITS),
             b'@' => 1 << (AT * LANE_BITS),
             b'.' => 1 << (DOT * LANE_BITS),
-            b':' => 1 << (COLON * LANE_BITS),
+            b':' | b'=' => 1 << (SIGN * LANE_BITS),
             b'-' => 1 << (DASH * LANE_BITS),
-            b'=' => 1 << (EQUAL * LANE_BITS),
             _ => 0,
         };
         rest = after;
@@ -71,9 +74,9 @@ impl Census {
         self.letters += lane(LETTER);
         self.ats += lane(AT);
         self.dots += lane(DOT);
-        self.colons += lane(COLON);
+        self.signs += lane(SIGN);
         self.dashes += lane(DASH);
-        self.equals += lane(EQUAL);
+        self.capitals += lane(CAPITAL);
         self.lows += lane(LOW);
     }
 }
@@ -96,7 +99,7 @@ mod tests {
         let census = Census::of(text.as_bytes());
         assert_eq!(census.length, 10_000);
         assert_eq!((census.digits, census.letters, census.lows, census.ats), (1000, 3000, 1000, 1000));
-        assert_eq!((census.dots, census.colons, census.dashes, census.equals), (1000, 1000, 1000, 1000));
+        assert_eq!((census.dots, census.signs, census.dashes, census.capitals), (1000, 2000, 1000, 1000));
         assert_eq!(Census::of(&[b'7'; 255]).digits, 255);
     }
 }

@@ -108,11 +108,18 @@ pub(super) fn is_word(byte: Option<u8>) -> bool {
 }
 
 /// Whether one of `words` stands shortly before a figure, with nothing between that starts another thing.
+/// `^word` counts only where no letter stands before it.
 pub(super) fn is_announced(lead: &[u8], words: &[&[u8]]) -> bool {
     let ends = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b',' | b';' | b'}' | b']' | b'\n' | b'\t');
     let from = lead.iter().rposition(ends).map_or(0, |place| place + 1);
     let near = lead.get(from..).unwrap_or_default();
-    words.iter().any(|word| near.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word)))
+    words.iter().any(|word| match word.strip_prefix(b"^") {
+        None => near.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word)),
+        Some(word) => near.windows(word.len()).enumerate().any(|(place, window)| {
+            window.eq_ignore_ascii_case(word)
+                && !place.checked_sub(1).and_then(|place| near.get(place)).is_some_and(u8::is_ascii_alphabetic)
+        }),
+    })
 }
 
 /// Shows every figure of a text to the detectors.

@@ -67,6 +67,10 @@ fn begins(figure: &Figure<'_>) -> bool {
 
 /// IPv6 addresses, found around their colons.
 pub(super) fn find_v6(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
+    // Times have colons too, but neither two together nor seven.
+    if memchr::memmem::find(text, b"::").is_none() && memchr::memchr_iter(b':', text).count() < 7 {
+        return;
+    }
     let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let mut done = 0;
     for colon in memchr::memchr_iter(b':', text) {

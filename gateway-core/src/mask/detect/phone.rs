@@ -12,21 +12,20 @@ pub(super) const LEAST_DIGITS: usize = 8;
 const MOST_DIGITS: usize = 15;
 const LEAD_BYTES: usize = 28;
 const MOST_EXTENSION_DIGITS: usize = 6;
+/// Words that announce a number; those that begin many other words count only at the beginning of one.
 const WORDS: &[&[u8]] = &[
     b"phone",
-    b"tel",
-    b"mobile",
     b"mobil",
-    b"cell",
-    b"fax",
-    b"call",
-    b"dial",
-    b"sms",
     b"whatsapp",
-    b"handy",
-    b"ring ",
-    b"reach",
-    b"contact",
+    b"fax",
+    b"^tel",
+    b"^cell",
+    b"^call",
+    b"^dial",
+    b"^sms",
+    b"^handy",
+    b"^reach",
+    b"^contact",
 ];
 
 /// The number that a figure begins with.
@@ -62,7 +61,7 @@ fn beginning(figure: &Figure<'_>) -> Option<(usize, bool, bool)> {
 fn international(figure: &Figure<'_>, skipped: usize) -> Option<usize> {
     let first = figure.digits_of(0).get(skipped..)?;
     let code = if first.is_empty() { figure.digits_of(1) } else { first };
-    if !matches!(code.first(), Some(b'1'..=b'9')) {
+    if !is_country(code) {
         return None;
     }
     let american = code.starts_with(b"1");
@@ -80,6 +79,43 @@ fn international(figure: &Figure<'_>, skipped: usize) -> Option<usize> {
     let is_complete = !american || digits == 11;
     // A run of digits after 00 is a number with leading zeros unless it is parted.
     (is_complete && (skipped == 0 || figure.count() > 2)).then_some(end).flatten()
+}
+
+/// Whether digits begin with the code of a country, or are one where they stand alone.
+/// SPEC: ITU-T E.164, list of assigned codes.
+fn is_country(digits: &[u8]) -> bool {
+    match digits {
+        [b'1' | b'7', ..] => true,
+        [a, b] | [a, b, _, _, ..] => is_short(*a, *b) || (digits.len() > 3 && is_long(*a, *b)),
+        [a, b, _] => is_long(*a, *b),
+        _ => false,
+    }
+}
+
+const fn is_short(first: u8, second: u8) -> bool {
+    matches!(
+        (first, second),
+        (b'2', b'0' | b'7')
+            | (b'3', b'0'..=b'4' | b'6' | b'9')
+            | (b'4', b'0' | b'1' | b'3'..=b'9')
+            | (b'5', b'1'..=b'8')
+            | (b'6', b'0'..=b'6')
+            | (b'8', b'1' | b'2' | b'4' | b'6')
+            | (b'9', b'0'..=b'5' | b'8')
+    )
+}
+
+const fn is_long(first: u8, second: u8) -> bool {
+    matches!(
+        (first, second),
+        (b'2', b'1'..=b'6' | b'9')
+            | (b'3', b'5' | b'7' | b'8')
+            | (b'4', b'2')
+            | (b'5', b'0' | b'9')
+            | (b'6', b'7'..=b'9')
+            | (b'8', b'0' | b'5' | b'7' | b'8')
+            | (b'9', b'6' | b'7' | b'9')
+    )
 }
 
 /// `201-555-0123`, `(201) 555-0123`, `201.555.0123`, with or without `1-` before.
@@ -126,11 +162,21 @@ fn national(figure: &Figure<'_>, bracket: bool) -> Option<usize> {
         last = index;
     }
     let end = figure.group(last)?.end;
+    // In `4696 0471 8145 2641 4875` every group could begin or end a number.
+    let longer = |separator: &[u8], next: usize| separator == b" " && next >= 3;
+    let goes_on = longer(figure.separator(last), figure.digits_of(last + 1).len());
+    let went_before = matches!(figure.lead(2), [digit, b' '] if digit.is_ascii_digit()) && !bracket;
+    let fits = fits && !goes_on && !went_before;
     (fits && last > 0 && digits >= 9 && figure.byte(end) != Some(b':')).then_some(end)
 }
 
 /// Ten digits or so that a word before them announces.
 fn announced(figure: &Figure<'_>) -> Option<usize> {
+    let lengths = [0, 1, 2, 3].map(|index| figure.digits_of(index).len());
+    let is_address = figure.separator(0) == b"." && lengths.iter().all(|length| (1..=3).contains(length));
+    if matches!(lengths, [4, 2, 2, _]) || is_address {
+        return None;
+    }
     let mut digits = 0;
     let mut end = None;
     for index in 0..figure.count() {
@@ -144,8 +190,7 @@ fn announced(figure: &Figure<'_>) -> Option<usize> {
         }
     }
     let end = end?;
-    let is_date = figure.digits_of(1).len() == 2 && figure.digits_of(2).len() == 2 && figure.digits_of(0).len() == 4;
-    (!is_date && figure.byte(end) != Some(b':') && is_announced(figure.lead(LEAD_BYTES), WORDS)).then_some(end)
+    (figure.byte(end) != Some(b':') && is_announced(figure.lead(LEAD_BYTES), WORDS)).then_some(end)
 }
 
 fn joins(separator: &[u8]) -> bool {

@@ -15,7 +15,7 @@ pub mod twin;
 use std::{collections::BTreeSet, sync::Arc};
 
 use ahead::Ahead;
-pub use masking::{Masking, Reason, detected};
+pub use masking::{Masking, Reason, detected, pseudonym};
 pub use plannable::{Plannable, has_rows, plannable};
 pub use sight::{Sight, Veil};
 pub use through::{through, unresolved};

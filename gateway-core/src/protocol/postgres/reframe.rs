@@ -3,6 +3,7 @@
 //! Detects first: a row in which nothing is masked keeps its very bytes, and a run of such rows is one slice. What
 //! cannot be read is an error, which the relay turns into a refusal. Knows no policy: a [`RowPlan`] says what to hide.
 
+mod array;
 mod cell;
 mod copy;
 mod errors;
@@ -15,7 +16,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-pub use cell::Shape;
+pub use cell::{CellType, Shape, TEXT};
 pub use copy::{CopyDialect, copy_line, copy_run};
 pub use errors::{ErrorScope, mask_error};
 
@@ -77,12 +78,10 @@ struct Column {
 }
 
 impl RowPlan {
-    /// Makes a plan from a rule, a type oid and the format that Bind asked for, column by column.
-    pub fn new(columns: impl IntoIterator<Item = (ColumnRule, u32, Format)>) -> Self {
-        let columns: Vec<Column> = columns
-            .into_iter()
-            .map(|(rule, type_oid, format)| Column { rule, shape: Shape::new(type_oid, format) })
-            .collect();
+    /// Makes a plan from a rule, a type and the format that Bind asked for, column by column.
+    pub fn new<T: Into<CellType>>(columns: impl IntoIterator<Item = (ColumnRule, T, Format)>) -> Self {
+        let columns: Vec<Column> =
+            columns.into_iter().map(|(rule, cell, format)| Column { rule, shape: Shape::new(cell, format) }).collect();
         let passes = columns.iter().all(|column| match &column.rule {
             ColumnRule::Pass => true,
             ColumnRule::Detect => column.shape.is_harmless(),
@@ -327,6 +326,14 @@ fn begin_message(tag: u8, stretch: &[u8], out: &mut BytesMut) -> usize {
     let start = out.len();
     out.put_u32(0);
     start
+}
+
+/// Writes the length of everything after the four bytes at `at` into them.
+fn patch_element(out: &mut BytesMut, at: usize) {
+    let length = u32::try_from(out.len() - at - 4).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(at..at + 4) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
 }
 
 /// Writes the length of everything from `at` on into the four bytes at `at`.

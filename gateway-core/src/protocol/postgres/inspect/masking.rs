@@ -10,7 +10,7 @@ use std::{
 
 use super::Sight;
 use crate::{
-    mask::Detectors,
+    mask::{Detectors, is_pseudonym},
     model::{Effect, Operation, SealSpan, Verb},
     sql::{CopyKind, MaskScope, OutputLineage, RawColumn, RawName, Statement, TaggedColumns},
     upstream::TaggedColumn,
@@ -53,6 +53,10 @@ const TELLTALES: &[&str] = &[
 /// Checks a text. With `veiled_only`, tags that the principal may reveal do not count; without, every tag does, which
 /// is what the record needs.
 pub(super) fn check(statements: &[Statement], operations: &[Operation], sight: &Sight, veiled_only: bool) -> Masking {
+    let mut literals = statements.iter().flat_map(|statement| &statement.literals);
+    if literals.any(|literal| is_pseudonym(&literal.value)) {
+        return Masking::Refused(pseudonym());
+    }
     let scope = Scope { sight, veiled_only };
     if veiled_only && sight.detects() && statements.iter().any(|one| one.copy == Some(CopyKind::OutOther)) {
         return Masking::Refused(Reason {
@@ -80,6 +84,14 @@ pub(super) fn check(statements: &[Statement], operations: &[Operation], sight: &
         }
     }
     found
+}
+
+/// A token that this site gave out would be compared or stored as a value, which it is not.
+pub fn pseudonym() -> Reason {
+    Reason {
+        message: "a pseudonym is not turned back into its value".to_owned(),
+        hint: "Join or filter on another column, or ask somebody who may reveal the value.".to_owned(),
+    }
 }
 
 struct Scope<'sight> {

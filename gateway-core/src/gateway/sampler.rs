@@ -1,0 +1,61 @@
+//! Samples a connection's tables for `hoop classify`: dials, has the order recorded, and leaves tagged columns out.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+
+use crate::{
+    api::{Sampler, SamplerError},
+    mask::{DetectedClass, Detectors},
+    model::{ConnectionName, Principal},
+    record::{GatewayEvent, OwnPurpose},
+    session::Environment,
+    upstream::{self, Survey, SurveyLimits, SurveyOrder},
+};
+
+/// Samples with the gateway's own login, one connection at a time.
+#[derive(Debug)]
+pub(super) struct UpstreamSampler {
+    environment: Arc<Environment>,
+    busy: tokio::sync::Mutex<()>,
+}
+
+impl UpstreamSampler {
+    pub(super) fn new(environment: Arc<Environment>) -> Self {
+        Self { environment, busy: tokio::sync::Mutex::new(()) }
+    }
+
+    async fn survey(&self, who: &Principal, connection: &ConnectionName) -> Result<Survey, SamplerError> {
+        let _alone = self.busy.lock().await;
+        let served = self.environment.connections.get(connection.as_str());
+        let served = served.ok_or_else(|| SamplerError("there is no such connection".to_owned()))?;
+        let wire = upstream::dial(&served.target).await.map_err(|error| SamplerError(error.to_string()))?;
+        let mut login = tokio_postgres::Config::new();
+        login.user(served.connection.credential.username()).dbname(&served.facts.database);
+        login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
+        if let Some(password) = &served.password {
+            login.password(password.expose_secret());
+        }
+        let active = DetectedClass::ALL.into_iter().chain(self.environment.detectors.classes());
+        let idle = self.environment.detectors.idle();
+        let detectors: Detectors = active.fold(idle, |all, class| all.with(class, class.default_function()));
+        let event = GatewayEvent::Sampled { who: who.clone(), connection: connection.clone() };
+        let order = SurveyOrder { wire, login, limits: SurveyLimits::default(), detectors };
+        let order = self.environment.recorder.own(&event, OwnPurpose::Classify, order).await;
+        let order = order.map_err(|error| SamplerError(format!("it cannot be recorded: {error}")))?;
+        let mut survey = Survey::read(order).await.map_err(|error| SamplerError(error.to_string()))?;
+        let masking = &self.environment.masking;
+        survey.columns.retain(|one| masking.tags(&served.facts, &one.schema, &one.table, &one.column).is_empty());
+        Ok(survey)
+    }
+}
+
+impl Sampler for UpstreamSampler {
+    fn sample<'sampler>(
+        &'sampler self,
+        who: &'sampler Principal,
+        connection: &'sampler ConnectionName,
+    ) -> crate::api::Sampling<'sampler> {
+        Box::pin(self.survey(who, connection))
+    }
+}
