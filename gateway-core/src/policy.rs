@@ -10,6 +10,7 @@ mod circumstances;
 mod context_use;
 mod gate;
 mod load;
+mod name_use;
 mod names;
 mod permitted;
 mod rule;

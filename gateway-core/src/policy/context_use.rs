@@ -24,6 +24,20 @@ fn mentions(node: &Value, wanted: &[&str]) -> bool {
     }
 }
 
+/// Whether a part of a policy reads an attribute of the context that is none of these.
+pub(super) fn reads_other_than(node: &Value, allowed: &[&str]) -> bool {
+    match node {
+        Value::Object(members) => members.iter().any(|(key, value)| match key.as_str() {
+            "." | "has" => attribute_of_context(value)
+                .map_or_else(|| reads_other_than(value, allowed), |name| !allowed.contains(&name)),
+            "Var" => value == "context",
+            _ => reads_other_than(value, allowed),
+        }),
+        Value::Array(items) => items.iter().any(|item| reads_other_than(item, allowed)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
 fn attribute_of_context(access: &Value) -> Option<&str> {
     let left = access.get("left")?.get("Var")?;
     if left == "context" { access.get("attr")?.as_str() } else { None }

@@ -14,7 +14,7 @@ use cedar_policy::{Policy, PolicyId, PolicySet as CedarSet, ValidationMode, Vali
 use miette::Diagnostic;
 
 use super::{
-    PolicySource, PolicyVersion, TagNames, context_use, names,
+    PolicySource, PolicyVersion, TagNames, context_use, name_use, names,
     rule::{self, AnnotationProblem, Obligation, Rule},
     schema::Vocabulary,
 };
@@ -46,6 +46,7 @@ pub(super) struct Loaded {
     pub(super) reads_time: bool,
     pub(super) reads_estimates: bool,
     pub(super) reads_has_where: bool,
+    pub(super) reads_names: bool,
 }
 
 /// A policy with where it came from.
@@ -80,10 +81,22 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
     }
     let reads = |attributes: &[&str]| named.values().any(|placed| context_use::reads(&placed.policy, attributes));
     let (reads_time, reads_estimates, reads_has_where) = (reads(&["time"]), reads(ESTIMATED), reads(&["has_where"]));
+    let reads_names = named.values().any(|placed| name_use::reads_names(&placed.policy));
     let (hard, liftable) = split(named, &rules).map_err(|message| vec![ours(message)])?;
     let lifts = rules.values().any(|rule| matches!(rule.obligation, Obligation::Hold { .. }));
     let version = version(&ordered, tags);
-    Ok(Loaded { version, vocabulary, hard, liftable, lifts, rules, reads_time, reads_estimates, reads_has_where })
+    Ok(Loaded {
+        version,
+        vocabulary,
+        hard,
+        liftable,
+        lifts,
+        rules,
+        reads_time,
+        reads_estimates,
+        reads_has_where,
+        reads_names,
+    })
 }
 
 fn parse<'source>(source: &'source PolicySource, problems: &mut Vec<Problem>) -> Vec<Placed<'source>> {

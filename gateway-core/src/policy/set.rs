@@ -67,6 +67,11 @@ impl PolicySet {
         self.0.loaded.reads_has_where
     }
 
+    /// Whether some answer about an operation can depend on what its names mean, or is an approval, which binds to it.
+    pub fn reads_names(&self) -> bool {
+        self.0.loaded.reads_names || self.0.loaded.lifts
+    }
+
     /// The Cedar schema that policies are validated against, in human syntax.
     pub const fn schema() -> &'static str {
         schema::TEXT

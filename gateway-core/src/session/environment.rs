@@ -69,15 +69,17 @@ impl Served {
         fresh: bool,
         read: impl AsyncFnOnce() -> Result<Catalogue, E>,
     ) -> Result<Arc<Catalogue>, E> {
+        let asked_at = Instant::now();
         let mut kept = self.catalogue.lock().await;
-        if let Some((read_at, catalogue)) = kept.as_ref()
-            && !fresh
-            && read_at.elapsed() < CATALOGUE_LIFE
+        // Sessions that waited for the same news share one reading: what began after they asked is fresh to them.
+        if let Some((began_at, catalogue)) = kept.as_ref()
+            && (*began_at > asked_at || (!fresh && began_at.elapsed() < CATALOGUE_LIFE))
         {
             return Ok(Arc::clone(catalogue));
         }
+        let began_at = Instant::now();
         let catalogue = Arc::new(read().await?);
-        *kept = Some((Instant::now(), Arc::clone(&catalogue)));
+        *kept = Some((began_at, Arc::clone(&catalogue)));
         Ok(catalogue)
     }
 }

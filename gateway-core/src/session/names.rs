@@ -166,6 +166,13 @@ pub(super) fn sight(
 pub(super) const SIGHT_LIFE: Duration = Duration::from_mins(1);
 
 impl Session {
+    /// Whether a decision or a mask can depend on what names mean. Where none can, names that other statements changed
+    /// are not read again at once: they stand in the record as they were up to a minute ago.
+    pub(super) fn names_matter(&self) -> bool {
+        let Environment { masking, detectors, .. } = &*self.environment;
+        self.policies.reads_names() || !masking.columns.is_empty() || !detectors.is_empty()
+    }
+
     /// Takes a new snapshot of what names mean. Only while nothing is unanswered.
     pub(super) async fn refresh_sight(&mut self) -> Result<(), Ending> {
         let generation = self.served.generation();

@@ -38,6 +38,9 @@ pub(super) enum Current {
 impl Session {
     /// Whether names may mean something else than the session's snapshot says.
     pub(super) fn is_outdated(&self) -> bool {
+        if !self.names_matter() {
+            return self.sighted_at.elapsed() >= SIGHT_LIFE;
+        }
         // What the open transaction changed is seen on the session's own backend only, and is read there.
         let own = self.outdated && !(self.changed_catalogue && self.talk.status == b'T');
         own || self.generation != self.served.generation() || self.sighted_at.elapsed() >= SIGHT_LIFE
@@ -45,7 +48,8 @@ impl Session {
 
     /// Whether the text names something that the snapshot does not know while a fresh one may: then it is read again.
     pub(super) fn wants_fresh_names(&mut self, text: &str) -> bool {
-        let wants = !self.fresh && self.understand(text).is_ok_and(|understood| understood.unresolved);
+        let wants =
+            !self.fresh && self.names_matter() && self.understand(text).is_ok_and(|understood| understood.unresolved);
         self.outdated |= wants;
         wants
     }
@@ -71,7 +75,8 @@ impl Session {
         let stale = by_name
             || self.is_outdated()
             || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
-        if !stale && !self.meaning.unread {
+        let unread = self.meaning.unread && self.names_matter();
+        if !stale && !unread {
             return Ok(Current::Yes);
         }
         if !self.talk.is_settled() {
@@ -79,11 +84,11 @@ impl Session {
             return Ok(Current::Later);
         }
         let failed = self.talk.status == b'E';
-        if self.meaning.unread && failed {
+        if unread && failed {
             return Ok(if self.only_ends_transactions(message) { Current::Yes } else { Current::Never });
         }
         let aged = self.meaning.read.0 != self.served.generation() || self.meaning.read.1.elapsed() >= SIGHT_LIFE;
-        if self.meaning.unread || (aged && !failed) {
+        if unread || (aged && !failed) {
             self.read_names()?;
             return Ok(Current::Later);
         }
