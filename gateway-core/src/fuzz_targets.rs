@@ -1,7 +1,7 @@
 //! The table of fuzz targets. One line here, one file in `fuzz/fuzz_targets` and one folder in `fuzz/corpus` make a
 //! target; `tests/fuzz_corpus.rs` replays every corpus through this table and fails when one of the three is missing.
 
-use crate::{protocol::postgres::fuzz_entry as postgres, record, sql};
+use crate::{identity::scram, protocol::postgres::fuzz_entry as postgres, record, sql};
 
 /// Takes any bytes; panics when a property does not hold.
 pub type Target = fn(&[u8]);
@@ -9,10 +9,13 @@ pub type Target = fn(&[u8]);
 /// Every target by the name of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("backend_codec", postgres::backend_codec),
+    ("copy_lines", postgres::copy_lines),
     ("frontend_codec", postgres::frontend_codec),
+    ("handshake", postgres::handshake),
     ("mask_detectors", postgres::mask_detectors),
     ("record_log", record::read::fuzz),
     ("reframe", postgres::reframe),
+    ("scram", scram::fuzz),
     ("sql_inspect", sql::fuzz_inspect),
 ];
 

@@ -4,10 +4,13 @@
 //! SPEC: RFC 5802, RFC 7677, RFC 5929 (tls-server-end-point). Stricter where PostgreSQL is: no authorization identity, no
 //! mandatory extensions, and a client that could bind the channel but was told otherwise is refused.
 
+mod fuzz;
+
 use std::num::NonZeroU32;
 
 use aws_lc_rs::{constant_time, digest, hmac, pbkdf2};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+pub(crate) use fuzz::fuzz;
 
 /// The mechanism without channel binding.
 pub const SCRAM_SHA_256: &str = "SCRAM-SHA-256";

@@ -2,7 +2,12 @@
 //!
 //! Each function takes any bytes and panics when a property of the codec or of masking does not hold.
 
+mod copy;
+mod opening;
+
 use bytes::BytesMut;
+pub use copy::copy_lines;
+pub use opening::handshake;
 
 use super::{
     codec::{FrameDecoder, Piece, encode_frontend, parse_backend, parse_frontend, parse_startup},
