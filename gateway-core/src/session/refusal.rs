@@ -42,7 +42,7 @@ impl Session {
         self.counts.refused += 1;
         self.recorder.append(&Event::Refused { number, operations: &[], text: &text, refusal: &refusal })?;
         let mut answer = BytesMut::new();
-        refuse::syntax_error(&error.message, error.position, &mut answer);
+        refuse::syntax_error(error, &mut answer);
         self.fail_in_place(query, answer.freeze())
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Owns the limits on text and nesting. Knows no meaning of what it parses. Called by `inspect`.
 
+mod objection;
+
 use std::ops::Range;
 
 use pg_query::Node;
@@ -20,6 +22,10 @@ pub struct SyntaxError {
     pub message: String,
     /// Where, in characters from 1, as the server reports it; `None` where the grammar does not say.
     pub position: Option<u32>,
+    /// The grammar's own further facts.
+    pub detail: Option<&'static str>,
+    /// The grammar's own advice.
+    pub hint: Option<&'static str>,
     /// The SQLSTATE to answer with.
     pub sqlstate: &'static str,
 }
@@ -30,7 +36,11 @@ impl SyntaxError {
     const TOO_LONG: &'static str = "54000";
 
     pub(super) fn too_deep() -> Self {
-        Self { message: "statement too deeply nested".into(), position: None, sqlstate: Self::TOO_COMPLEX }
+        Self::new("statement too deeply nested".into(), None, Self::TOO_COMPLEX)
+    }
+
+    const fn new(message: String, position: Option<u32>, sqlstate: &'static str) -> Self {
+        Self { message, position, detail: None, hint: None, sqlstate }
     }
 }
 
@@ -38,11 +48,11 @@ impl SyntaxError {
 pub(super) fn parse(text: &str) -> Result<Vec<(Range<usize>, Node)>, SyntaxError> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("statement text has {} bytes, at most {MAX_TEXT_BYTES} are read", text.len());
-        return Err(SyntaxError { message, position: None, sqlstate: SyntaxError::TOO_LONG });
+        return Err(SyntaxError::new(message, None, SyntaxError::TOO_LONG));
     }
     if let Some(place) = text.bytes().position(|byte| byte == 0) {
         let message = "statement text holds a NUL byte".into();
-        return Err(SyntaxError { message, position: character(text, place), sqlstate: SyntaxError::SYNTAX });
+        return Err(SyntaxError::new(message, character(text, place), SyntaxError::SYNTAX));
     }
     let parsed = pg_query::parse(text, pg_query::ParserOptions::DEFAULT).map_err(|error| rejected(text, error))?;
     let mut statements = Vec::new();
@@ -80,8 +90,12 @@ fn rejected(text: &str, error: pg_query::Error) -> SyntaxError {
     if message.contains("stack depth limit exceeded") || message.contains("depth") && message.contains("exceed") {
         return SyntaxError::too_deep();
     }
+    if let Some(found) = objection::find(text, &message, MAX_SEARCHED_BYTES) {
+        let position = found.place.and_then(|place| character(text, place));
+        return SyntaxError { message, position, detail: found.detail, hint: found.hint, sqlstate: found.sqlstate };
+    }
     let position = locate(text, &message).and_then(|place| character(text, place));
-    SyntaxError { message, position, sqlstate: SyntaxError::SYNTAX }
+    SyntaxError::new(message, position, SyntaxError::SYNTAX)
 }
 
 /// The 1-based character that a byte offset falls on.
@@ -143,6 +157,29 @@ mod tests {
         assert_eq!(error("select a from a where from = from from").position, Some(23));
         assert_eq!(error("select 'abc").position, Some(8));
         assert_eq!(error("select ''||'abc").position, Some(12));
+    }
+
+    #[test]
+    fn says_what_the_grammars_own_rules_object_to_and_where() {
+        for (marked, hint, detail) in [
+            ("select 1; drop operator === (int4^)", true, false),
+            ("drop operator = (é.nonesuch^)", true, false),
+            ("create policy p1 on document as ^ugly using (a < as_ugly)", true, false),
+            ("select p, percentile_cont(p order by p) ^within group (order by x) from g(1) group by p", false, false),
+            ("create schema if not exists a authorization b ^create table abc (a int)", false, false),
+            ("create table g (a int primary key, b int generated ^by default as (a * 2) stored)", false, false),
+            ("create publication p for table a.b, ^current_schema", false, false),
+            ("create publication p for tables in schema foo, ^test.foo", false, false),
+            ("create publication p for tables in schema a, ^b where (a = f(1, 2))", false, false),
+            ("create publication p for tables in schema a, ^b (c, d)", false, false),
+            ("create publication p for ^current_schema", false, true),
+            ("create publication p for ^a.b", false, true),
+        ] {
+            let place = marked.find('^').expect("a mark");
+            let error = error(&marked.replace('^', ""));
+            assert_eq!(error.position, character(marked, place), "{marked}: {}", error.message);
+            assert_eq!((error.hint.is_some(), error.detail.is_some()), (hint, detail), "{marked}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ const SERVER_NONCE: &str = "servers-own-part";
 
 /// The first byte says what was offered; a newline ends the first message, the rest is the second. The answer holds the
 /// server's part of the nonce and no byte that would end the message or the field.
-pub fn fuzz(input: &[u8]) {
+pub(crate) fn fuzz(input: &[u8]) {
     let Some((offer, messages)) = input.split_first() else { return };
     let mechanism = if offer % 2 == 0 { SCRAM_SHA_256 } else { SCRAM_SHA_256_PLUS };
     let binding: Option<&[u8]> = (offer & 2 != 0).then_some(&[7; 32]);

@@ -11,7 +11,10 @@ use super::{
     codec::{self, CodecError},
     message::backend::ErrorFields,
 };
-use crate::model::{ApprovalId, ApprovalNeed, Refusal, RefusalKind, SessionId};
+use crate::{
+    model::{ApprovalId, ApprovalNeed, Refusal, RefusalKind, SessionId},
+    sql::SyntaxError,
+};
 
 /// Limits of what is shown, in characters.
 const MESSAGE_CHARACTERS: usize = 500;
@@ -163,9 +166,10 @@ const fn reason(kind: RefusalKind) -> &'static str {
 }
 
 /// Answers text that the grammar rejects, as the server would: 42601 and the place. `position` is in characters from 1.
-pub fn syntax_error(message: &str, position: Option<u32>, out: &mut BytesMut) {
-    let message = primary(message, "syntax error");
-    Report { position, ..Report::error("42601", &message) }.write(out);
+pub fn syntax_error(error: &SyntaxError, out: &mut BytesMut) {
+    let message = primary(&error.message, "syntax error");
+    let SyntaxError { position, detail, hint, sqlstate, .. } = *error;
+    Report { position, detail, hint, ..Report::error(sqlstate, &message) }.write(out);
 }
 
 /// Answers bytes that the codec could not read: FATAL where the stream is broken, else ERROR.

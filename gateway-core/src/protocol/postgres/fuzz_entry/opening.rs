@@ -30,9 +30,10 @@ pub fn handshake(input: &[u8]) {
                 let Ok(plan) = handshake::plan(&start, &facts, "hoop_app") else { continue };
                 let mut packet = BytesMut::new();
                 encode_startup(&plan.parameters, &mut packet);
-                let again = (packet.len() <= MAX_STARTUP_BYTES).then(|| parse_startup(&mut packet));
-                let Some(again) = again else { continue };
-                let Ok(Some(Startup::Start(again))) = again else { unreachable!("the plan cannot be written") };
+                let fits = packet.len() <= MAX_STARTUP_BYTES;
+                let again = parse_startup(&mut packet);
+                assert!(!fits || matches!(again, Ok(Some(Startup::Start(_)))), "the plan cannot be written");
+                let Ok(Some(Startup::Start(again))) = again else { continue };
                 assert!(again.parameters == plan.parameters && packet.is_empty(), "more is said than was planned");
                 assert!(again.protocol_options.is_empty(), "an option of the client went on");
                 assert_eq!(again.parameter("user"), Some("hoop_app"), "another role");
