@@ -23,8 +23,10 @@ enum Place {
     Last(&'static str),
     /// At its last word that the message quotes.
     Quoted,
-    /// At the second of these, where they come last.
-    Second(&'static str, &'static str),
+    /// At the first or second of two words, where one of these pairs comes last.
+    Pair(&'static [(&'static str, &'static str)], usize),
+    /// At its last number.
+    Number,
     /// At the first element of a schema.
     Element,
     /// At the start of the object that it ends with, in a list of objects.
@@ -53,11 +55,22 @@ const OBJECTIONS: &[(&str, Place, &str, Option<&str>, Option<&str>)] = &[
     ("CREATE SCHEMA IF NOT EXISTS cannot include schema elements", Place::Element, "0A000", None, None),
     (
         "for a generated column, GENERATED ALWAYS must be specified",
-        Place::Second("generated", "by"),
+        Place::Pair(&[("generated", "by")], 1),
         "42601",
         None,
         None,
     ),
+    ("WHERE clause not allowed with COPY TO", Place::Last("where"), "42601", None, None),
+    ("column number must be in range from 1 to ", Place::Number, "22023", None, None),
+    ("a column list with SET ", Place::Pair(&[("on", "update")], 0), "0A000", None, None),
+    (
+        "constraint declared INITIALLY DEFERRED must be DEFERRABLE",
+        Place::Pair(&[("initially", "deferred"), ("not", "deferrable")], 0),
+        "42601",
+        None,
+        None,
+    ),
+    ("option name \"", Place::Quoted, "42601", None, None),
     ("invalid table name", Place::Object, "42601", None, None),
     ("invalid schema name", Place::Object, "42601", None, None),
     ("WHERE clause not allowed for schema", Place::Object, "42601", None, None),
@@ -96,7 +109,11 @@ fn locate(text: &str, message: &str, place: Place) -> Option<usize> {
     let index = match place {
         Place::Last(word) => last(word),
         Place::Quoted => last(message.split('"').nth(1)?),
-        Place::Second(first, second) => words.windows(2).rposition(|pair| is(pair, &[first, second])).map(|at| at + 1),
+        Place::Pair(pairs, which) => {
+            let wanted = |two: &[(usize, &str)]| pairs.iter().any(|(first, second)| is(two, &[first, second]));
+            words.windows(2).rposition(wanted).map(|at| at + which)
+        }
+        Place::Number => words.iter().rposition(|(_, word)| word.bytes().all(|byte| byte.is_ascii_digit())),
         Place::Element => {
             let exists = words.windows(3).rposition(|three| is(three, &["if", "not", "exists"]))? + 3;
             let elements = words.iter().skip(exists);
