@@ -25,7 +25,7 @@ enum Place {
     Quoted,
     /// At the first or second of two words, where one of these pairs comes last.
     Pair(&'static [(&'static str, &'static str)], usize),
-    /// At its last number.
+    /// At its last number before SET.
     Number,
     /// At the first element of a schema.
     Element,
@@ -113,7 +113,10 @@ fn locate(text: &str, message: &str, place: Place) -> Option<usize> {
             let wanted = |two: &[(usize, &str)]| pairs.iter().any(|(first, second)| is(two, &[first, second]));
             words.windows(2).rposition(wanted).map(|at| at + which)
         }
-        Place::Number => words.iter().rposition(|(_, word)| word.bytes().all(|byte| byte.is_ascii_digit())),
+        Place::Number => words.windows(2).rposition(|two| {
+            let [(_, number), (_, set)] = two else { return false };
+            number.bytes().all(|byte| byte.is_ascii_digit()) && set.eq_ignore_ascii_case("set")
+        }),
         Place::Element => {
             let exists = words.windows(3).rposition(|three| is(three, &["if", "not", "exists"]))? + 3;
             let elements = words.iter().skip(exists);
