@@ -19,6 +19,7 @@ mod stories {
     mod foundations;
     mod hold;
     mod keyring;
+    mod lineage;
     mod login;
     mod main_line;
     mod mask;

@@ -6,6 +6,7 @@
 
 mod backend;
 mod client;
+mod columns;
 mod conversation;
 mod environment;
 mod estimate;

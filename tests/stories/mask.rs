@@ -100,9 +100,53 @@ fn what_cannot_be_masked_is_refused_and_shows_nothing() {
 #[test]
 fn the_session_is_usable_after_an_unmaskable_statement() {
     let stage = stage();
-    let outcome = stage.tunnel.psql().going_on().run("select upper(email) from customers;\nselect 'on';\n");
+    let outcome =
+        stage.tunnel.psql().going_on().run("create table loot as select email from customers;\nselect 'on';\n");
     assert!(outcome.errors.contains("42501"), "{outcome:?}");
     assert!(outcome.output.contains("on"), "{outcome:?}");
+}
+
+#[test]
+fn expressions_views_copies_and_cursors_are_masked_and_their_neighbours_are_not() {
+    let stage = stage();
+    for (statement, shown, hidden) in [
+        ("select id, upper(email) from customers where id = 1", "1|[redacted]", "ADA@"),
+        ("select name || ' <' || email || '>', name from customers where id = 1", "[redacted]|Ada Lovelace", "ada@"),
+        ("select count(*), count(email), max(email) from customers", "50|50|[redacted]", "@"),
+        ("select c, c.name from customers c where id = 1", "|Ada Lovelace", "ada@"),
+        ("select name, email from customer_contacts where id = 1", "Ada Lovelace|a****@*****.com", "ada@"),
+        (
+            "select name from customers where id = 1 union all select status from orders where id = 1",
+            "Ada Lovelace",
+            "@",
+        ),
+        (
+            "with q as (select id, email as e from customers) select id, e from q where id = 1",
+            "1|a****@*****.com",
+            "ada@",
+        ),
+        (
+            "copy (select id, email, upper(email), name from customers where id = 1) to stdout",
+            "1\ta****@*****.com\t\\N\tAda Lovelace",
+            "ada@",
+        ),
+        (
+            "copy (select id, email from customers where id = 1) to stdout with csv header",
+            "id,email\n1,a****@*****.com",
+            "ada@",
+        ),
+        (
+            "begin; declare c cursor for select name, email from customers order by id; fetch 1 from c",
+            "Ada Lovelace|a****@*****.com",
+            "ada@",
+        ),
+        ("update customers set name = 'Ada' where id = 1 returning name, email", "Ada|a****@*****.com", "ada@"),
+        ("select o.id from orders o join customers c on c.id = o.customer_id where c.email = 'nobody'", "", "@"),
+    ] {
+        let outcome = stage.tunnel.psql().with(&["-A", "-t", "-c", statement]).run("");
+        assert!(outcome.status.success(), "{statement}: {outcome:?}");
+        assert!(outcome.output.contains(shown) && !outcome.output.contains(hidden), "{statement}: {outcome:?}");
+    }
 }
 
 #[test]

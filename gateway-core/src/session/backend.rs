@@ -2,7 +2,7 @@
 //!
 //! A reply that fits nothing that was sent ends the session: a stream that cannot be followed cannot be masked.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ use crate::{
         inspect::{Masking, Understood},
         message::{
             Frame,
-            backend::{Backend, tag},
+            backend::{Backend, Field, tag},
         },
         reframe::{self, CopyDialect, ErrorScope, MaskTally},
     },
@@ -167,8 +167,13 @@ impl Session {
         let sight = &self.sight;
         // A portal that ran to its end may be described again; it has no more rows.
         let Some(entry) = self.ledger.entry(number) else { return Ok(()) };
-        entry.rows = super::sealing::treatment(&fields, &entry.understood.masking, sight);
-        entry.capture.describe(&fields, &entry.understood.record_masking, sight);
+        let statement = entry.completed;
+        let resolved = !entry.understood.unresolved;
+        entry.rows = super::sealing::treatment(&fields, &entry.understood.masking, statement, resolved, sight);
+        entry.capture.describe(&fields, &entry.understood, statement, sight);
+        // A relation that the snapshot should know and does not: names mean something else by now.
+        let knows = |field: &Field| field.table_oid == 0 || sight.catalogue.knows(field.table_oid);
+        self.outdated |= resolved && sight.catalogue.has_tags() && !fields.iter().all(knows);
         Ok(())
     }
 
@@ -218,9 +223,8 @@ impl Session {
             self.talk.pop();
             let tag = std::mem::take(&mut self.ledger.entry(number).ok_or(Ending::Unexpected("upstream"))?.tag);
             self.end_operation(number, Status::Completed { tag: &tag })?;
-        } else {
-            // Another statement of the same message may follow, with rows of its own shape; RowDescription comes first.
         }
+        // Otherwise another statement of the message may follow, with rows of its own shape: its RowDescription comes first.
         self.pass(frame);
         Ok(())
     }
@@ -245,17 +249,19 @@ impl Session {
         let entry = self.ledger.entry(*number).ok_or(Ending::Unexpected("upstream"))?;
         let detects = self.sight.detects();
         match frame.tag {
-            tag::COPY_OUT if detects && frame.body.first() == Some(&1) => {
-                return Err(Ending::Unmaskable("binary COPY cannot be masked; use text or csv"));
-            }
             tag::COPY_OUT => {
-                entry.rows = if detects { RowTreatment::Undescribed } else { RowTreatment::Pass };
+                entry.copy = super::columns::copy(&frame.body, &entry.understood, entry.completed, &self.sight)?;
+                let looks = detects || entry.copy.is_some();
+                entry.rows = if looks { RowTreatment::Undescribed } else { RowTreatment::Pass };
                 entry.capture.copy_starts(frame.body.first() == Some(&1), &entry.understood.record_masking);
             }
             tag::COPY_DATA => {
                 entry.capture.copy_line(&frame.body, &self.sight.record_detectors);
                 let before = self.to_client.len();
-                if detects {
+                if let Some(copy) = &mut entry.copy {
+                    copy.data(&self.sight.detectors, &frame.body, &mut self.to_client, &mut entry.masked)
+                        .map_err(|_malformed| Ending::Unmaskable("a row of COPY could not be masked"))?;
+                } else if detects {
                     let csv = entry.understood.copies_csv;
                     let dialect = if csv { CopyDialect::Csv } else { CopyDialect::Text };
                     reframe::copy_line(
@@ -415,11 +421,13 @@ impl Session {
         let entry = Entry {
             understood: Arc::clone(understood),
             started: Instant::now(),
-            rows: initial_treatment(understood, self.sight.detects()),
+            rows: initial_treatment(understood, self.sight.detects() || self.sight.hides_columns()),
             capture: Capture::new(self.environment.result_cap_bytes, understood),
             touched: 0,
             bytes: 0,
             masked: MaskTally::default(),
+            copy: None,
+            completed: 0,
             tag: String::new(),
             prepares,
         };
@@ -431,6 +439,7 @@ impl Session {
         !matches!(understood.masking, Masking::Untouched)
             || !matches!(understood.record_masking, Masking::Untouched)
             || self.sight.detects()
+            || self.sight.hides_columns()
     }
 
     /// Records how an operation ended. A prepared statement stays open for what follows under it.
@@ -460,37 +469,8 @@ impl Session {
     }
 }
 
-impl Entry {
-    fn masked_by_class(&self) -> BTreeMap<String, u64> {
-        let plan = match &self.rows {
-            RowTreatment::Plan(plan) => Some(&**plan),
-            RowTreatment::Pass | RowTreatment::Undescribed => None,
-        };
-        let mut classes = BTreeMap::new();
-        for (_, class, cells) in self.masked.entries(plan) {
-            *classes.entry(class.to_owned()).or_insert(0) += cells;
-        }
-        classes
-    }
-
-    /// Takes a CommandComplete: its tag, and the rows it names.
-    fn complete(&mut self, body: &[u8]) {
-        let text = body.split(|byte| *byte == 0).next().unwrap_or_default();
-        let text = String::from_utf8_lossy(text);
-        if let Some(rows) = text.rsplit(' ').next().and_then(|word| word.parse::<u64>().ok()) {
-            self.touched += rows;
-        }
-        if !text.is_empty() && self.tag.len() < 256 {
-            if !self.tag.is_empty() {
-                self.tag.push_str("; ");
-            }
-            self.tag.push_str(&text);
-        }
-    }
-}
-
-fn initial_treatment(understood: &Understood, detects: bool) -> RowTreatment {
-    if matches!(understood.masking, Masking::Untouched) && !detects {
+fn initial_treatment(understood: &Understood, looks: bool) -> RowTreatment {
+    if matches!(understood.masking, Masking::Untouched) && !looks {
         RowTreatment::Pass
     } else {
         RowTreatment::Undescribed

@@ -2,13 +2,17 @@
 //!
 //! Pure bookkeeping; the relay reports, and turns what ends here into records.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Instant,
+};
 
 use crate::{
     model::OperationNumber,
     protocol::postgres::{
         inspect::Understood,
-        reframe::{MaskTally, RowPlan},
+        reframe::{CopyPlan, MaskTally, RowPlan},
     },
 };
 
@@ -35,9 +39,44 @@ pub(super) struct Entry {
     pub(super) touched: u64,
     pub(super) bytes: u64,
     pub(super) masked: MaskTally,
+    /// How the rows of a COPY are masked, where its columns must be told apart.
+    pub(super) copy: Option<CopyPlan>,
+    /// How many statements of the message ran to their end.
+    pub(super) completed: usize,
     pub(super) tag: String,
     /// A Parse: it only prepares.
     pub(super) prepares: bool,
+}
+
+impl Entry {
+    /// How many cells were masked, by class.
+    pub(super) fn masked_by_class(&self) -> BTreeMap<String, u64> {
+        let plan = match &self.rows {
+            RowTreatment::Plan(plan) => Some(&**plan),
+            RowTreatment::Pass | RowTreatment::Undescribed => self.copy.as_ref().map(CopyPlan::plan),
+        };
+        let mut classes = BTreeMap::new();
+        for (_, class, cells) in self.masked.entries(plan) {
+            *classes.entry(class.to_owned()).or_insert(0) += cells;
+        }
+        classes
+    }
+
+    /// Takes a CommandComplete: its tag, and the rows it names.
+    pub(super) fn complete(&mut self, body: &[u8]) {
+        self.completed += 1;
+        let text = body.split(|byte| *byte == 0).next().unwrap_or_default();
+        let text = String::from_utf8_lossy(text);
+        if let Some(rows) = text.rsplit(' ').next().and_then(|word| word.parse::<u64>().ok()) {
+            self.touched += rows;
+        }
+        if !text.is_empty() && self.tag.len() < 256 {
+            if !self.tag.is_empty() {
+                self.tag.push_str("; ");
+            }
+            self.tag.push_str(&text);
+        }
+    }
 }
 
 /// The forwarded operations of a session that have not ended.

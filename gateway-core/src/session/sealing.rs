@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::{
+    columns::{Described, rules},
     environment::Environment,
     ledger::RowTreatment,
     readable::{hexadecimal, readable},
@@ -21,10 +22,9 @@ use crate::{
             Bind, Format,
             backend::{DataRow, Field},
         },
-        reframe::{self, CellType, ColumnRule, MaskTally, RowPlan},
+        reframe::{self, CellType, MaskTally, RowPlan},
     },
     record::{SealedText, Sealer},
-    sql::OutputKind,
     upstream::RelationKind,
 };
 
@@ -152,53 +152,43 @@ pub(super) fn undecided() -> Refusal {
     }
 }
 
-/// What happens to rows of this shape for the session's principal.
-pub(super) fn treatment(fields: &[Field], masking: &Masking, sight: &Sight) -> RowTreatment {
-    if matches!(masking, Masking::Untouched) && !sight.detects() {
+/// What happens to rows of this shape, of this statement of the message, for the session's principal.
+pub(super) fn treatment(
+    fields: &[Field],
+    masking: &Masking,
+    statement: usize,
+    resolved: bool,
+    sight: &Sight,
+) -> RowTreatment {
+    if matches!(masking, Masking::Untouched) && !sight.detects() && !sight.hides_columns() {
         return RowTreatment::Pass;
     }
-    let veil = |tag: &Arc<str>| sight.veils.get(tag).map(|veil| (Arc::clone(tag), veil.function));
-    // What is not proven clean is hidden whole, under the name of some tag that is hidden here.
-    let unproven = sight.veils.keys().next().map(|tag| (Arc::clone(tag), MaskFunction::Redact));
-    let plan = plan(fields, masking, sight, &veil, unproven.as_ref());
+    let plan = plan(fields, masking, statement, resolved, sight, &veils(sight));
     if plan.passes() { RowTreatment::Pass } else { RowTreatment::Plan(Arc::new(plan)) }
 }
 
-/// A class and how it is hidden.
-type Hiding = (Arc<str>, MaskFunction);
+/// How this session's principal sees tags.
+pub(super) fn veils(sight: &Sight) -> impl Fn(&Arc<str>) -> Option<MaskFunction> {
+    |tag| sight.veils.get(tag).map(|veil| veil.function)
+}
 
-/// One rule a column: by the server's own table oid where it gives one, by lineage where it gives none, and masked
-/// where neither proves it clean.
+/// How the record keeps them.
+pub(super) fn recorded(tag: &Arc<str>) -> Option<MaskFunction> {
+    Some(recorded_function(tag))
+}
+
+/// One rule a column: what lineage and the server's own table oid agree on, and masked where neither proves it clean.
 fn plan(
     fields: &[Field],
     masking: &Masking,
+    statement: usize,
+    resolved: bool,
     sight: &Sight,
-    veil: &dyn Fn(&Arc<str>) -> Option<Hiding>,
-    unproven: Option<&Hiding>,
+    veil: &dyn Fn(&Arc<str>) -> Option<MaskFunction>,
 ) -> RowPlan {
-    let rule = |index: usize, field: &Field| {
-        let hidden = |(class, function): Hiding| ColumnRule::Mask { class, function };
-        let hide_unproven = || unproven.cloned().map_or(ColumnRule::Detect, hidden);
-        let outputs = match masking {
-            Masking::Untouched => return ColumnRule::Detect,
-            Masking::Rows(outputs) => outputs.as_ref(),
-            Masking::Refused(_) => return hide_unproven(),
-        };
-        if field.table_oid != 0 {
-            let mut veiled = sight.catalogue.tags_at(field.table_oid, field.column).filter_map(|one| veil(&one.tag));
-            if let Some(found) = veiled.next() {
-                return hidden(found);
-            }
-            return if sight.catalogue.knows(field.table_oid) { ColumnRule::Detect } else { hide_unproven() };
-        }
-        match outputs.map(|outputs| outputs.at(index, fields.len())) {
-            Some(OutputKind::Clean) => ColumnRule::Detect,
-            Some(OutputKind::Plain | OutputKind::Unknown) | None => hide_unproven(),
-        }
-    };
-    RowPlan::new(
-        fields.iter().enumerate().map(|(index, field)| (rule(index, field), cell_type(field, sight), field.format)),
-    )
+    let columns: Vec<Described> = fields.iter().map(|field| Described::of(field, resolved, sight)).collect();
+    let rules = rules(&columns, masking, statement, veil);
+    RowPlan::new(rules.into_iter().zip(fields).map(|(rule, field)| (rule, cell_type(field, sight), field.format)))
 }
 
 /// The type of a field, and whether the server says that it is a column of a table as it stands.
@@ -247,13 +237,12 @@ impl Capture {
     }
 
     /// Takes the columns of the rows to come.
-    pub(super) fn describe(&mut self, fields: &[Field], masking: &Masking, sight: &Sight) {
+    pub(super) fn describe(&mut self, fields: &[Field], understood: &Understood, statement: usize, sight: &Sight) {
         if !self.open {
             return;
         }
-        let veil = |tag: &Arc<str>| Some((Arc::clone(tag), recorded_function(tag)));
-        let any: Arc<str> = Arc::from("masked");
-        self.plan = Some(plan(fields, masking, sight, &veil, Some(&(any, MaskFunction::Redact))));
+        let resolved = !understood.unresolved;
+        self.plan = Some(plan(fields, &understood.record_masking, statement, resolved, sight, &recorded));
         self.formats = fields.iter().map(|field| (field.format, field.type_oid)).collect();
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         self.line(&serde_json::json!({ "columns": names }).to_string());

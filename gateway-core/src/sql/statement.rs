@@ -70,6 +70,30 @@ pub enum CopyKind {
     Program,
 }
 
+/// A format of COPY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyFormat {
+    /// Lines with backslash escapes.
+    Text,
+    /// Lines with quotes.
+    Csv,
+    /// Rows as in results.
+    Binary,
+}
+
+/// How a COPY … TO STDOUT writes its rows, where its columns can be told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyOut {
+    /// The format.
+    pub format: CopyFormat,
+    /// What stands between two fields.
+    pub delimiter: u8,
+    /// What stands for NULL.
+    pub null: String,
+    /// Whether the first line names the columns.
+    pub has_header: bool,
+}
+
 /// A constant in the text, with the column it is compared with or assigned to where that is plain.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Literal {

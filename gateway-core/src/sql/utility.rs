@@ -151,7 +151,7 @@ fn explain(walk: &mut Walk<'_>, statement: &ExplainStmt) -> Shape {
 }
 
 /// Whether an option says off; everything else counts as on.
-fn is_off(value: Option<&Child>) -> bool {
+pub(super) fn is_off(value: Option<&Child>) -> bool {
     match value.and_then(|value| value.node.as_ref()) {
         Some(NodeEnum::String(text)) => matches!(text.sval.to_ascii_lowercase().as_str(), "off" | "false"),
         Some(NodeEnum::Integer(number)) => number.ival == 0,

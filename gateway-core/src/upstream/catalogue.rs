@@ -16,6 +16,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod types;
+mod views;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -118,11 +119,14 @@ impl Catalogue {
         }
         catalogue.load_relations(&relations)?;
         catalogue.load_columns(&columns)?;
-        catalogue.load_tags(&tags, tag_of)?;
+        let opaque = catalogue.load_tags(&tags, tag_of)?;
         catalogue.load_routines(&routines)?;
         catalogue.load_conversions(&conversions)?;
         catalogue.load_hooks(&hooks)?;
         catalogue.load_types(&types)?;
+        if catalogue.has_tags() {
+            catalogue.load_shown(client, &opaque).await?;
+        }
         Ok(catalogue)
     }
 

@@ -67,6 +67,8 @@ pub struct Understood {
     pub aftermath: Aftermath,
     /// Whether COPY … TO STDOUT writes csv.
     pub copies_csv: bool,
+    /// How COPY … TO STDOUT writes its rows, where it is the only statement and its columns can be told apart.
+    pub copy_out: Option<sql::CopyOut>,
     /// Whether some statement asks the client for data (COPY … FROM STDIN).
     pub copies_in: bool,
     /// How many statements it holds.
@@ -92,23 +94,31 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
     }
     let reshapes = |operation: &Operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write);
     let changes_catalogue = operations.iter().any(reshapes);
-    let masking = masking::check(&statements, &operations, sight, true);
-    let record_masking = masking::check(&statements, &operations, sight, false);
+    let masking = masking::check(&statements, &operations, sight, true).masking;
+    let checked = masking::check(&statements, &operations, sight, false);
+    for (operation, filters) in operations.iter_mut().zip(checked.filters) {
+        operation.filters_on.extend(filters);
+    }
     let seals = masking::seals(&text, &statements, sight);
     Ok(Understood {
         resolved: None,
         uses_names: statements.iter().any(|statement| statement.uses_names),
         masking,
-        record_masking,
+        record_masking: checked.masking,
         seals,
         secrets: statements.iter().flat_map(|statement| statement.secret_spans.iter().cloned()).collect(),
         parameter_classes: masking::parameter_classes(&statements, sight),
         changes_catalogue,
         aftermath: aftermath(&statements, changes_catalogue),
         copies_in: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::In)),
+        copy_out: match statements.as_slice() {
+            [only] => only.sources.copy_out(),
+            _ => None,
+        },
         copies_csv: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::OutCsv)),
         statements: statements.len(),
-        unresolved: operations.iter().flat_map(|operation| &operation.accesses).any(is_unresolved),
+        unresolved: operations.iter().flat_map(|operation| &operation.accesses).any(is_unresolved)
+            || statements.iter().flat_map(|statement| &statement.accesses).any(|access| is_stranger(access, sight)),
         operations: Arc::from(operations),
         text,
     })
@@ -267,6 +277,14 @@ fn writes_catalogue(access: &Access) -> bool {
 fn is_unresolved(access: &Access) -> bool {
     !matches!(access.verb, Verb::Call | Verb::CallFunction)
         && access.object.as_ref().is_some_and(|object| object.schema == UNRESOLVED)
+}
+
+/// Whether a name with a schema, of something that should be there, is not in the snapshot.
+fn is_stranger(access: &sql::RawAccess, sight: &Sight) -> bool {
+    let Some(RawName { schema: Some(schema), name }) = &access.object else { return false };
+    let is_kept = !schema.starts_with("pg_toast") && !schema.starts_with("pg_temp") && name != "*";
+    let is_relation = matches!(access.verb.effect(), Effect::Read | Effect::Write);
+    is_kept && is_relation && sight.catalogue.resolve(Some(schema), name, &sight.search_path).is_none()
 }
 
 /// Stands for the schema of a name that no schema of the search path holds.

@@ -6,6 +6,7 @@
 mod array;
 mod cell;
 mod copy;
+mod copy_columns;
 mod errors;
 mod json;
 mod number;
@@ -18,6 +19,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 pub use cell::{CellType, Shape, TEXT};
 pub use copy::{CopyDialect, copy_line, copy_run};
+pub use copy_columns::CopyPlan;
 pub use errors::{ErrorScope, mask_error};
 
 use super::{
@@ -60,6 +62,11 @@ pub enum ColumnRule {
         /// How.
         function: MaskFunction,
     },
+    /// Made of masked values: hidden whole, and so that not even NULL is told from a value.
+    Conceal {
+        /// The tag or data class, for the record.
+        class: Arc<str>,
+    },
     /// Searched by the detectors; only what they find is masked.
     Detect,
 }
@@ -85,7 +92,7 @@ impl RowPlan {
         let passes = columns.iter().all(|column| match &column.rule {
             ColumnRule::Pass => true,
             ColumnRule::Detect => column.shape.is_harmless(),
-            ColumnRule::Mask { .. } => false,
+            ColumnRule::Mask { .. } | ColumnRule::Conceal { .. } => false,
         });
         Self { columns, passes }
     }
@@ -126,7 +133,7 @@ impl MaskTally {
     ) -> impl Iterator<Item = (usize, &'tally str, u64)> + 'tally {
         self.columns.iter().enumerate().flat_map(move |(index, counts)| {
             let tagged: &'tally str = match plan.and_then(|plan| plan.columns.get(index)).map(|column| &column.rule) {
-                Some(ColumnRule::Mask { class, .. }) => &**class,
+                Some(ColumnRule::Mask { class, .. } | ColumnRule::Conceal { class }) => &**class,
                 Some(ColumnRule::Pass | ColumnRule::Detect) | None => "masked",
             };
             let names = DetectedClass::ALL.into_iter().map(|class| -> &'tally str { class.as_str() });
@@ -299,7 +306,11 @@ fn rewrite(
     let (mut start, mut copied) = (None, 0);
     for (index, column) in plan.columns.iter().enumerate() {
         let before = body.len() - row.bytes_left();
-        let Some(Some(value)) = row.next_cell()? else { continue };
+        let value = match row.next_cell()? {
+            Some(Some(value)) => value,
+            Some(None) if matches!(column.rule, ColumnRule::Conceal { .. }) => &[],
+            _ => continue,
+        };
         if !column.hides(detectors, value, tally, index) {
             continue;
         }
@@ -349,7 +360,7 @@ impl Column {
     fn hides(&self, detectors: &Detectors, value: &[u8], tally: &mut MaskTally, index: usize) -> bool {
         match &self.rule {
             ColumnRule::Pass => false,
-            ColumnRule::Mask { .. } => {
+            ColumnRule::Mask { .. } | ColumnRule::Conceal { .. } => {
                 tally.add(index);
                 true
             }
@@ -367,6 +378,11 @@ impl Column {
                 let mask = Mask { function: *function, class, keys: detectors.keys() };
                 self.shape.put_whole(mask, value, out);
             }
+            ColumnRule::Conceal { class } if self.shape == Shape::Text => {
+                let mask = Mask { function: MaskFunction::Redact, class, keys: detectors.keys() };
+                self.shape.put_whole(mask, &[], out);
+            }
+            ColumnRule::Conceal { .. } => out.put_i32(-1),
             ColumnRule::Detect => self.shape.put_hits(detectors, value, hits, out),
             ColumnRule::Pass => {}
         }

@@ -160,6 +160,7 @@ fn understood() -> Arc<Understood> {
         changes_catalogue: false,
         aftermath: crate::protocol::postgres::inspect::Aftermath::default(),
         copies_in: false,
+        copy_out: None,
         copies_csv: false,
         statements: 1,
         unresolved: false,

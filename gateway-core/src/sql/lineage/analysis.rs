@@ -1,46 +1,37 @@
-//! Follows masked columns through queries: subqueries, CTEs, joins, set operations, RETURNING and assignments.
+//! Follows masked columns through queries: subqueries, CTEs, set operations, target lists and RETURNING.
 //!
 //! An `Err` is a reason to refuse. Conservative: what is not understood is refused. Called by `mask_check`.
 
 use pg_query::{
     Node, NodeEnum,
-    protobuf::{
-        Alias, ColumnRef, CommonTableExpr, FuncCall, JoinExpr, RangeVar, ResTarget, SelectStmt, SetOperation, SubLink,
-        SubLinkType, WithClause,
-    },
+    protobuf::{CommonTableExpr, ResTarget, SelectStmt, SetOperation, WithClause},
 };
 
 use super::{
-    TaggedColumns,
-    columns::{self, Column, Entry, Item, Items, Level, Taint},
+    columns::{self, Column, Item, Items, Level, Relations},
+    value::{Form, Tags, Value},
 };
-use crate::sql::{
-    RawName, functions,
-    name::{text_of, texts_of},
-    tree,
-};
+use crate::sql::name::{text_of, texts_of};
 
 pub(super) type Outcome<T> = Result<T, String>;
 
 /// The state of one analysis.
-pub(super) struct Analysis<'tags> {
-    tagged: &'tags dyn Fn(&RawName) -> Option<TaggedColumns>,
+pub(super) struct Analysis<'catalogue> {
+    pub(super) relations: &'catalogue dyn Relations,
     pub(super) levels: Vec<Level>,
     /// Visible CTEs, innermost last; `None` for one that is referred to before its body was followed.
-    expressions: Vec<(String, Option<Items>)>,
-}
-
-pub(super) fn over(name: &str) -> String {
-    format!("an expression over the masked column `{name}` cannot be masked yet; select the column itself")
+    pub(super) expressions: Vec<(String, Option<Items>)>,
+    /// The tags of columns that rows are chosen, joined, grouped or ordered by.
+    pub(super) filters: Tags,
 }
 
 pub(super) fn copied(name: &str) -> String {
     format!("the masked column `{name}` would be copied to where it is not masked; leave it out")
 }
 
-impl<'tags> Analysis<'tags> {
-    pub(super) fn new(tagged: &'tags dyn Fn(&RawName) -> Option<TaggedColumns>) -> Self {
-        Self { tagged, levels: Vec::new(), expressions: Vec::new() }
+impl<'catalogue> Analysis<'catalogue> {
+    pub(super) fn new(relations: &'catalogue dyn Relations) -> Self {
+        Self { relations, levels: Vec::new(), expressions: Vec::new(), filters: Tags::new() }
     }
 
     /// The outputs of a query or of a data-modifying statement.
@@ -79,61 +70,73 @@ impl<'tags> Analysis<'tags> {
         for item in &select.from_clause {
             self.range_item(item)?;
         }
-        let clauses = [&select.distinct_clause, &select.group_clause, &select.sort_clause];
-        self.keys(clauses.into_iter().flatten())?;
+        self.conditions([&select.where_clause, &select.having_clause].into_iter().flatten().map(AsRef::as_ref))?;
         for window in &select.window_clause {
             match window.node.as_ref() {
                 Some(NodeEnum::WindowDef(window)) => self.window(window)?,
                 _ => return Err("a WINDOW clause is not understood".into()),
             }
         }
-        self.conditions([&select.where_clause, &select.having_clause].into_iter().flatten().map(AsRef::as_ref))?;
         self.limits(select)?;
-        if select.values_lists.is_empty() {
-            return self.targets(&select.target_list);
+        if !select.values_lists.is_empty() {
+            return self.rows_of_values(select);
         }
-        let mut width = 0;
-        for row in &select.values_lists {
+        let outputs = self.targets(&select.target_list)?;
+        let clauses = [&select.distinct_clause, &select.group_clause, &select.sort_clause];
+        for key in clauses.into_iter().flatten() {
+            self.output_key(key, &outputs)?;
+        }
+        Ok(outputs)
+    }
+
+    fn rows_of_values(&mut self, select: &SelectStmt) -> Outcome<Items> {
+        let mut columns: Vec<Value> = Vec::new();
+        for (index, row) in select.values_lists.iter().enumerate() {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return Err("VALUES is not understood".into()) };
-            width = row.items.len();
-            for value in &row.items {
-                self.clean(value)?;
+            for (place, value) in row.items.iter().enumerate() {
+                let mut value = self.shown(value)?;
+                value.varies |= index > 0;
+                match columns.get_mut(place) {
+                    Some(column) => *column = column.either(&value),
+                    None => columns.push(value),
+                }
             }
         }
-        let column = |index| Item::One(Column { name: format!("column{index}"), taint: Taint::Clean });
-        Ok((1..=width).map(column).collect())
+        let named = (1..).zip(columns).map(|(number, value)| Column { name: format!("column{number}"), value });
+        let outputs: Items = named.map(Item::One).collect();
+        for key in &select.sort_clause {
+            self.output_key(key, &outputs)?;
+        }
+        Ok(outputs)
     }
 
     /// How many rows come is shown: nothing masked may say so.
     fn limits(&mut self, select: &SelectStmt) -> Outcome<()> {
         let limits = [&select.limit_offset, &select.limit_count];
-        limits.into_iter().flatten().try_for_each(|limit| self.clean(limit))
+        limits.into_iter().flatten().try_for_each(|limit| match self.value(limit)?.masked() {
+            Some(name) => {
+                Err(format!("the masked column `{name}` would say how many rows come; leave it out of LIMIT"))
+            }
+            None => Ok(()),
+        })
     }
 
-    /// The server gives no table oid for a set operation's outputs, so none of them may be masked.
     fn set_operation(&mut self, select: &SelectStmt) -> Outcome<Items> {
         let mut branches = Vec::new();
         for branch in [&select.larg, &select.rarg].into_iter().flatten() {
-            let items = self.select(branch)?;
-            if let Some(name) = columns::masked(&items) {
-                return Err(format!(
-                    "the masked column `{name}` in UNION, INTERSECT or EXCEPT cannot be masked yet; run the queries one by one"
-                ));
-            }
-            branches.push(items);
+            branches.push(self.select(branch)?);
         }
-        self.keys(select.sort_clause.iter())?;
-        self.limits(select)?;
-        let is_star = |items: &Items| items.iter().any(|item| matches!(item, Item::Star { .. }));
-        if branches.iter().any(is_star) {
-            return Ok(vec![columns::open()]);
-        }
-        let first = branches.into_iter().next().unwrap_or_default();
-        let clean = |item| match item {
-            Item::One(column) => Item::One(Column { name: column.name, taint: Taint::Clean }),
-            star @ Item::Star { .. } => star,
+        let keeps_all = select.all && select.op() == SetOperation::SetopUnion;
+        let mut branches = branches.into_iter();
+        let (Some(left), Some(right)) = (branches.next(), branches.next()) else {
+            return Err("a set operation is not understood".into());
         };
-        Ok(first.into_iter().map(clean).collect())
+        let outputs = merged(left, &right, keeps_all);
+        for key in &select.sort_clause {
+            self.output_key(key, &outputs)?;
+        }
+        self.limits(select)?;
+        Ok(outputs)
     }
 
     fn with(&mut self, clause: Option<&WithClause>) -> Outcome<()> {
@@ -157,124 +160,49 @@ impl<'tags> Analysis<'tags> {
 
     fn expression_body(&mut self, expression: &CommonTableExpr, recursive: bool) -> Outcome<Items> {
         let Some(query) = &expression.ctequery else { return Err("a WITH clause has no body".into()) };
-        if expression.search_clause.is_some() || expression.cycle_clause.is_some() {
-            return Err("SEARCH and CYCLE over masked columns cannot be masked yet".into());
-        }
         let names = texts_of(&expression.aliascolnames);
         let rename = |items| columns::renamed(items, &names).ok_or_else(|| alias_reason(&expression.ctename));
-        if let (true, Some(NodeEnum::SelectStmt(select))) = (recursive, query.node.as_ref())
-            && let Some(first) = &select.larg
-        {
-            // The first branch says what the recursive one sees of itself.
-            let first = rename(self.select(first)?)?;
-            let depth = self.expressions.len();
-            self.expressions.push((expression.ctename.clone(), Some(first)));
+        let items = match query.node.as_ref() {
+            Some(NodeEnum::SelectStmt(select)) if recursive && select.larg.is_some() => {
+                self.recursive(&expression.ctename, select, &rename)?
+            }
+            _ => rename(self.query(query)?)?,
+        };
+        if expression.search_clause.is_none() && expression.cycle_clause.is_none() {
+            return Ok(items);
+        }
+        if columns::is_masked(&items) {
+            return Err("SEARCH and CYCLE over masked columns cannot be masked yet".into());
+        }
+        // Columns that the clauses add.
+        Ok(vec![Item::Open(columns::known(&items).cloned().collect())])
+    }
+
+    /// The first branch says what the recursive one sees of itself; what that adds, it sees as well: until no more is
+    /// added.
+    fn recursive(
+        &mut self,
+        name: &str,
+        select: &SelectStmt,
+        rename: &dyn Fn(Items) -> Outcome<Items>,
+    ) -> Outcome<Items> {
+        let depth = self.expressions.len();
+        let Some(first) = &select.larg else { return Err("a WITH clause has no body".into()) };
+        let mut seen = match self.select(first) {
+            Ok(items) => rename(items)?,
+            Err(reason) => return Err(reason),
+        };
+        for _ in 0..MOST_ROUNDS {
+            self.expressions.push((name.to_owned(), Some(seen.clone())));
             let items = self.select(select);
             self.expressions.truncate(depth);
-            return rename(items?);
+            let items = rename(items?)?;
+            if items == seen {
+                return Ok(items);
+            }
+            seen = items;
         }
-        rename(self.query(query)?)
-    }
-
-    /// Adds a FROM item to the innermost level.
-    pub(super) fn range_item(&mut self, node: &Node) -> Outcome<()> {
-        match node.node.as_ref() {
-            Some(NodeEnum::RangeVar(relation)) => self.relation(relation),
-            Some(NodeEnum::JoinExpr(join)) => self.join(join),
-            Some(NodeEnum::RangeSubselect(inner)) => {
-                let Some(query) = &inner.subquery else { return Err("a subquery is missing".into()) };
-                let items = self.query(query)?;
-                self.enter("", inner.alias.as_ref(), items)
-            }
-            Some(NodeEnum::RangeFunction(inner)) => {
-                for function in &inner.functions {
-                    let Some(NodeEnum::List(pair)) = function.node.as_ref() else {
-                        return Err("a function in FROM is not understood".into());
-                    };
-                    if let Some(call) = pair.items.first() {
-                        self.clean(call)?;
-                        let name = call_name(call).unwrap_or_default();
-                        self.enter(&name, inner.alias.as_ref(), vec![columns::open()])?;
-                    }
-                }
-                Ok(())
-            }
-            Some(NodeEnum::RangeTableFunc(inner)) => {
-                for part in inner.docexpr.iter().chain(&inner.rowexpr) {
-                    self.clean(part)?;
-                }
-                for part in inner.namespaces.iter().chain(&inner.columns) {
-                    self.clean(part)?;
-                }
-                self.enter("", inner.alias.as_ref(), vec![columns::open()])
-            }
-            Some(NodeEnum::JsonTable(inner)) => {
-                self.clean(node)?;
-                self.enter("", inner.alias.as_ref(), vec![columns::open()])
-            }
-            Some(NodeEnum::RangeTableSample(inner)) => {
-                inner.args.iter().chain(inner.repeatable.as_deref()).try_for_each(|argument| self.clean(argument))?;
-                inner.relation.as_ref().map_or(Ok(()), |relation| self.range_item(relation))
-            }
-            _ => Err("a part of FROM is not understood".into()),
-        }
-    }
-
-    fn relation(&mut self, relation: &RangeVar) -> Outcome<()> {
-        let is_bare = relation.schemaname.is_empty();
-        let found = self.expressions.iter().rev().find(|(name, _)| is_bare && *name == relation.relname);
-        let items = match found {
-            Some((_, Some(items))) => items.clone(),
-            Some((name, None)) => {
-                return Err(format!("`{name}` is used before its own WITH clause; put it first"));
-            }
-            None => columns::of_relation((self.tagged)(&RawName::of_relation(relation))),
-        };
-        self.enter(&relation.relname, relation.alias.as_ref(), items)
-    }
-
-    /// Adds the target of a writing statement; it is never a CTE.
-    pub(super) fn target(&mut self, relation: Option<&RangeVar>, aliases: &[&str]) -> Outcome<()> {
-        let Some(relation) = relation else { return Err("a target is missing".into()) };
-        let items = columns::of_relation((self.tagged)(&RawName::of_relation(relation)));
-        self.enter(&relation.relname, relation.alias.as_ref(), items.clone())?;
-        for alias in aliases {
-            // Visible by name only, not through `*`.
-            let entry = Entry { alias: (*alias).to_owned(), items: items.clone() };
-            let place = self.levels.len().saturating_sub(1);
-            self.levels.insert(place, Level { entries: vec![entry], merged: false });
-        }
-        Ok(())
-    }
-
-    fn enter(&mut self, name: &str, alias: Option<&Alias>, items: Items) -> Outcome<()> {
-        let (name, names) =
-            alias.map_or((name, Vec::new()), |alias| (alias.aliasname.as_str(), texts_of(&alias.colnames)));
-        let items = columns::renamed(items, &names).ok_or_else(|| alias_reason(name))?;
-        if let Some(level) = self.levels.last_mut() {
-            level.entries.push(Entry { alias: name.to_owned(), items });
-        }
-        Ok(())
-    }
-
-    fn join(&mut self, join: &JoinExpr) -> Outcome<()> {
-        let entries = |levels: &[Level]| levels.last().map_or(0, |level| level.entries.len());
-        let before = entries(&self.levels);
-        join.larg.as_ref().map_or(Ok(()), |side| self.range_item(side))?;
-        let middle = entries(&self.levels);
-        join.rarg.as_ref().map_or(Ok(()), |side| self.range_item(side))?;
-        self.merged_columns(join, before, middle)?;
-        self.conditions(join.quals.as_deref())?;
-        let aliases = [join.alias.as_ref(), join.join_using_alias.as_ref()];
-        let Some(level) = self.levels.last_mut() else { return Ok(()) };
-        level.merged |= join.is_natural || !join.using_clause.is_empty() || aliases.iter().any(Option::is_some);
-        let both: Items = level.entries.iter().skip(before).flat_map(|entry| entry.items.clone()).collect();
-        let known: Vec<Column> = columns::known(&both).cloned().collect();
-        let items = vec![Item::Star { known, open: columns::is_open(&both) }];
-        for alias in aliases.into_iter().flatten() {
-            self.enter("", Some(alias), items.clone())?;
-        }
-        Ok(())
+        Err(format!("`{name}` refers to itself in a way that cannot be followed"))
     }
 
     /// The outputs of a target list or of RETURNING.
@@ -291,114 +219,118 @@ impl<'tags> Analysis<'tags> {
 
     fn one_target(&mut self, target: &ResTarget) -> Outcome<Items> {
         let Some(value) = target.val.as_deref() else { return Err("a target is missing".into()) };
-        let Some(NodeEnum::ColumnRef(column)) = value.node.as_ref() else {
-            self.clean(value)?;
-            let name = if target.name.is_empty() { call_name(value).unwrap_or_default() } else { target.name.clone() };
-            return Ok(vec![Item::One(Column { name, taint: Taint::Clean })]);
-        };
-        let parts = texts_of(&column.fields);
-        if parts.len() < column.fields.len() {
-            return Ok(match parts.last() {
-                Some(qualifier) => columns::star_of(&self.levels, qualifier),
-                None => self.levels.last().map(Level::star).unwrap_or_default(),
-            });
+        if let Some(items) = self.star(value)? {
+            return Ok(items);
         }
-        let taint = columns::resolve(&self.levels, &parts);
-        if let Taint::Row(name) = &taint {
-            return Err(format!("a whole row of `{name}` cannot be masked yet; name its columns"));
-        }
-        let name = if target.name.is_empty() {
-            parts.last().map(ToString::to_string).unwrap_or_default()
-        } else {
-            target.name.clone()
-        };
-        Ok(vec![Item::One(Column { name, taint })])
+        let shown = self.shown(value)?;
+        let name = if target.name.is_empty() { output_name(value) } else { target.name.clone() };
+        Ok(vec![Item::One(Column { name, value: shown })])
     }
 
-    /// Refuses an expression that holds anything masked.
-    pub(super) fn clean(&mut self, node: &Node) -> Outcome<()> {
-        self.taint(node)?.masked().map_or(Ok(()), |name| Err(over(name)))
-    }
-
-    pub(super) fn taint(&mut self, node: &Node) -> Outcome<Taint> {
-        let Some(inner) = node.node.as_ref() else { return Ok(Taint::Clean) };
-        match inner {
-            NodeEnum::ColumnRef(column) => Ok(self.reference(column)),
-            NodeEnum::SelectStmt(select) => {
-                let items = self.select(select)?;
-                Ok(columns::masked(&items).map_or(Taint::Clean, |name| Taint::Tagged(name.to_owned())))
+    /// `*`, `t.*`, or `(row).*`; `None` for what is one column.
+    fn star(&mut self, value: &Node) -> Outcome<Option<Items>> {
+        match value.node.as_ref() {
+            Some(NodeEnum::ColumnRef(column)) => {
+                let parts = texts_of(&column.fields);
+                Ok((parts.len() < column.fields.len()).then(|| match parts.last() {
+                    Some(qualifier) => columns::star_of(&self.levels, qualifier),
+                    None => self.levels.last().map(|level| level.columns.clone()).unwrap_or_default(),
+                }))
             }
-            NodeEnum::NullTest(test) => {
-                test.arg.as_deref().map_or(Ok(Taint::Clean), |argument| self.steady(argument))?;
-                Ok(Taint::Clean)
+            Some(NodeEnum::AIndirection(inner))
+                if inner.indirection.iter().any(|step| matches!(step.node, Some(NodeEnum::AStar(_)))) =>
+            {
+                let value = self.shown(value)?;
+                Ok(Some(vec![Item::Open(vec![Column { name: String::new(), value }])]))
             }
-            NodeEnum::FuncCall(call) => self.call(call),
-            NodeEnum::SubLink(link) => self.sublink(link),
-            _ => {
-                let Some(children) = tree::children(inner) else {
-                    return Err("a part of the statement is not understood".into());
-                };
-                self.joined(children)
-            }
+            _ => Ok(None),
         }
-    }
-
-    fn joined<'tree>(&mut self, nodes: impl IntoIterator<Item = &'tree Node>) -> Outcome<Taint> {
-        let mut all = Taint::Clean;
-        for node in nodes {
-            all = all.join(self.taint(node)?);
-        }
-        Ok(all)
-    }
-
-    fn reference(&self, column: &ColumnRef) -> Taint {
-        let parts = texts_of(&column.fields);
-        if parts.len() == column.fields.len() {
-            return columns::resolve(&self.levels, &parts);
-        }
-        let items = match parts.last() {
-            Some(qualifier) => columns::star_of(&self.levels, qualifier),
-            None => self.levels.iter().flat_map(Level::star).collect(),
-        };
-        columns::masked(&items).map_or(Taint::Clean, |name| Taint::Row(name.to_owned()))
-    }
-
-    /// A call; one that is not known to keep its arguments to itself may not be given a masked column anywhere.
-    fn call(&mut self, call: &FuncCall) -> Outcome<Taint> {
-        let name = RawName::of_call(call);
-        let arguments = self.joined(&call.args)?;
-        let order = self.joined(&call.agg_order)?;
-        self.keys(&call.agg_order)?;
-        self.conditions(call.agg_filter.as_deref())?;
-        if let Some(window) = &call.over {
-            self.window(window)?;
-        }
-        let taint = if call.agg_within_group { arguments.join(order) } else { arguments };
-        match taint.masked() {
-            Some(column) if !functions::is_known_safe(&name) => Err(format!(
-                "the masked column `{column}` is passed to `{name}`, which could carry it away; leave it out"
-            )),
-            Some(_) if name.name == "count" => self.keys(&call.args).map(|()| Taint::Clean),
-            _ => Ok(taint),
-        }
-    }
-
-    fn sublink(&mut self, link: &SubLink) -> Outcome<Taint> {
-        let test = self.joined(link.testexpr.as_deref())?;
-        let rows = self.joined(link.subselect.as_deref())?;
-        let is_existence = link.sub_link_type() == SubLinkType::ExistsSublink;
-        Ok(if is_existence { Taint::Clean } else { test.join(rows) })
     }
 }
 
-fn alias_reason(name: &str) -> String {
-    format!("column aliases of `{name}` would rename a masked column; leave them out")
+/// How often a recursive body is followed; each round adds a tag to some column at least.
+const MOST_ROUNDS: usize = 32;
+
+/// The outputs of a set operation, column by column.
+fn merged(left: Items, right: &Items, keeps_all: bool) -> Items {
+    let is_closed = |items: &Items| !columns::is_open(items);
+    if !is_closed(&left) || !is_closed(right) || left.len() != right.len() {
+        // Which column meets which is not known.
+        let all = columns::whole(&left).join(&columns::whole(right));
+        return vec![Item::Open(
+            columns::known(&left).map(|column| Column { name: column.name.clone(), value: all.clone() }).collect(),
+        )];
+    }
+    // Rows that are compared show in every column which of them were the same.
+    let pairs = || columns::known(&left).zip(columns::known(right));
+    let compares = |(left, right): (&Column, &Column)| {
+        let (left, right) = (&left.value, &right.value);
+        left.is_mixed() || right.is_mixed() || left.is_masked() && right.varies || right.is_masked() && left.varies
+    };
+    let spelled = !keeps_all && pairs().any(compares);
+    let all = columns::whole(&left).join(&columns::whole(right)).made();
+    let output = |(left, right): (&Column, &Column)| {
+        let value = if spelled { all.clone() } else { left.value.either(&right.value) };
+        Item::One(Column { name: left.name.clone(), value })
+    };
+    pairs().map(output).collect()
 }
 
-/// The name that the server gives an output that is a call.
-fn call_name(node: &Node) -> Option<String> {
-    match node.node.as_ref()? {
-        NodeEnum::FuncCall(call) => call.funcname.last().and_then(text_of).map(str::to_owned),
-        _ => None,
+pub(super) fn alias_reason(name: &str) -> String {
+    format!("column aliases of `{name}` would rename a masked column whose place is not known; leave them out")
+}
+
+/// The name that the server gives an output.
+pub(super) fn output_name(node: &Node) -> String {
+    match node.node.as_ref() {
+        Some(NodeEnum::FuncCall(call)) => call.funcname.last().and_then(text_of).unwrap_or_default().to_owned(),
+        Some(NodeEnum::ColumnRef(column)) => texts_of(&column.fields).last().copied().unwrap_or_default().to_owned(),
+        Some(NodeEnum::AIndirection(inner)) => inner
+            .indirection
+            .iter()
+            .rev()
+            .find_map(text_of)
+            .map_or_else(|| inner.arg.as_deref().map(output_name).unwrap_or_default(), str::to_owned),
+        Some(NodeEnum::CollateClause(inner)) => inner.arg.as_deref().map(output_name).unwrap_or_default(),
+        Some(NodeEnum::TypeCast(inner)) => {
+            let of_argument = inner.arg.as_deref().map(output_name).unwrap_or_default();
+            let of_type = || inner.type_name.as_ref().and_then(|name| name.names.last()).and_then(text_of);
+            if of_argument.is_empty() { of_type().unwrap_or_default().to_owned() } else { of_argument }
+        }
+        Some(NodeEnum::CaseExpr(inner)) => {
+            let of_default = inner.defresult.as_deref().map(output_name).unwrap_or_default();
+            if of_default.is_empty() { "case".to_owned() } else { of_default }
+        }
+        Some(NodeEnum::CoalesceExpr(_)) => "coalesce".to_owned(),
+        Some(NodeEnum::AArrayExpr(_)) => "array".to_owned(),
+        Some(NodeEnum::RowExpr(_)) => "row".to_owned(),
+        Some(NodeEnum::SubLink(link)) => sublink_name(link),
+        // What other expressions are called is left open: a name that is not found counts as any masked one.
+        _ => String::new(),
     }
+}
+
+fn sublink_name(link: &pg_query::protobuf::SubLink) -> String {
+    use pg_query::protobuf::SubLinkType;
+    match link.sub_link_type() {
+        SubLinkType::ExistsSublink => "exists".to_owned(),
+        SubLinkType::ArraySublink => "array".to_owned(),
+        _ => match link.subselect.as_deref().and_then(|query| query.node.as_ref()) {
+            Some(NodeEnum::SelectStmt(select)) => {
+                match select.target_list.first().and_then(|node| node.node.as_ref()) {
+                    Some(NodeEnum::ResTarget(target)) if target.name.is_empty() => {
+                        target.val.as_deref().map(output_name).unwrap_or_default()
+                    }
+                    Some(NodeEnum::ResTarget(target)) => target.name.clone(),
+                    _ => String::new(),
+                }
+            }
+            _ => String::new(),
+        },
+    }
+}
+
+/// Whether an assignment may keep this value: a masked column's own, or one folded, so that nothing hidden moves.
+pub(super) const fn keeps_place(form: Form) -> bool {
+    matches!(form, Form::Column(_) | Form::Folded)
 }

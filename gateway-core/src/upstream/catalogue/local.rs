@@ -80,6 +80,7 @@ impl Catalogue {
             }
         }
         let all_tags = self.all_tags();
+        let mut unfollowed = Vec::new();
         for relation in &local.relations {
             let known = self.by_oid.get(&relation.oid);
             if known.is_some_and(|known| *known.schema == *relation.schema && *known.name == *relation.name) {
@@ -88,6 +89,7 @@ impl Catalogue {
             // FAIL-CLOSED: what a view of this session shows is not followed; it counts as everything.
             if relation.is_view() && known.is_none() && !all_tags.is_empty() {
                 own.derived.insert(relation.oid, all_tags.clone());
+                unfollowed.push(relation.oid);
             }
             own.forget(relation.oid);
             own.add_relation(Relation {
@@ -98,6 +100,9 @@ impl Catalogue {
             });
         }
         own.add_columns(local, tag_of);
+        for view in unfollowed {
+            own.tag_whole(view);
+        }
         own.user_functions.extend(local.functions.iter().cloned());
         own
     }

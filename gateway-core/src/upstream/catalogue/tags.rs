@@ -9,7 +9,7 @@ use std::{
 
 use tokio_postgres::{Client, Error, Row};
 
-use super::{Catalogue, CatalogueError, RelationKind, TagsOf};
+use super::{Catalogue, CatalogueError, TagsOf};
 
 /// A column with a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct TaggedColumn {
     pub name: Arc<str>,
     /// Its tag: a data class or a name of the site's own.
     pub tag: Arc<str>,
+    /// Whether its values are made of tagged ones, so that a partial mask could show what it should hide.
+    pub is_made: bool,
 }
 
 /// What the server says of views and relatives.
@@ -41,14 +43,11 @@ pub(super) async fn read(client: &Client) -> Result<TagRows, Error> {
 }
 
 impl Catalogue {
-    /// Puts the site's tags on the columns of tables, and follows them to relatives and views.
-    pub(super) fn load_tags(&mut self, rows: &TagRows, tag_of: &TagsOf<'_>) -> Result<(), CatalogueError> {
+    /// Puts the site's tags on columns, and follows them to relatives and views. Gives the views that cannot be followed.
+    pub(super) fn load_tags(&mut self, rows: &TagRows, tag_of: &TagsOf<'_>) -> Result<Vec<u32>, CatalogueError> {
         let mut found = Vec::new();
         for (oid, columns) in &self.columns {
             let Some(relation) = self.by_oid.get(oid) else { continue };
-            if relation.kind == RelationKind::View {
-                continue;
-            }
             for column in columns {
                 let tags = tag_of(&relation.schema, &relation.name, &column.name);
                 found.extend(tags.into_iter().map(|tag| (*oid, column.number, Arc::clone(&column.name), tag)));
@@ -67,7 +66,7 @@ impl Catalogue {
             opaque.push(row.try_get::<_, u32>(0)?);
         }
         self.derive(&views, &opaque);
-        Ok(())
+        Ok(opaque)
     }
 
     /// Partitions and inheritance: a tag holds for the column of that name in every relative, up and down.
@@ -96,7 +95,7 @@ impl Catalogue {
     }
 
     pub(super) fn add_tag(&mut self, relation: u32, number: i16, column: &str, tag: Arc<str>) {
-        let tagged = TaggedColumn { relation, number, name: Arc::from(column), tag };
+        let tagged = TaggedColumn { relation, number, name: Arc::from(column), tag, is_made: false };
         self.tagged.entry(relation).or_default().push(tagged);
     }
 
@@ -135,7 +134,11 @@ impl Catalogue {
     /// Tags that a column of this name carries anywhere in the database.
     pub fn tags_of_name<'catalogue>(&'catalogue self, column: &str) -> impl Iterator<Item = &'catalogue Arc<str>> {
         let column = column.to_owned();
-        self.tagged.values().flatten().filter(move |tagged| *tagged.name == column).map(|tagged| &tagged.tag)
+        self.tagged
+            .values()
+            .flatten()
+            .filter(move |tagged| *tagged.name == column && !tagged.is_made)
+            .map(|tagged| &tagged.tag)
     }
 
     /// The tags of one column, one entry each.

@@ -41,6 +41,43 @@ fn an_opaque_view_counts_as_showing_every_tag() {
     assert_eq!(catalogue.derived_tags(3), Some(&catalogue.all_tags()));
 }
 
+/// The tags of each column of a view, `!` after those of values that are made of tagged ones.
+fn shown(catalogue: &Catalogue, view: u32) -> Vec<String> {
+    let of = |column: &Column| {
+        let tags = catalogue.tags_at(view, column.number);
+        let tags: Vec<String> = tags.map(|one| format!("{}{}", one.tag, if one.is_made { "!" } else { "" })).collect();
+        format!("{}: {}", column.name, tags.join(" "))
+    };
+    catalogue.columns_of(view).iter().map(of).collect()
+}
+
+#[test]
+fn columns_of_views_carry_the_tags_of_what_they_show() {
+    let mut catalogue = Catalogue::sample(
+        &[
+            (1, "public", "customers", &["id", "name", "email"]),
+            (2, "public", "v1", &["id", "address", "initial", "n"]),
+            (3, "app", "v2", &["a", "b"]),
+            (4, "app", "v3", &["x"]),
+            (5, "app", "v4", &["id", "email"]),
+        ],
+        &[(1, 3, "email", "email")],
+        &[(2, 1), (3, 2), (4, 1), (5, 1)],
+        &[],
+    );
+    let definitions = [
+        (2, " SELECT c.id, c.email AS address, upper(c.email) AS initial, count(*) AS n FROM public.customers c;"),
+        (3, " SELECT v1.address AS a, v1.initial AS b FROM public.v1;"),
+        (5, " SELECT customers.id FROM public.customers;"),
+    ];
+    let parsed = definitions.map(|(view, text)| (view, crate::sql::inspect(text).unwrap().remove(0).sources));
+    catalogue.follow_views(&[2, 3, 4, 5], &parsed.into_iter().collect());
+    assert_eq!(shown(&catalogue, 2), ["id: ", "address: email", "initial: email!", "n: "]);
+    assert_eq!(shown(&catalogue, 3), ["a: email", "b: email!"]);
+    assert_eq!(shown(&catalogue, 4), ["x: email!"], "a view whose definition is not known shows what it could");
+    assert_eq!(shown(&catalogue, 5), ["id: email!", "email: email!"], "a definition of another width is not believed");
+}
+
 #[test]
 fn columns_are_kept_for_every_relation_in_order() {
     let catalogue = sample();

@@ -3,16 +3,13 @@
 //!
 //! Whatever cannot be followed is refused, with a sentence that says what would work instead.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::Sight;
 use crate::{
     mask::{Detectors, is_pseudonym},
     model::{Effect, Operation, SealSpan, Verb},
-    sql::{CopyKind, MaskScope, OutputLineage, RawColumn, RawName, Statement, TaggedColumns},
+    sql::{CopyKind, MaskScope, OutputLineage, RawColumn, RawName, RelationColumns, Relations, Statement, Tags},
     upstream::TaggedColumn,
 };
 
@@ -21,8 +18,9 @@ use crate::{
 pub enum Masking {
     /// No masked relation is in scope.
     Untouched,
-    /// Rows may hold masked columns; `None` where several statements share the message, so that nothing is proven.
-    Rows(Option<OutputLineage>),
+    /// Rows may hold masked columns: the outputs of each statement of the message, `None` for one that touches no
+    /// masked relation.
+    Rows(Arc<[Option<OutputLineage>]>),
     /// It cannot be masked.
     Refused(Reason),
 }
@@ -36,54 +34,26 @@ pub struct Reason {
     pub hint: String,
 }
 
-/// System relations that show values of other tables, or texts of other sessions.
-const TELLTALES: &[&str] = &[
-    "pg_cursors",
-    "pg_largeobject",
-    "pg_prepared_statements",
-    "pg_stat_activity",
-    "pg_stat_statements",
-    "pg_statistic",
-    "pg_statistic_ext_data",
-    "pg_stats",
-    "pg_stats_ext",
-    "pg_stats_ext_exprs",
-];
+/// What a check says of a text.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// What has to be masked.
+    pub(super) masking: Masking,
+    /// For each statement, the tags of columns by which it chooses or orders rows.
+    pub(super) filters: Vec<Tags>,
+}
 
 /// Checks a text. With `veiled_only`, tags that the principal may reveal do not count; without, every tag does, which
 /// is what the record needs.
-pub(super) fn check(statements: &[Statement], operations: &[Operation], sight: &Sight, veiled_only: bool) -> Masking {
+pub(super) fn check(statements: &[Statement], operations: &[Operation], sight: &Sight, veiled_only: bool) -> Checked {
     let mut literals = statements.iter().flat_map(|statement| &statement.literals);
     if literals.any(|literal| is_pseudonym(&literal.value)) {
-        return Masking::Refused(pseudonym());
+        return Checked { masking: Masking::Refused(pseudonym()), filters: Vec::new() };
     }
     let scope = Scope { sight, veiled_only };
-    if veiled_only && sight.detects() && statements.iter().any(|one| one.copy == Some(CopyKind::OutOther)) {
-        return Masking::Refused(Reason {
-            message: "COPY in this format cannot be masked".to_owned(),
-            hint: "Use COPY … TO STDOUT as text or csv, with the usual delimiter, quote and encoding.".to_owned(),
-        });
-    }
-    if !scope.is_active() {
-        return Masking::Untouched;
-    }
-    if let Some(reason) = statements.iter().zip(operations).find_map(|(one, asked)| scope.opaque(one, asked)) {
-        return Masking::Refused(reason);
-    }
-    let mut found = Masking::Untouched;
-    for statement in statements {
-        match statement.sources.mask_check(&|name| scope.columns(name)) {
-            MaskScope::Untouched => {}
-            MaskScope::Rows { outputs } => {
-                found = Masking::Rows((statements.len() == 1).then_some(outputs));
-            }
-            MaskScope::Refuse(hint) => {
-                let message = format!("{} cannot be shown with its masked columns", article(&statement.kind));
-                return Masking::Refused(Reason { message, hint: sentence(&hint) });
-            }
-        }
-    }
-    found
+    let mut filters = vec![Tags::new(); statements.len()];
+    let masking = scope.check(statements, operations, &mut filters);
+    Checked { masking, filters }
 }
 
 /// A token that this site gave out would be compared or stored as a value, which it is not.
@@ -100,6 +70,44 @@ struct Scope<'sight> {
 }
 
 impl Scope<'_> {
+    fn check(&self, statements: &[Statement], operations: &[Operation], filters: &mut [Tags]) -> Masking {
+        let is_unreadable = |one: &Statement| {
+            one.copy == Some(CopyKind::OutOther) && (statements.len() > 1 || one.sources.copy_out().is_none())
+        };
+        let is_copy_among_others = |one: &Statement| {
+            statements.len() > 1 && matches!(one.copy, Some(CopyKind::Out | CopyKind::OutCsv | CopyKind::OutOther))
+        };
+        if self.veiled_only && self.sight.detects() && statements.iter().any(is_unreadable) {
+            return Masking::Refused(unreadable_copy());
+        }
+        if !self.is_active() {
+            return Masking::Untouched;
+        }
+        if let Some(reason) = statements.iter().zip(operations).find_map(|(one, asked)| self.opaque(one, asked)) {
+            return Masking::Refused(reason);
+        }
+        let mut found = Vec::with_capacity(statements.len());
+        for (index, statement) in statements.iter().enumerate() {
+            found.push(match statement.sources.mask_check(self) {
+                MaskScope::Untouched => None,
+                MaskScope::Rows { .. } if is_unreadable(statement) || is_copy_among_others(statement) => {
+                    return Masking::Refused(unreadable_copy());
+                }
+                MaskScope::Rows { outputs, filters: by } => {
+                    if let Some(place) = filters.get_mut(index) {
+                        *place = by;
+                    }
+                    Some(outputs)
+                }
+                MaskScope::Refuse(hint) => {
+                    let message = format!("{} cannot be shown with its masked columns", article(&statement.kind));
+                    return Masking::Refused(Reason { message, hint: sentence(&hint) });
+                }
+            });
+        }
+        if found.iter().all(Option::is_none) { Masking::Untouched } else { Masking::Rows(found.into()) }
+    }
+
     fn is_active(&self) -> bool {
         if self.veiled_only { self.sight.hides_columns() } else { self.sight.catalogue.has_tags() }
     }
@@ -115,25 +123,21 @@ impl Scope<'_> {
             let what = format!("{} runs code that could show masked columns", article(&operation.kind));
             return reason(&what, "Ask somebody who may reveal them, or use plain statements and built-in functions.");
         }
-        let touched: Vec<&RawName> = statement.accesses.iter().filter_map(|access| access.object.as_ref()).collect();
-        if touched.iter().any(|name| TELLTALES.contains(&name.name.as_str())) {
-            return reason(
-                "this system view can show values of masked columns",
-                "Query the tables themselves: their masked columns are hidden there.",
-            );
-        }
-        if touched.iter().any(|name| self.is_derived(name)) {
-            return reason(
-                "a view over masked columns cannot be masked yet",
-                "Query the table behind it: its masked columns are hidden there.",
-            );
-        }
-        let reshapes = matches!(operation.effect, Effect::Schema | Effect::Admin | Effect::Grant)
-            && !matches!(statement.verb, Verb::Maintain);
-        if reshapes && touched.iter().any(|name| self.columns(name).is_some()) {
+        let reshapes = |verb: Verb| {
+            matches!(verb.effect(), Effect::Schema | Effect::Admin | Effect::Grant) && verb != Verb::Maintain
+        };
+        let mut reshaped = statement.accesses.iter().filter(|access| reshapes(access.verb));
+        if reshaped.any(|access| access.object.as_ref().is_some_and(|name| self.is_tagged(name))) {
             return reason(
                 "a relation with masked columns cannot be reshaped by somebody they are masked for",
                 "Ask somebody who may reveal them to make the change.",
+            );
+        }
+        let mut touched = statement.accesses.iter().filter_map(|access| access.object.as_ref());
+        if touched.any(|name| self.is_unfollowed(name)) {
+            return reason(
+                "a view over masked columns cannot be followed",
+                "Query the table behind it: its masked columns are hidden there.",
             );
         }
         (statement.copy == Some(CopyKind::File) || statement.copy == Some(CopyKind::Program)).then(|| Reason {
@@ -142,25 +146,41 @@ impl Scope<'_> {
         })
     }
 
-    fn is_derived(&self, name: &RawName) -> bool {
-        let Some(relation) = self.sight.catalogue.resolve(name.schema.as_deref(), &name.name, &self.sight.search_path)
-        else {
+    /// FAIL-CLOSED: a view that could show something masked, and of which no column is known.
+    fn is_unfollowed(&self, name: &RawName) -> bool {
+        let catalogue = &self.sight.catalogue;
+        let Some(relation) = catalogue.resolve(name.schema.as_deref(), &name.name, &self.sight.search_path) else {
             return false;
         };
-        self.sight.catalogue.derived_tags(relation.oid).is_some_and(|tags| tags.iter().any(|tag| self.counts(tag)))
+        let shows = catalogue.derived_tags(relation.oid).is_some_and(|tags| tags.iter().any(|tag| self.counts(tag)));
+        shows
+            && catalogue.columns_of(relation.oid).is_empty()
+            && catalogue.tags(relation.oid).is_empty()
+            && !matches!(&*relation.schema, "pg_catalog" | "information_schema")
     }
 
-    /// The columns of a relation that count as masked, by the name as written.
-    fn columns(&self, name: &RawName) -> Option<TaggedColumns> {
+    fn counted<'sight>(&'sight self, oid: u32) -> impl Iterator<Item = &'sight TaggedColumn> {
+        self.sight.catalogue.tags(oid).iter().filter(|column| self.counts(&column.tag))
+    }
+}
+
+impl Relations for Scope<'_> {
+    fn is_tagged(&self, name: &RawName) -> bool {
+        let relation = self.sight.catalogue.resolve(name.schema.as_deref(), &name.name, &self.sight.search_path);
+        relation.is_some_and(|relation| self.counted(relation.oid).next().is_some())
+    }
+
+    fn columns(&self, name: &RawName) -> Option<RelationColumns> {
         let catalogue = &self.sight.catalogue;
-        let relation = catalogue.resolve(name.schema.as_deref(), &name.name, &self.sight.search_path)?;
-        let tagged: BTreeSet<String> = catalogue
-            .tags(relation.oid)
-            .iter()
-            .filter(|column| self.counts(&column.tag))
-            .map(|column| column.name.to_string())
-            .collect();
-        (!tagged.is_empty()).then(|| TaggedColumns { tagged, all: catalogue.columns(relation.oid) })
+        let oid = catalogue.resolve(name.schema.as_deref(), &name.name, &self.sight.search_path)?.oid;
+        Some(catalogue.columns_counting(oid, &|tag| self.counts(tag)))
+    }
+}
+
+fn unreadable_copy() -> Reason {
+    Reason {
+        message: "COPY in this format cannot be masked".to_owned(),
+        hint: "Use COPY … TO STDOUT by itself, with the usual delimiter, quote and encoding.".to_owned(),
     }
 }
 

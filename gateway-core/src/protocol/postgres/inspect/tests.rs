@@ -15,6 +15,7 @@ use crate::{
 
 pub(crate) const CUSTOMERS: u32 = 1;
 pub(crate) const ORDERS: u32 = 3;
+pub(crate) const CONTACTS: u32 = 4;
 pub(crate) const PUBLIC_FIRST: &[&str] = &["pg_catalog", "public", "app"];
 
 /// `public.customers` with tagged columns, a namesake without, a view over each kind of table, and user functions.
@@ -24,13 +25,18 @@ fn shop() -> Catalogue {
             (CUSTOMERS, "public", "customers", &["id", "name", "email", "card"]),
             (2, "app", "customers", &["id", "name"]),
             (ORDERS, "public", "orders", &["id", "name", "total"]),
-            (4, "public", "contacts", &["email"]),
+            (CONTACTS, "public", "contacts", &["email"]),
             (5, "public", "totals", &["total"]),
             (6, "pg_catalog", "pg_stats", &[]),
             (7, "pg_catalog", "pg_settings", &[]),
         ],
-        &[(CUSTOMERS, 3, "email", "email"), (CUSTOMERS, 4, "card", "credit_card")],
-        &[(4, CUSTOMERS), (5, ORDERS)],
+        &[
+            (CUSTOMERS, 3, "email", "email"),
+            (CUSTOMERS, 4, "card", "credit_card"),
+            (CONTACTS, 1, "email", "email"),
+            (6, 10, "most_common_vals", "email"),
+        ],
+        &[(CONTACTS, CUSTOMERS), (5, ORDERS)],
         &["lower", "score"],
     )
 }

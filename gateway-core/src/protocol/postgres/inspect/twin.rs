@@ -92,6 +92,7 @@ pub fn understand_as(twin: &Understood, text: &str, sight: &Sight) -> Option<Und
         parameter_classes: std::collections::BTreeMap::new(),
         changes_catalogue: false,
         aftermath: Aftermath::default(),
+        copy_out: None,
         copies_csv: false,
         copies_in: false,
         statements: twin.statements,

@@ -6,6 +6,42 @@ use crate::{mask::Detectors, protocol::postgres::message::backend::ErrorFields};
 
 const WITHHELD_DETAIL: &str = "The server's details are withheld because they may quote a masked value.";
 
+/// SQLSTATEs and routines of the server whose message names relations, columns, constraints, types, or what the client
+/// wrote, and never a value of a row.
+const PLAIN: &[(&str, &str)] = &[
+    ("23502", "ExecConstraints"),
+    ("23503", "ri_ReportViolation"),
+    ("23505", "_bt_check_unique"),
+    ("23514", "ExecConstraints"),
+    ("25006", "PreventCommandIfReadOnly"),
+    ("25P02", "exec_bind_message"),
+    ("25P02", "exec_execute_message"),
+    ("25P02", "exec_parse_message"),
+    ("25P02", "exec_simple_query"),
+    ("40P01", "DeadLockReport"),
+    ("42501", "aclcheck_error"),
+    ("42601", "scanner_yyerror"),
+    ("42702", "colNameToVar"),
+    ("42703", "errorMissingColumn"),
+    ("42803", "check_ungrouped_columns_walker"),
+    ("42883", "ParseFuncOrColumn"),
+    ("42883", "op_error"),
+    ("42P01", "errorMissingRTE"),
+    ("42P01", "parserOpenTable"),
+    ("55P03", "ProcessInterrupts"),
+    ("57014", "ProcessInterrupts"),
+];
+
+fn is_plain(fields: &ErrorFields) -> bool {
+    PLAIN.iter().any(|(code, routine)| fields.field(b'C') == Some(*code) && fields.field(b'R') == Some(*routine))
+}
+
+/// Whether code in a procedural language chose every field, names of objects included.
+fn is_raised(fields: &ErrorFields) -> bool {
+    let file = fields.field(b'F').unwrap_or_default();
+    file.starts_with("pl") || file.starts_with("spi")
+}
+
 /// How much a message could quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorScope {
@@ -33,9 +69,10 @@ pub fn mask_error(fields: &ErrorFields, scope: ErrorScope, detectors: &Detectors
 
 fn shown_field(code: u8, text: &str, fields: &ErrorFields, scope: ErrorScope, detectors: &Detectors) -> Option<String> {
     match code {
+        b's' | b't' | b'c' | b'd' | b'n' if scope != ErrorScope::Untagged && is_raised(fields) => None,
         // SPEC: severity, SQLSTATE, position, schema, table, column, type, constraint, file, line, routine.
         b'S' | b'V' | b'C' | b'P' | b's' | b't' | b'c' | b'd' | b'n' | b'F' | b'L' | b'R' => Some(text.to_owned()),
-        b'M' if scope == ErrorScope::TaggedInScope => Some(format!(
+        b'M' if scope == ErrorScope::TaggedInScope && !is_plain(fields) => Some(format!(
             "the server's message is withheld because it may quote a masked value (SQLSTATE {})",
             fields.sqlstate()
         )),

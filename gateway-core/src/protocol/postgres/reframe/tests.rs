@@ -321,9 +321,24 @@ fn errors_show_only_what_cannot_quote_a_masked_value() {
     assert_eq!(inside.field(b'n'), Some("customers_email_key"));
 }
 
+#[test]
+fn a_message_that_names_only_objects_stays_and_what_code_raised_does_not() {
+    let shown = |fields: &[(u8, &str)]| {
+        let fields = fields.iter().map(|(code, text)| (*code, (*text).to_owned())).collect();
+        mask_error(&ErrorFields(fields), ErrorScope::TaggedInScope, &Detectors::none())
+    };
+    let duplicate = "duplicate key value violates unique constraint \"customers_email_key\"";
+    let server = [(b'C', "23505"), (b'M', duplicate), (b'R', "_bt_check_unique"), (b'n', "customers_email_key")];
+    assert_eq!((shown(&server).message(), shown(&server).field(b'n')), (duplicate, Some("customers_email_key")));
+    let raised = [(b'C', "23505"), (b'M', "ann"), (b'F', "pl_exec.c"), (b'R', "exec_stmt_raise"), (b'c', "ann")];
+    assert!(!shown(&raised).message().contains("ann"));
+    assert_eq!(shown(&raised).field(b'c'), None);
+}
+
 fn any_rule() -> impl Strategy<Value = ColumnRule> {
     let function = prop::sample::select(MaskFunction::ALL.to_vec());
-    prop_oneof![Just(ColumnRule::Pass), Just(ColumnRule::Detect), function.prop_map(rule)]
+    let conceal = || ColumnRule::Conceal { class: "pii".into() };
+    prop_oneof![Just(ColumnRule::Pass), Just(ColumnRule::Detect), Just(conceal()), function.prop_map(rule)]
 }
 
 fn any_column() -> impl Strategy<Value = (ColumnRule, u32, Format, Option<Vec<u8>>)> {
@@ -343,8 +358,10 @@ proptest! {
         let after = masked(&plan, &cells);
         prop_assert_eq!(after.len(), cells.len());
         for ((rule, oid, format, before), after) in columns.iter().zip(&after) {
-            prop_assert!(before.is_some() || after.is_none());
+            let conceals = matches!(rule, ColumnRule::Conceal { .. });
+            prop_assert!(conceals || before.is_some() || after.is_none());
             match rule {
+                ColumnRule::Conceal { .. } => prop_assert!(after.is_none() || after.as_deref() == Some(b"[redacted]")),
                 ColumnRule::Pass => prop_assert_eq!(before, after),
                 ColumnRule::Mask { .. } => prop_assert!(after.is_none() || before != after || before.as_deref() == Some(b"*****")),
                 ColumnRule::Detect if Shape::new(*oid, *format).is_harmless() => prop_assert_eq!(before, after),
