@@ -73,6 +73,8 @@ fn a_predicate_that_keeps_nine_tenths_of_a_table_counts_as_none() {
     assert!(!stage.passes("update orders set status = 'lost' where id > 5 and total > -1"));
     assert!(!stage.passes("update orders set status = 'lost' where coalesce(true, id = 5)"));
     assert!(!stage.passes("update orders set status = 'lost' where id = 5 or id <> 5"));
+    let upsert = "insert into orders select * from orders on conflict (id) do update set status = 'lost'";
+    assert!(!stage.passes(upsert));
     assert_eq!(stage.database.value("select count(*) from orders where status = 'lost'"), "0");
     assert!(stage.passes("update orders set status = 'kept' where id > 100"));
     assert!(stage.passes("update orders set status = 'kept' where id = 5"));

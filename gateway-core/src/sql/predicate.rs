@@ -208,7 +208,7 @@ fn covers_range(args: &[Node]) -> bool {
     })
 }
 
-/// `x like '%'`, `x ~ ''`, `x ~ '.*'`.
+/// `x like '%'`, `x ~ ''`, `x ~ '.*'`, `x <@ '(,)'`.
 fn matches_anything(expression: &AExpr) -> bool {
     let Some(pattern) = expression.rexpr.as_deref().and_then(constant_text) else { return false };
     match expression.kind() {
@@ -217,7 +217,12 @@ fn matches_anything(expression: &AExpr) -> bool {
         }
         AExprKind::AexprOp => {
             let operator = expression.name.first().and_then(text_of);
-            matches!(operator, Some("~" | "~*")) && matches!(pattern, "" | ".*" | "^" | "$" | "^.*$" | "^.*")
+            let is_range = pattern.bytes().all(|byte| matches!(byte, b'[' | b'(' | b',' | b']' | b')' | b' '));
+            match operator {
+                Some("~" | "~*") => matches!(pattern, "" | ".*" | "^" | "$" | "^.*$" | "^.*"),
+                Some("<@" | "&&") => is_range && pattern.contains(','),
+                _ => false,
+            }
         }
         _ => false,
     }
@@ -323,6 +328,7 @@ mod tests {
             "(id = 5 or true) and (name = 'x' or 1 = 1)",
             "((((true))))",
             "$1 = $1",
+            "id <@ '[,]'::int4range",
             "id - id = 0",
             "id * 0 < 1",
             "abs(id - id) = 0",

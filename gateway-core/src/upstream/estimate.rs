@@ -162,7 +162,9 @@ fn modifications<'plan>(node: &'plan serde_json::Value, found: &mut Vec<Modified
             matches!(how, Some("Outer" | "Member"))
         };
         let rows = children.iter().filter(feeds).filter_map(rows_of).fold(0, u64::saturating_add);
-        found.push(Modified { relation: text("Relation Name"), rows, adds: text("Operation") == "Insert" });
+        // ON CONFLICT DO UPDATE changes as many rows as it brings, at worst.
+        let adds = text("Operation") == "Insert" && text("Conflict Resolution") != "UPDATE";
+        found.push(Modified { relation: text("Relation Name"), rows, adds });
     }
     for child in children {
         modifications(child, found);
