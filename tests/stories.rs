@@ -17,6 +17,7 @@ mod stories {
     mod evasions;
     mod facts;
     mod foundations;
+    mod harmless;
     mod hold;
     mod keyring;
     mod lineage;

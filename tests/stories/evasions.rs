@@ -2,11 +2,14 @@
 //! the server did and which bytes came back.
 
 mod approvals;
+mod arena;
 mod doors;
 mod masking;
 mod order;
 mod raw;
+mod secrets;
 mod statements;
+mod suite;
 
 use super::harness::{Cluster, Database, Gateway, Person, Site, Tunnel};
 

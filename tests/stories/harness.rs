@@ -10,8 +10,10 @@ mod person;
 mod process;
 mod psql;
 mod python;
+mod script;
 mod site;
 mod tunnel;
+mod wire;
 
 pub(crate) use authority::Authority;
 pub(crate) use cluster::{APP_PASSWORD, APP_ROLE, Cluster, Database, free_port};
@@ -20,8 +22,10 @@ pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
 pub(crate) use psql::Psql;
 pub(crate) use python::{python, python_with};
+pub(crate) use script::{Case, Played, Stage as Script, cases, play, play_on};
 pub(crate) use site::{Site, site_policies};
 pub(crate) use tunnel::Tunnel;
+pub(crate) use wire::{End, Reply, Wire, cells};
 
 use std::time::Duration;
 

@@ -98,6 +98,11 @@ impl Cluster {
         Psql::new(&self.folder.to_string_lossy(), self.port, "postgres", database)
     }
 
+    /// The private socket, on which everybody is trusted.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
+    }
+
     /// The path of a PostgreSQL program, such as `pgbench`.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
