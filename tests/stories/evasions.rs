@@ -4,6 +4,7 @@
 mod approvals;
 mod arena;
 mod doors;
+mod effects;
 mod masking;
 mod order;
 mod raw;

@@ -3,7 +3,7 @@
 //! must do its harm: a case that harms nobody shows nothing.
 
 use std::sync::{
-    Mutex,
+    Mutex, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -14,7 +14,7 @@ use super::{
 
 const WORLD: &str = include_str!("../../fixtures/evasions/world.sql");
 const MASKING: &str = include_str!("../../fixtures/evasions/masking.toml");
-const LOGIN: &str = "arena_login";
+pub(super) const LOGIN: &str = "arena_login";
 
 /// How one case went.
 #[derive(Debug)]
@@ -189,6 +189,12 @@ impl Script for Intruder<'_> {
     fn review(&mut self, _request: &str, _approve: bool) {}
 }
 
+/// The server behind the gateway. What is played at a server itself has another one, which it may spoil.
+pub(super) fn behind() -> &'static Cluster {
+    static BEHIND: OnceLock<&'static Cluster> = OnceLock::new();
+    BEHIND.get_or_init(cluster)
+}
+
 fn cluster() -> &'static Cluster {
     let cluster = Cluster::private("autovacuum = off\nlog_statement = none\nwal_level = logical", "", &[]);
     let admin = cluster.superuser("postgres");
@@ -197,7 +203,7 @@ fn cluster() -> &'static Cluster {
     cluster
 }
 
-fn site(cluster: &Cluster, databases: &[String]) -> Site {
+pub(super) fn site(cluster: &Cluster, databases: &[String]) -> Site {
     use std::fmt::Write as _;
     let site = Site::new(&Cluster::shared().database());
     site.write("secret", "arena");
@@ -239,7 +245,7 @@ fn verdict(case: &Case, played: Played, harm: Vec<String>) -> Verdict {
 /// Plays every case through the gateway, on so many databases at once; then looks through everything that was said and
 /// kept.
 pub(super) fn through_the_gateway(lanes: usize) -> (Vec<Verdict>, Vec<String>) {
-    let (cluster, secrets) = (cluster(), Secrets::new());
+    let (cluster, secrets) = (behind(), Secrets::new());
     let databases: Vec<String> = (0..lanes).map(|lane| format!("arena_{lane}")).collect();
     for database in &databases {
         cluster.superuser("postgres").run(&format!("create database {database} template arena")).success();
