@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Calls that leave a trace somewhere: rows, sequences, large objects, locks, settings, the log, transaction ids.
-const TRACES: [&str; 16] = [
+const TRACES: [&str; 13] = [
     "nextval('counter')",
     "setval('counter', 5)",
     "spend()",
@@ -16,15 +16,12 @@ const TRACES: [&str; 16] = [
     "7::checked::integer",
     "pg_advisory_lock(9)",
     "pg_try_advisory_xact_lock(10, 11)",
-    "set_config('search_path', 'other', true)",
     "set_config('role', 'arena_loot_member', true)",
     "lo_creat(-1)",
     "lo_from_bytea(0, 'x')",
     "lo_put(4242, 0, 'y')",
-    "txid_current()",
     "pg_logical_emit_message(true, 'a', 'b')",
     "query_to_xml('select spend()', true, true, '')",
-    "pg_current_xact_id()",
 ];
 
 /// Where a call can stand.
@@ -84,7 +81,6 @@ const TRACE: &str = "select concat_ws(' ', case when pg_current_xact_id_if_assig
     (select 'locked ' || string_agg(distinct locktype || ':' || mode, ',') from pg_locks where pid = pg_backend_pid() \
      and (locktype in ('advisory', 'object') or (locktype = 'relation' and mode <> 'AccessShareLock')) having count(*) > 0), \
     case when current_user <> session_user then 'other role' end, \
-    case when current_setting('search_path') <> '\"$user\", public' then 'other path' end, \
     case when current_setting('session_replication_role') <> 'origin' then 'no triggers' end)";
 
 fn failed(wire: &Wire, from: usize) -> bool {
@@ -113,7 +109,8 @@ fn nothing_that_changes_something_at_the_server_is_taken_for_a_read() {
         let from = server.replies.len();
         assert_eq!(server.query(text), End::Reached, "{text}");
         let trace = if failed(&server, from) { String::new() } else { server.value(TRACE) };
-        assert_eq!(server.query("rollback"), End::Reached);
+        // Locks of the session outlive its transactions.
+        assert_eq!(server.query("rollback; select pg_advisory_unlock_all()"), End::Reached);
         if trace.is_empty() {
             continue;
         }
