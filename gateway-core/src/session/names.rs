@@ -93,8 +93,6 @@ pub(super) async fn side_connection(
     let mut login = tokio_postgres::Config::new();
     login.user(served.connection.credential.username()).dbname(&served.facts.database);
     login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
-    // Compiling the catalogue's queries was measured to take a second, and running them some milliseconds.
-    login.options("-c jit=off");
     if let Some(password) = &served.password {
         login.password(password.expose_secret());
     }

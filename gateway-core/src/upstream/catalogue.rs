@@ -103,6 +103,9 @@ impl Catalogue {
 
     async fn load(client: &Client, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
         let mut catalogue = Self { serial: SERIALS.fetch_add(1, Ordering::Relaxed), ..Self::default() };
+        // Compiling the catalogue's queries was measured to take a second, and running them some milliseconds. Said here
+        // and not at start-up, where pgbouncer takes no options.
+        client.batch_execute("set jit = off").await?;
         // Sent together: what each takes is the server's time, not a round trip.
         let (superuser, relations, columns, tags, routines, conversions, hooks, types) = tokio::try_join!(
             client.query(SUPERUSER, &[]),
