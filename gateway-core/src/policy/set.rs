@@ -90,6 +90,10 @@ impl PolicySet {
         operation: &Operation,
         circumstances: &Circumstances,
     ) -> Verdict {
+        // Law 7: what ends a transaction, or returns to a savepoint of it, always passes.
+        if operation.ends_transaction() {
+            return Verdict::Permit { rules: Vec::new() };
+        }
         let reach = || self.weigh_granted(who, to, operation, circumstances, &Granted { rules: &[], quorums: None });
         let verdict = match &self.0.cache {
             Some(cache) => cache.get_or(Asked { who, to, operation, circumstances }, reach),

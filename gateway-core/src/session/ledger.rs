@@ -96,6 +96,13 @@ impl Ledger {
         self.0.remove(&number)
     }
 
+    /// FAIL-CLOSED: what was described under other masks is not passed on; its portal must be bound again.
+    pub(super) fn forget_descriptions(&mut self) {
+        for entry in self.0.values_mut() {
+            entry.rows = RowTreatment::Undescribed;
+        }
+    }
+
     /// Every operation that is left, in order.
     pub(super) fn drain(&mut self) -> Vec<(OperationNumber, Entry)> {
         let mut left: Vec<_> = self.0.drain().collect();

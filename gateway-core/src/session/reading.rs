@@ -236,6 +236,17 @@ impl Session {
         self.look_again();
     }
 
+    /// Masks follow a policy change at once: where something is hidden now that was not, rows that were described
+    /// before it do not pass any more.
+    pub(super) fn look_again_at_rows(&mut self) {
+        let before = Arc::clone(&self.sight.veils);
+        self.look_again();
+        let hides_more = self.sight.veils.iter().any(|(tag, veil)| before.get(tag) != Some(veil));
+        if hides_more {
+            self.ledger.forget_descriptions();
+        }
+    }
+
     /// Makes the sight anew from the snapshot, what the backend said, and the policies; and what approvals bind to.
     pub(super) fn look_again(&mut self) {
         let path = Arc::clone(&self.sight.search_path);

@@ -408,6 +408,7 @@ impl Session {
         }
         self.policies = policies.clone();
         self.outdated = true;
+        self.look_again_at_rows();
         self.redecide_held(&policies).await
     }
 

@@ -107,3 +107,101 @@ fn makes_relation(kind: &str) -> bool {
             | "select_into"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::{
+        model::Effect,
+        protocol::postgres::inspect::{Sight, through, understand, unresolved},
+        sql::{NameUse, resolved, uses},
+        upstream::Catalogue,
+    };
+
+    fn sight(hides: bool) -> Sight {
+        let relations: &[(u32, &str, &str, &[&str])] = &[(1, "a", "t", &["id"]), (2, "b", "t", &["id"])];
+        Sight {
+            catalogue: Arc::new(Catalogue::sample(relations, &[], &[], &[])),
+            search_path: Arc::from(["pg_catalog".to_owned(), "a".to_owned(), "b".to_owned()]),
+            hides,
+            ..crate::protocol::postgres::inspect::tests::sight(&[], &[])
+        }
+    }
+
+    fn objects(text: &str, index: usize) -> (Effect, Vec<String>) {
+        let understood = understand(text, &sight(false)).unwrap();
+        let operation = &understood.operations[index];
+        let objects = operation.accesses.iter().filter_map(|access| access.object.as_ref());
+        (operation.effect, objects.map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_later_statement_means_what_the_earlier_ones_left() {
+        for (text, expected) in [
+            ("create table x (n int); select n from x", "a.x"),
+            ("create temp table t (n int); select n from t", "pg_temp.t"),
+            ("drop table t; select id from t", "b.t"),
+            ("drop table t; create table t (n int); select n from t", "a.t"),
+            ("begin; create table x (n int); insert into x values (1); select n from x; commit", "a.x"),
+        ] {
+            let last = text.matches(';').count() - usize::from(text.ends_with("commit"));
+            assert_eq!(objects(text, last), (Effect::Read, vec![expected.to_owned()]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_statement_may_have_changed_is_unknown() {
+        for text in [
+            "set search_path = b; select id from t",
+            "select set_config('search_path', 'b', false); select id from t",
+            "alter table t rename to u; select id from t",
+            "alter schema b rename to a; select id from a.t",
+            "do $$ begin end $$; select id from a.t",
+            "reset all; select id from t",
+            "create table x (n int); rollback; select n from x",
+        ] {
+            let last = text.matches("; ").count();
+            let understood = understand(text, &sight(false)).unwrap();
+            assert_eq!(understood.operations[last].effect, Effect::Unknown, "{text}");
+        }
+        assert_eq!(objects("set search_path = b; select id from a.t", 1), (Effect::Read, vec!["a.t".to_owned()]));
+    }
+
+    fn read_as(text: &str, stands_for: &str) -> crate::protocol::postgres::inspect::Understood {
+        let sight = sight(false);
+        let outer = understand(text, &sight).unwrap();
+        let uses: Vec<NameUse> = uses(text).unwrap();
+        let inner = resolved(text, &uses, &|_| Some(stands_for.to_owned())).unwrap();
+        through(&outer, &understand(&inner, &sight).unwrap(), &uses)
+    }
+
+    #[test]
+    fn a_use_of_a_name_asks_for_what_it_stands_for() {
+        let asked = |text, stands_for| {
+            let understood = read_as(text, stands_for);
+            let operation = &understood.operations[0];
+            let accesses = operation.accesses.iter().map(|access| match &access.object {
+                Some(object) => format!("{} {object}", access.verb),
+                None => access.verb.to_string(),
+            });
+            (operation.kind.to_string(), accesses.collect::<Vec<_>>().join(", "))
+        };
+        assert_eq!(asked("execute p(1)", "delete from t where id = $1"), ("delete".into(), "delete a.t".into()));
+        assert_eq!(asked("fetch c", "select id from t"), ("fetch".into(), "fetch a.t".into()));
+        assert_eq!(asked("move all in c", "select id from t"), ("move".into(), "fetch a.t".into()));
+        assert!(asked("execute p", "drop table t").1.contains("drop a.t"));
+    }
+
+    #[test]
+    fn a_name_that_nothing_is_known_of_is_unknown_and_shows_nothing_where_something_is_hidden() {
+        use crate::protocol::postgres::inspect::Masking;
+        for text in ["execute p", "fetch c", "explain analyze execute p", "create table x as execute p"] {
+            let outer = understand(text, &sight(true)).unwrap();
+            assert!(outer.uses_names, "{text}");
+            let unknown = unresolved(&outer, &sight(true));
+            assert!(unknown.operations.iter().all(|operation| operation.effect == Effect::Unknown), "{text}");
+            assert!(matches!(unknown.masking, Masking::Refused(_)), "{text}");
+        }
+    }
+}
