@@ -110,6 +110,17 @@ fn statements_sent_together_are_resolved_where_they_can_be_and_refused_where_not
 }
 
 #[test]
+fn what_stands_behind_the_end_of_a_transaction_is_not_decided_by_what_names_meant_in_it() {
+    let stage = stage();
+    let outcome = stage.run(
+        "set search_path = secrets, app;\nbegin;\nset local search_path = public;\n\
+         commit\\; select v from t;\nselect v from t;\nrollback;\n",
+    );
+    assert!(!outcome.output.contains("hidden"), "{outcome:?}");
+    assert!(outcome.errors.contains("by itself"), "{outcome:?}");
+}
+
+#[test]
 fn a_failed_transaction_lets_its_end_pass_and_nothing_else() {
     let stage = stage();
     let outcome =

@@ -39,6 +39,8 @@ pub(super) struct Prepared {
 pub(super) struct Portal {
     pub(super) number: OperationNumber,
     pub(super) understood: Arc<Understood>,
+    /// What the names meant by which it was decided.
+    pub(super) epoch: u64,
     turn: u64,
 }
 
@@ -264,8 +266,8 @@ impl Conversation {
     }
 
     /// A Bind was sent.
-    pub(super) fn sent_bind(&mut self, number: OperationNumber, portal: Text, understood: Arc<Understood>) {
-        let previous = self.portals.insert(portal.clone(), Portal { number, understood, turn: self.turn });
+    pub(super) fn sent_bind(&mut self, number: OperationNumber, portal: Text, understood: Arc<Understood>, epoch: u64) {
+        let previous = self.portals.insert(portal.clone(), Portal { number, understood, epoch, turn: self.turn });
         self.in_batch = true;
         self.expected.push_back(Expect::Bind { number, portal, previous });
     }

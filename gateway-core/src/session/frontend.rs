@@ -143,6 +143,10 @@ impl Session {
         if self.fails_by_name(&understood)? {
             return Ok(());
         }
+        if understood.aftermath.acts_after_undoing && self.meaning.is_touched() {
+            let number = self.recorder.number();
+            return self.refuse(number, &sealing::sent_together(), &understood, true);
+        }
         let inspected = inspect::query(query, &understood, &self.circumstance);
         self.decide(inspected, HeldMessage::Query, understood).await
     }
@@ -249,6 +253,11 @@ impl Session {
         match self.talk.portal(&execute.portal) {
             Lookup::Known(portal) => {
                 let (number, understood) = (portal.number, Arc::clone(&portal.understood));
+                // FAIL-CLOSED: what is looked up only now was decided by what it meant when it was bound.
+                if understood.aftermath.looks_up_late && portal.epoch != self.meaning.epoch {
+                    let report = Report::error("55000", "what the names in this portal mean may have changed since");
+                    return self.fail_with(&report.hint("Bind it again, and execute it at once."), false);
+                }
                 self.note_changes(&understood);
                 let copies = self.ledger.entry(number).is_some_and(|entry| entry.understood.copies_in);
                 self.talk.sent(Expect::Execute { number });
@@ -357,7 +366,7 @@ impl Session {
             return Ok(());
         };
         self.meaning.unread |= self.meaning.sql.yield_cursor(&portal);
-        self.talk.sent_bind(number, portal.clone(), Arc::clone(understood));
+        self.talk.sent_bind(number, portal.clone(), Arc::clone(understood), self.meaning.epoch);
         if self.needs_description(understood) {
             self.talk.sent(Expect::DescribePortal { number, own: true });
             self.follow(Some(number), Frontend::Describe(Target::Portal(portal)))?;

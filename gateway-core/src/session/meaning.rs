@@ -164,6 +164,8 @@ pub(super) struct Meaning {
     pub(super) unread: bool,
     /// Such a thing was sent in the open transaction, whose end may undo it.
     touched: bool,
+    /// Counts what may have changed names: what was bound under another number may mean something else by now.
+    pub(super) epoch: u64,
     /// The shared snapshot that the session's own view is laid over.
     pub(super) base: Arc<Catalogue>,
     /// What the backend said last.
@@ -188,6 +190,7 @@ impl Meaning {
         Self {
             unread: false,
             touched: false,
+            epoch: 0,
             base,
             local: Local::default(),
             sql: SqlNames::default(),
@@ -202,16 +205,23 @@ impl Meaning {
     /// A statement was sent that may change what names mean.
     pub(super) fn touch(&mut self) {
         (self.unread, self.touched) = (true, true);
+        self.epoch += 1;
+    }
+
+    /// Whether the end of the open transaction may change what names mean.
+    pub(super) fn is_touched(&self) -> bool {
+        self.touched
     }
 
     /// A statement was sent that may undo changes of the open transaction.
     pub(super) fn undone(&mut self) {
         self.unread |= self.touched;
+        self.epoch += u64::from(self.touched);
     }
 
     /// A transaction ended: SET LOCAL is over, and what was rolled back is undone.
     pub(super) fn transaction_ended(&mut self) {
-        self.unread |= self.touched;
+        self.undone();
         self.touched = false;
     }
 }

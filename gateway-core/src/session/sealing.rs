@@ -142,6 +142,16 @@ pub(super) fn too_long() -> Refusal {
     }
 }
 
+/// The refusal for statements behind the end of a transaction that changed what names mean.
+pub(super) fn sent_together() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Unsupported,
+        rule: None,
+        message: "what the names behind the end of this transaction mean is not known before it has ended".to_owned(),
+        hint: Some("Send COMMIT or ROLLBACK by itself, and what follows apart.".to_owned()),
+    }
+}
+
 /// The refusal for a preparation that a policy neither permits nor refuses.
 pub(super) fn undecided() -> Refusal {
     Refusal {

@@ -36,6 +36,10 @@ pub struct Aftermath {
     pub rereads: Rereads,
     /// It may undo what the open transaction did, settings included.
     pub undoes: bool,
+    /// Statements with names stand behind the end of a transaction, so that what it undoes is what they mean.
+    pub acts_after_undoing: bool,
+    /// Its names are looked up when it is executed, not when it is bound: it is no plain query.
+    pub looks_up_late: bool,
     /// It holds nothing but ends of transactions, and returns to savepoints.
     pub only_ends_transactions: bool,
 }
@@ -129,11 +133,22 @@ fn aftermath(statements: &[Statement], changes_catalogue: bool) -> Aftermath {
         use TransactionWord::{Commit, Release, Rollback, RollbackTo, TwoPhase};
         matches!(statement.transaction, Some(Commit | Rollback | RollbackTo | Release | TwoPhase))
     };
+    let names = |statement: &Statement| {
+        statement.uses_names
+            || !statement.functions.is_empty()
+            || statement.accesses.iter().any(|access| access.object.is_some())
+    };
+    let planned = |statement: &Statement| {
+        matches!(statement.verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge)
+    };
+    let end = statements.iter().position(is_end).unwrap_or(statements.len());
     // FAIL-CLOSED: what runs code, or changes the schema, may have changed anything.
     let own = if changes_catalogue { Rereads::Path } else { Rereads::Nothing };
     Aftermath {
         rereads: statements.iter().map(|statement| statement.rereads).fold(own, Rereads::max),
         undoes: statements.iter().any(is_end),
+        acts_after_undoing: statements.iter().skip(end).any(names),
+        looks_up_late: statements.iter().any(|statement| names(statement) && !planned(statement)),
         only_ends_transactions: !statements.is_empty() && statements.iter().all(is_end),
     }
 }

@@ -197,7 +197,7 @@ impl World {
                 if !matches!(self.talk.statement(&name(statement)), Lookup::Known(_)) {
                     return self.fault(Sent::FaultBatch);
                 }
-                self.talk.sent_bind(OperationNumber(number), name(portal), Arc::clone(&self.understood));
+                self.talk.sent_bind(OperationNumber(number), name(portal), Arc::clone(&self.understood), 0);
             }
             Sent::DescribeStatement { name: of } => {
                 if !matches!(self.talk.statement(&name(of)), Lookup::Known(_)) {
