@@ -2,6 +2,27 @@
 //!
 //! Messages that arrived together are recorded by one durable write. A refusal lets the upstream fail in place of the
 //! refused message, so that transaction state and pipelining stay what a real error would have left (law 7).
+//!
+//! Every message has a rule in every state. *Skipped*: an earlier message of the batch failed, the server ignores all up
+//! to Sync. *COPY in*: the server takes data. *Blocked* (held, or waiting for an answer or for a reading of names): the
+//! message stays unread, and reading goes on up to a bound.
+//!
+//! | message | idle, in a transaction or a batch | skipped | COPY in |
+//! |---|---|---|---|
+//! | Query | decided, each statement of it | dropped | ends the session |
+//! | Parse | decided as a preparation; names of statements are bounded | dropped | ends the session |
+//! | Bind | decided again, with its parameters | dropped | ends the session |
+//! | Describe | passes where the name is known, or is a cursor's | dropped | ends the session |
+//! | Execute | passes under its Bind; not where its names may have changed since | dropped | ends the session |
+//! | Close, Flush | pass | dropped | Flush is ignored, Close ends the session |
+//! | Sync | passes | passes, and ends the skipping | ignored |
+//! | FunctionCall | refused in place | dropped | ends the session |
+//! | CopyData, CopyDone, CopyFail | dropped, as the server does | dropped | pass under their COPY |
+//! | Password | ends the session | dropped | ends the session |
+//! | Terminate | ends the session when all is answered | the same | ends the session |
+//!
+//! In a failed transaction what is decided is the server's to fail, except where names have to be read first: then only
+//! ends of transactions pass, and anything else is failed as the server would.
 
 use std::sync::Arc;
 
