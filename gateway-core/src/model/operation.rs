@@ -209,7 +209,14 @@ pub struct Operation {
 }
 
 impl Operation {
-<<<<<<< HEAD
+    /// Whether it is COMMIT, ROLLBACK or ROLLBACK TO, and nothing else.
+    pub fn ends_transaction(&self) -> bool {
+        let only = Access { verb: Verb::Transaction, object: None };
+        matches!(&*self.kind, "commit" | "rollback" | "rollback_to")
+            && self.accesses.len() == 1
+            && self.accesses.contains(&only)
+    }
+
     /// Adds the planner's word: rows, the greatest share of a table that is touched, and whether a read is an export,
     /// as one of more than `export_rows` rows is. A predicate that keeps nine tenths of a table or more counts as
     /// none; one row is never a whole table.
@@ -274,13 +281,5 @@ mod tests {
     fn a_read_of_more_rows_than_the_site_says_is_an_export() {
         assert_eq!(estimated(10_001, None, Effect::Read), (true, true, EXPORT.0));
         assert_eq!(estimated(10_000, None, Effect::Read), (true, false, 5));
-=======
-    /// Whether it is COMMIT, ROLLBACK or ROLLBACK TO, and nothing else.
-    pub fn ends_transaction(&self) -> bool {
-        let only = Access { verb: Verb::Transaction, object: None };
-        matches!(&*self.kind, "commit" | "rollback" | "rollback_to")
-            && self.accesses.len() == 1
-            && self.accesses.contains(&only)
->>>>>>> a749306 (policy, session: ends of transactions always pass; rows described under other masks do not; settings of dumps)
     }
 }
