@@ -86,10 +86,9 @@ fn made(text: Option<&str>, name: &str, is_cursor: bool) -> Made {
     let Some(text) = text else { return Made::Elsewhere };
     match sql::definition(text, name, is_cursor, None) {
         Definition::Here(inside) => Made::BySql(Some(Arc::from(inside))),
-        Definition::Unclear => Made::BySql(None),
-        // A text of PREPARE that does not make the name: nothing is known of it.
         Definition::Elsewhere if is_cursor => Made::Elsewhere,
-        Definition::Elsewhere => Made::BySql(None),
+        // A text of PREPARE that does not make the name plainly: nothing is known of it.
+        Definition::Unclear | Definition::Elsewhere => Made::BySql(None),
     }
 }
 

@@ -150,7 +150,7 @@ fn with_arguments(definition: &str, text: &str, arguments: &[Range<usize>]) -> O
         let Some(argument) = number.checked_sub(1).and_then(|index| arguments.get(index)) else { continue };
         out.push_str(definition.get(from..place.start)?);
         out.push('(');
-        out.push_str(text.get(argument.clone())?);
+        out.push_str(text.get(argument.clone())?.trim());
         out.push_str("\n)");
         from = place.end;
     }

@@ -234,7 +234,7 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
         .iter()
         .map(|access| Access {
             verb: access.verb,
-            object: access.object.as_ref().map(|name| resolve(access.verb, name, sight, ahead)),
+            object: access.object.as_ref().map(|name| resolve(&statement.kind, access.verb, name, sight, ahead)),
         })
         .collect();
     let mut effect = statement.effect;
@@ -305,7 +305,7 @@ fn is_stranger(access: &sql::RawAccess, sight: &Sight) -> bool {
 /// Stands for the schema of a name that no schema of the search path holds.
 const UNRESOLVED: &str = "?";
 
-fn resolve(verb: Verb, name: &RawName, sight: &Sight, ahead: &Ahead) -> ObjectName {
+fn resolve(kind: &str, verb: Verb, name: &RawName, sight: &Sight, ahead: &Ahead) -> ObjectName {
     // What is created goes to the first schema that can be created in.
     let creation = || {
         let mut schemas = sight.search_path.iter().filter(|schema| !schema.starts_with("pg_"));
@@ -314,7 +314,9 @@ fn resolve(verb: Verb, name: &RawName, sight: &Sight, ahead: &Ahead) -> ObjectNa
     if ahead.is_unsure(name) {
         return ObjectName { schema: UNRESOLVED.to_owned(), name: name.name.clone() };
     }
-    if let Some(found) = ahead.find(name, sight) {
+    // What makes a relation does not mean one that is there already under that name.
+    let is_new = verb == Verb::Create && ahead::makes_relation(kind);
+    if let Some(found) = ahead.find(name, sight).filter(|_| !is_new) {
         return found;
     }
     let schema = name.schema.clone().or_else(creation).unwrap_or_else(|| UNRESOLVED.to_owned());

@@ -95,7 +95,8 @@ fn drops_relation(kind: &str) -> bool {
     matches!(kind, "drop_table" | "drop_view" | "drop_materialized_view" | "drop_sequence" | "drop_foreign_table")
 }
 
-fn makes_relation(kind: &str) -> bool {
+/// Whether the statement makes a relation that was not there.
+pub(super) fn makes_relation(kind: &str) -> bool {
     matches!(
         kind,
         "create_table"
