@@ -245,7 +245,7 @@ mod tests {
             (
                 "explain (analyze) execute q(1)",
                 "delete from t where a = $1 -- x",
-                "explain (analyze) delete from t where a = (1 )",
+                "explain (analyze) delete from t where a = (1 ) -- x",
             ),
             (
                 "create table execute as execute q with no data",

@@ -195,7 +195,6 @@ fn subqueries_ctes_and_set_operations_are_followed() {
     }
 }
 
-<<<<<<< HEAD
 #[test]
 fn writes_with_their_returning_and_other_statements() {
     for (text, expected) in [
@@ -238,64 +237,6 @@ fn writes_with_their_returning_and_other_statements() {
         rows(text, expected);
     }
 }
-=======
-const WRITES: &[&str] = &[
-    "insert into log select email from customers",
-    "insert into log (a) select * from customers",
-    "insert into log table customers",
-    "insert into log values ((select email from customers limit 1))",
-    "insert into customers select * from customers",
-    "insert into customers (id) values (1) on conflict (id) do update set name = excluded.email",
-    "insert into customers (id) values (1) on conflict (id) do update set name = customers.note",
-    "update customers set name = email where id = 1",
-    "update customers set (name, id) = (email, 1) where id = 1",
-    "update orders set note = c.email from customers c where c.id = orders.id",
-    "update orders set note = (select email from customers limit 1) where id = 1",
-    "with d as (delete from customers where id = 1 returning *) insert into log select * from d",
-    "delete from customers where id = 1 returning upper(email)",
-    "merge into log using customers c on c.id = log.id when matched then update set a = c.email",
-    "merge into log using customers c on c.id = log.id when not matched then insert values (c.id, c.note)",
-    "create table n as select * from customers",
-    "create table n as table customers",
-    "select * into n from customers",
-    "create view v as select name from customers",
-    "create materialized view v as select email from customers",
-    "create rule r as on insert to customers do also select 1",
-    "create policy p on customers using (true)",
-    "create trigger g after insert on customers for each row execute function f()",
-    "create table n (like customers)",
-    "create table n () inherits (customers)",
-    "create index i on customers (lower(email))",
-    "alter table customers rename column email to e",
-    "alter table customers rename to people",
-    "alter table customers alter column email type int using 1",
-    "alter table p attach partition customers default",
-    "create publication p for table customers",
-    "copy customers to stdout",
-    "copy customers (name) to stdout",
-    "copy customers from stdin",
-    "copy (select name from customers) to stdout",
-    "explain analyze insert into log select email from customers",
-    "explain analyze select set_config('a.b', email, false) from customers",
-    "select name from customers where set_config('a.b', email, false) is not null",
-    "select name from customers where pg_notify('a', email) is null",
-    "select name from customers order by my_function(email)",
-    "select count(my_function(email)) from customers",
-    "select * from customers c, lateral upper(c.email) u",
-    "select * from customers c, unnest(array[c.email]) u",
-    "select u.* from customers c cross join lateral (select upper(c.email)) u",
-    "select xmlelement(name a, email) from customers",
-    "select json_object('a': email) from customers",
-    "select greatest(email, '') from customers",
-    "select j.x from (customers c join orders o using (id)) as j (x)",
-    "select upper(j.email) from (customers c join orders o using (id)) as j",
-    "do 'begin end'",
-    "execute p",
-    "call p()",
-    "prepare p as select 1",
-    "explain execute p",
-];
->>>>>>> ef767e8 (inspect: what makes a relation means a new one; tests: cursors and PREPARE as they are now)
 
 #[test]
 fn statements_without_masked_relations_are_untouched() {

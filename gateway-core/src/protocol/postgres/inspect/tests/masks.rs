@@ -106,17 +106,12 @@ fn code_that_nobody_followed_is_refused() {
 
 #[test]
 fn what_leaves_in_another_form_is_refused() {
-<<<<<<< HEAD
     refuses("copy customers to stdout (delimiter 'x')", "COPY in this format");
     refuses("create table copied as select email from customers", "cannot be shown");
     refuses("create view shown as select email from customers", "cannot be shown");
     for text in ["copy customers to stdout", "declare c cursor for select email from customers"] {
         assert!(matches!(masking(text, &veiled()), Masking::Rows(_)), "{text}");
     }
-=======
-    refuses("copy customers to stdout", "cannot be shown");
-    refuses("create table copied as select email from customers", "");
->>>>>>> ef767e8 (inspect: what makes a relation means a new one; tests: cursors and PREPARE as they are now)
 }
 
 #[test]
