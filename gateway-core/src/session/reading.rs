@@ -75,7 +75,9 @@ impl Session {
         let stale = by_name
             || self.is_outdated()
             || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
-        let unread = self.meaning.unread && self.names_matter();
+        // What EXECUTE and FETCH name is always read: the server must run what was decided.
+        let unread =
+            self.meaning.unread && (self.names_matter() || text.is_none_or(|text| self.uses_names(text.as_str())));
         if !stale && !unread {
             return Ok(Current::Yes);
         }
