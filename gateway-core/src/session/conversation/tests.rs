@@ -486,11 +486,8 @@ fn a_skipped_copy_awaits_nothing() {
 fn portals_of_an_answered_turn_are_gone_outside_a_transaction() {
     let bind = |number| Sent::Bind { portal: 1, statement: 1, number, fails: false };
     let mut world = run(&[PARSE, bind(3), Sent::Sync]);
-    world.serve();
-    world.serve();
-    world.serve();
-    world.answer();
-    world.answer();
+    (0..3).for_each(|_| world.serve());
+    (0..2).for_each(|_| world.answer());
     let (_, ended) = world.talk.ready(b'I').unwrap();
     assert_eq!(ended.dropped, [OperationNumber(3)]);
     assert!(matches!(world.talk.portal(&name(1)), Lookup::Absent));
@@ -498,7 +495,5 @@ fn portals_of_an_answered_turn_are_gone_outside_a_transaction() {
 
 #[test]
 fn a_ready_that_nobody_asked_for_cannot_be_followed() {
-    assert!(Conversation::new().ready(b'I').is_none());
-    let mut world = run(&[PARSE]);
-    assert!(world.talk.ready(b'I').is_none());
+    assert!(Conversation::new().ready(b'I').is_none() && run(&[PARSE]).talk.ready(b'I').is_none());
 }
