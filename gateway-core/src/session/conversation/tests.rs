@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::*;
-use crate::protocol::postgres::inspect::Masking;
+use crate::protocol::postgres::inspect;
 use proptest::prelude::*;
 
 /// What a client sends; names are `0` (unnamed) to `2`. `fails` says whether the server fails it when it comes to it.
@@ -147,24 +147,8 @@ struct World {
 }
 
 fn understood() -> Arc<Understood> {
-    Arc::new(Understood {
-        text: Arc::from("select 1"),
-        resolved: None,
-        uses_names: false,
-        operations: Arc::from([]),
-        masking: Masking::Untouched,
-        record_masking: Masking::Untouched,
-        seals: Vec::new(),
-        secrets: Vec::new(),
-        parameter_classes: BTreeMap::new(),
-        changes_catalogue: false,
-        aftermath: crate::protocol::postgres::inspect::Aftermath::default(),
-        copies_in: false,
-        copy_out: None,
-        copies_csv: false,
-        statements: 1,
-        unresolved: false,
-    })
+    let sight = inspect::tests::sight(&[], inspect::tests::PUBLIC_FIRST);
+    Arc::new(Understood { operations: Arc::from([]), ..inspect::understand("select 1", &sight).unwrap() })
 }
 
 fn name(name: u8) -> Text {
