@@ -19,8 +19,8 @@ fn an_administrator_gets_tags_proposed_and_never_a_value() {
     let database = Cluster::shared().database();
     staff(&database);
     let gateway = Gateway::start(Site::new(&database).policy("administrators", ADMINISTRATORS));
-    let dana = Person::login(&gateway, "dana");
-    let said = dana.run(&["classify", "pg-prod"]);
+    let bob = Person::login(&gateway, "bob");
+    let said = bob.run(&["classify", "pg-prod"]);
     let diff = said.success();
     for line in ["+connection = \"pg-prod\"", "+tag = \"email\"", "+tag = \"us_ssn\"", "+tag = \"credit_card\""] {
         assert!(diff.contains(line), "{line}: {diff}");
@@ -30,7 +30,7 @@ fn an_administrator_gets_tags_proposed_and_never_a_value() {
     assert!(!diff.contains("staff.remark") && !diff.contains("staff.pin"), "{diff}");
     // What is tagged already is left out.
     assert!(!diff.contains("customers.email"), "{diff}");
-    let answer = dana.json(&["classify", "pg-prod"]);
+    let answer = bob.json(&["classify", "pg-prod"]);
     assert!(!answer.to_string().contains("example.com"), "{answer}");
     let alice = Person::login(&gateway, "alice");
     let refused = alice.run(&["classify", "pg-prod"]);
