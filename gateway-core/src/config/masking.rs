@@ -207,7 +207,7 @@ fn custom(table: &mut Table<'_>) -> Option<CustomDetector> {
         named @ Some(_) => Some(table.parsed("validator", named, "validator = \"luhn\"", Validator::from_str)?),
     };
     let keywords: Vec<String> =
-        table.texts("keywords").unwrap_or_default().into_iter().map(|word| word.into_inner()).collect();
+        table.texts("keywords").unwrap_or_default().into_iter().map(toml::Spanned::into_inner).collect();
     let (class, fix) = (class?, "a regular expression of at most 1000 bytes: pattern = 'EMP-[0-9]{6}'");
     table.parsed("pattern", pattern, fix, |pattern| CustomDetector::new(&class, pattern, validator, keywords))
 }

@@ -47,7 +47,7 @@ pub fn mask_hit(
             last_four_digits(value, out);
         }
         (MaskFunction::Last4, DetectedClass::Email | DetectedClass::Iban | DetectedClass::Custom(_)) => {
-            last_four(value, out)
+            last_four(value, out);
         }
         (MaskFunction::Partial, DetectedClass::Iban) => last_four(value, out),
         (MaskFunction::Partial, DetectedClass::Custom(_)) => partial_text(value, out),

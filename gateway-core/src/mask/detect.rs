@@ -146,7 +146,7 @@ impl Detectors {
     fn find_more(&self, text: &[u8], hits: &mut Vec<Hit>) {
         let plan = self.plan(&Census::of(text));
         if plan.any() {
-            self.find_planned(&plan, text, hits);
+            Self::find_planned(&plan, text, hits);
         }
         for detector in self.active_custom() {
             detector.find(text, |range| hits.push(Hit { range, class: detector.class() }));
@@ -156,7 +156,7 @@ impl Detectors {
         }
     }
 
-    fn find_planned(&self, plan: &Plan, text: &[u8], hits: &mut Vec<Hit>) {
+    fn find_planned(plan: &Plan, text: &[u8], hits: &mut Vec<Hit>) {
         let mut take = |range, class| hits.push(Hit { range, class });
         if plan.email {
             email::find(text, |range| take(range, DetectedClass::Email));

@@ -140,7 +140,9 @@ fn end_at(text: &[u8], start: usize) -> Option<usize> {
             _ => return None,
         }
         if kept == length {
-            head.into_iter().for_each(|byte| check.add(byte));
+            for byte in head {
+                check.add(byte);
+            }
             let end = start + offset + 1;
             return (check.0 == 1 && !is_word(text.get(end).copied())).then_some(end);
         }
@@ -153,7 +155,9 @@ pub(super) fn passes_mod97(text: &[u8]) -> bool {
     let kept: Vec<u8> = text.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
     let Some((head, rest)) = kept.split_at_checked(4) else { return false };
     let mut check = Check::default();
-    rest.iter().chain(head).for_each(|byte| check.add(*byte));
+    for byte in rest.iter().chain(head) {
+        check.add(*byte);
+    }
     check.0 == 1
 }
 

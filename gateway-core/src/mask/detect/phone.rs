@@ -130,7 +130,7 @@ fn north_american(figure: &Figure<'_>, at: usize, bracket: bool) -> Option<usize
     }
     let fits = match (figure.separator(at), figure.separator(at + 1)) {
         (b")" | b") " | b")-", b"-" | b"." | b" ") => bracket,
-        (b" ", b"-") | (b"-", b"-") | (b".", b".") | (b" ", b" ") => !bracket,
+        (b" ", b"-" | b" ") | (b"-", b"-") | (b".", b".") => !bracket,
         _ => false,
     };
     let goes_on = figure.count() > at + 3 && matches!(figure.separator(at + 2), b"-" | b"." | b"/");

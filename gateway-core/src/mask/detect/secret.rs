@@ -115,7 +115,7 @@ fn is_random(value: &[u8]) -> bool {
         return false;
     }
     let stands_for_one = |word: &&[u8]| value.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
-    if PLACEHOLDERS.iter().any(|word| stands_for_one(word)) {
+    if PLACEHOLDERS.iter().any(stands_for_one) {
         return false;
     }
     let has = |kind: fn(&u8) -> bool| usize::from(value.iter().any(kind));
@@ -127,7 +127,8 @@ fn is_random(value: &[u8]) -> bool {
 
 /// `2026-11-21T10:00:00Z`, which keywords such as `token_expires` announce.
 fn is_time(value: &[u8]) -> bool {
-    matches!(value, [a, b, c, d, b'-', e, f, b'-', ..] if [a, b, c, d, e, f].into_iter().all(u8::is_ascii_digit))
+    let digits = |range| value.get(range).is_some_and(|part: &[u8]| part.iter().all(u8::is_ascii_digit));
+    digits(0..4) && digits(5..7) && value.get(4) == Some(&b'-') && value.get(7) == Some(&b'-')
 }
 
 /// Shannon's entropy in bits a byte.

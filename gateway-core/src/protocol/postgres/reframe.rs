@@ -133,7 +133,7 @@ impl MaskTally {
     ) -> impl Iterator<Item = (usize, &'tally str, u64)> + 'tally {
         self.columns.iter().enumerate().flat_map(move |(index, counts)| {
             let tagged: &'tally str = match plan.and_then(|plan| plan.columns.get(index)).map(|column| &column.rule) {
-                Some(ColumnRule::Mask { class, .. } | ColumnRule::Conceal { class }) => &**class,
+                Some(ColumnRule::Mask { class, .. } | ColumnRule::Conceal { class }) => class,
                 Some(ColumnRule::Pass | ColumnRule::Detect) | None => "masked",
             };
             let names = DetectedClass::ALL.into_iter().map(|class| -> &'tally str { class.as_str() });
