@@ -155,7 +155,7 @@ mod tests {
             let token = keys().pseudonym("us_ssn", &value).expect("short");
             let back = keys().value_of("us_ssn", &token).expect("ours");
             prop_assert_eq!(back.as_slice(), &value[..]);
-            let mut forged = token.clone().into_bytes();
+            let mut forged = token.into_bytes();
             let place = 12 + place % (forged.len() - 12);
             forged[place] = if forged[place] == b'a' { b'b' } else { b'a' };
             prop_assert_eq!(keys().value_of("us_ssn", std::str::from_utf8(&forged).expect("ascii")), None);
