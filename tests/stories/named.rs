@@ -108,7 +108,10 @@ fn sql_and_the_protocol_share_their_names() {
         let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("connected");
         let connection = tokio::spawn(connection);
         let prepared = client.prepare("select v from t").await.expect("prepared");
-        let names = client.query("select name from pg_prepared_statements", &[]).await.expect("listed");
+        let names = client
+            .query("select name from pg_prepared_statements where statement = 'select v from t'", &[])
+            .await
+            .expect("listed");
         let name: String = names.first().expect("one").get(0);
         let rows = client.simple_query(&format!("execute {name}")).await.expect("executed");
         assert!(format!("{rows:?}").contains("open"), "{rows:?}");
