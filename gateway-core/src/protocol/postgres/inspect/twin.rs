@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_detector_reads_every_twin() {
-        let text = "select a from public.t where b = 4111 and c = 411111111";
+        let text = "select a from public.t where b = 4111 and c = 41111111";
         let twin = understand(text, &sight()).unwrap();
         assert!(has_twins(&twin) && understand_as(&twin, text, &sight()).is_some());
         assert!(understand_as(&twin, "select a from public.t where b = 4111111111111111", &sight()).is_none());
