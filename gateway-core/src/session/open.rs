@@ -230,6 +230,8 @@ impl Arrival {
         opened: Opened,
     ) -> Box<Ready> {
         let Secrets { id, process_id, key, fault } = secrets;
+        // The server's own number: clients compare it with those of notifications and of pg_stat_activity.
+        let process_id = opened.backend_key.as_ref().map_or(process_id, |(announced, _)| *announced);
         let mut out = BytesMut::new();
         if self.source == Source::Tunnel {
             negotiate(start, &mut out);
