@@ -3,7 +3,14 @@
 //! Each story has its own database, gateway and people; one PostgreSQL serves them all. Nothing sleeps: everything
 //! waits for a line, an exit or a deadline.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a story that cannot go on fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_in_result,
+    clippy::indexing_slicing,
+    reason = "a story that cannot go on fails by panicking"
+)]
+#![expect(clippy::format_collect, reason = "clear words before few allocations")]
 
 mod stories {
     #[expect(dead_code, reason = "the stories to come use the rest")]

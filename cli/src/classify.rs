@@ -97,7 +97,8 @@ mod tests {
         let proposals = vec![proposal("email", "email", 9), proposal("e\"2", "email", 5), proposal("ssn", "us_ssn", 0)];
         let answer = ClassifyAnswer { connection: "pg-prod".parse().unwrap(), tables: 1, skipped: 0, proposals };
         let diff = fragment(&answer);
-        let added: String = diff.lines().skip(3).map(|line| format!("{}\n", line.strip_prefix('+').unwrap())).collect();
+        let lines: Vec<&str> = diff.lines().skip(3).map(|line| line.strip_prefix('+').unwrap()).collect();
+        let added = lines.join("\n");
         assert!(added.contains("\"public.customers.email\", # found in 9 of 9 values"), "{added}");
         assert!(added.contains("\"public.customers.ssn\", # its name says so"), "{added}");
         assert!(added.contains("public.customers.e\\\"2"), "{added}");

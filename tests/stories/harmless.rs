@@ -83,7 +83,6 @@ fn chosen() -> BTreeMap<String, Vec<Case>> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the count is for whoever runs it")]
 fn what_tools_send_all_day_is_answered_as_the_server_answers_it() {
     let world = world();
     let mut broken = Vec::new();

@@ -1,4 +1,4 @@
-//! Names mean what the server says they mean: search_path, temporary tables, and what a transaction undoes.
+//! Names mean what the server says they mean: `search_path`, temporary tables, and what a transaction undoes.
 
 use super::harness::{Cluster, Gateway, Outcome, Person, Site, Tunnel};
 

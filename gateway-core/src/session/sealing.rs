@@ -183,6 +183,7 @@ pub(super) fn veils(sight: &Sight) -> impl Fn(&Arc<str>) -> Option<MaskFunction>
 }
 
 /// How the record keeps them.
+#[expect(clippy::unnecessary_wraps, reason = "stands where a principal's veils stand")]
 pub(super) fn recorded(tag: &Arc<str>) -> Option<MaskFunction> {
     Some(recorded_function(tag))
 }

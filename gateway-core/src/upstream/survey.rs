@@ -43,7 +43,7 @@ pub struct SurveyLimits {
 
 impl Default for SurveyLimits {
     fn default() -> Self {
-        Self { rows: 200, tables: 2_000, time: Duration::from_secs(60) }
+        Self { rows: 200, tables: 2_000, time: Duration::from_mins(1) }
     }
 }
 

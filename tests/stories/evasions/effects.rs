@@ -88,7 +88,6 @@ fn failed(wire: &Wire, from: usize) -> bool {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the count is for whoever runs it")]
 fn nothing_that_changes_something_at_the_server_is_taken_for_a_read() {
     let cluster = behind();
     let database = "arena_effects".to_owned();

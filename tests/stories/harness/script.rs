@@ -164,7 +164,7 @@ fn step_of(wire: &mut Wire, word: &str, rest: &str) -> Option<End> {
             let types: Vec<u32> = types.split(',').filter_map(|oid| oid.trim().parse().ok()).collect();
             let mut body = [name.trim(), "\0", &unescaped_text(text.trim()), "\0"].concat().into_bytes();
             body.extend(u16::try_from(types.len()).expect("few").to_be_bytes());
-            types.iter().for_each(|oid| body.extend(oid.to_be_bytes()));
+            body.extend(types.iter().flat_map(|oid| oid.to_be_bytes()));
             wire.send(&frame(b'P', &body));
         }
         "B" => wire.send(&bind(&parts)),

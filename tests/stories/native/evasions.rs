@@ -65,7 +65,7 @@ impl Stage {
         StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), socket)
     }
 
-    /// TLS after SSLRequest.
+    /// TLS after `SSLRequest`.
     fn tls(&self) -> Tls {
         let mut socket = self.socket();
         socket.write_all(&SSL_REQUEST).expect("written");
@@ -196,7 +196,7 @@ fn a_login_that_is_tampered_with_fails() {
     assert!(replayed.contains("08P01") && replayed.contains("another exchange"), "{replayed:?}");
     let downgraded = stage.exchange(&sasl("SCRAM-SHA-256", b"y,,n=,r=abc"), |_| Vec::new());
     assert!(downgraded.contains("08P01") && downgraded.contains("somebody may be in between"), "{downgraded:?}");
-    let jwt = stage.jwt(&stage.alice);
+    let jwt = Stage::jwt(&stage.alice);
     let by_scram = stage.exchange(&sasl("SCRAM-SHA-256", jwt.as_bytes()), |_| Vec::new());
     assert!(by_scram.contains("08P01") && !by_scram.contains(&jwt), "{by_scram:?}");
     let as_mechanism = stage.exchange(&frame(b'p', format!("{jwt}\0").as_bytes()), |_| Vec::new());

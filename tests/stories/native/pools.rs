@@ -104,7 +104,7 @@ fn pgbouncer_in_front_makes_as_many_connections_as_it_likes_with_a_jwt() {
     let database = format!(
         "pg-prod = host=127.0.0.1 port={} dbname=pg-prod user=alice password={}",
         stage.port,
-        stage.jwt(&stage.alice)
+        Stage::jwt(&stage.alice)
     );
     let tls = format!("server_tls_sslmode = verify-full\nserver_tls_ca_file = {authority}");
     let bouncer = Bouncer::start(&database, "\"app\" \"\"\n", &tls);

@@ -175,7 +175,7 @@ mod tests {
             let whole = format!("{}{}", key.prefix, "A".repeat(key.least));
             let mut found = Vec::new();
             find_keys(format!("x={whole} y").as_bytes(), |range| found.push(range));
-            assert_eq!(found, [2..2 + whole.len()], "{whole}");
+            assert_eq!((found.len(), found.first()), (1, Some(&(2..2 + whole.len()))), "{whole}");
             assert!(whole.len() >= LEAST_KEY_BYTES);
         }
     }

@@ -169,7 +169,7 @@ const fn reason(kind: RefusalKind) -> &'static str {
 pub fn syntax_error(error: &SyntaxError, out: &mut BytesMut) {
     let message = primary(&error.message, "syntax error");
     let SyntaxError { position, detail, hint, sqlstate, .. } = *error;
-    Report { position, detail, hint, ..Report::error(sqlstate, &message) }.write(out);
+    Report { detail, hint, position, ..Report::error(sqlstate, &message) }.write(out);
 }
 
 /// Answers bytes that the codec could not read: FATAL where the stream is broken, else ERROR.

@@ -131,7 +131,7 @@ impl<'catalogue> Analysis<'catalogue> {
         let (Some(left), Some(right)) = (branches.next(), branches.next()) else {
             return Err("a set operation is not understood".into());
         };
-        let outputs = merged(left, &right, keeps_all);
+        let outputs = merged(&left, &right, keeps_all);
         for key in &select.sort_clause {
             self.output_key(key, &outputs)?;
         }
@@ -252,23 +252,23 @@ impl<'catalogue> Analysis<'catalogue> {
 const MOST_ROUNDS: usize = 32;
 
 /// The outputs of a set operation, column by column.
-fn merged(left: Items, right: &Items, keeps_all: bool) -> Items {
+fn merged(left: &Items, right: &Items, keeps_all: bool) -> Items {
     let is_closed = |items: &Items| !columns::is_open(items);
-    if !is_closed(&left) || !is_closed(right) || left.len() != right.len() {
+    if !is_closed(left) || !is_closed(right) || left.len() != right.len() {
         // Which column meets which is not known.
-        let all = columns::whole(&left).join(&columns::whole(right));
+        let all = columns::whole(left).join(&columns::whole(right));
         return vec![Item::Open(
-            columns::known(&left).map(|column| Column { name: column.name.clone(), value: all.clone() }).collect(),
+            columns::known(left).map(|column| Column { name: column.name.clone(), value: all.clone() }).collect(),
         )];
     }
     // Rows that are compared show in every column which of them were the same.
-    let pairs = || columns::known(&left).zip(columns::known(right));
+    let pairs = || columns::known(left).zip(columns::known(right));
     let compares = |(left, right): (&Column, &Column)| {
         let (left, right) = (&left.value, &right.value);
         left.is_mixed() || right.is_mixed() || left.is_masked() && right.varies || right.is_masked() && left.varies
     };
     let spelled = !keeps_all && pairs().any(compares);
-    let all = columns::whole(&left).join(&columns::whole(right)).made();
+    let all = columns::whole(left).join(&columns::whole(right)).made();
     let output = |(left, right): (&Column, &Column)| {
         let value = if spelled { all.clone() } else { left.value.either(&right.value) };
         Item::One(Column { name: left.name.clone(), value })

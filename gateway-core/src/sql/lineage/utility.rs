@@ -161,12 +161,11 @@ pub(super) fn copy_out(copy: &CopyStmt) -> Option<CopyOut> {
         let Some(NodeEnum::DefElem(option)) = &option.node else { return None };
         let text = option.arg.as_deref().and_then(text_of);
         match (option.defname.as_str(), text) {
-            ("format", Some("text")) => {}
+            ("format", Some("text")) | ("force_quote", _) => {}
             ("format", Some("csv")) => format = CopyFormat::Csv,
             ("format", Some("binary")) => format = CopyFormat::Binary,
             ("header", _) => has_header = !is_off(option.arg.as_deref()),
             ("null", Some(text)) => null = Some(text.to_owned()),
-            ("force_quote", _) => {}
             ("delimiter", Some(text @ ("\t" | "," | ";" | "|"))) => delimiter = text.bytes().next(),
             _ => return None,
         }

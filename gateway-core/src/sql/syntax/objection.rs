@@ -33,8 +33,11 @@ enum Place {
     Object,
 }
 
+/// The beginning of a message, its place, SQLSTATE, detail and hint.
+type Entry = (&'static str, Place, &'static str, Option<&'static str>, Option<&'static str>);
+
 /// SPEC: gram.y of PostgreSQL 15 to 18; every `ereport` there with a position that these texts can reach.
-const OBJECTIONS: &[(&str, Place, &str, Option<&str>, Option<&str>)] = &[
+const OBJECTIONS: &[Entry] = &[
     (
         "missing argument",
         Place::Last(")"),

@@ -126,8 +126,8 @@ impl Scope<'_> {
         let reshapes = |verb: Verb| {
             matches!(verb.effect(), Effect::Schema | Effect::Admin | Effect::Grant) && verb != Verb::Maintain
         };
-        let mut reshaped = statement.accesses.iter().filter(|access| reshapes(access.verb));
-        if reshaped.any(|access| access.object.as_ref().is_some_and(|name| self.is_tagged(name))) {
+        let mut altered = statement.accesses.iter().filter(|access| reshapes(access.verb));
+        if altered.any(|access| access.object.as_ref().is_some_and(|name| self.is_tagged(name))) {
             return reason(
                 "a relation with masked columns cannot be reshaped by somebody they are masked for",
                 "Ask somebody who may reveal them to make the change.",
@@ -159,7 +159,7 @@ impl Scope<'_> {
             && !matches!(&*relation.schema, "pg_catalog" | "information_schema")
     }
 
-    fn counted<'sight>(&'sight self, oid: u32) -> impl Iterator<Item = &'sight TaggedColumn> {
+    fn counted(&self, oid: u32) -> impl Iterator<Item = &TaggedColumn> {
         self.sight.catalogue.tags(oid).iter().filter(|column| self.counts(&column.tag))
     }
 }

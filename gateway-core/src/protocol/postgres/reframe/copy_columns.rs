@@ -252,6 +252,8 @@ impl CopyOut {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf as _;
+
     use super::*;
     use crate::mask::MaskFunction;
 
@@ -267,7 +269,7 @@ mod tests {
     fn masked(plan: &mut CopyPlan, body: &[u8]) -> Result<Vec<u8>, ReframeError> {
         let mut out = BytesMut::new();
         plan.data(&Detectors::none(), body, &mut out, &mut MaskTally::new())?;
-        assert_eq!(u32::from_be_bytes(out[1..5].try_into().unwrap()) as usize, out.len() - 1);
+        assert_eq!((&out[1..5]).get_u32() as usize, out.len() - 1);
         Ok(out[5..].to_vec())
     }
 

@@ -1,5 +1,7 @@
 //! Rows, lines and errors before and after masking.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -151,7 +153,10 @@ fn an_identifier_hashes_to_an_identifier_in_both_formats() {
     };
     let text = hash(Format::Text, b"550e8400-e29b-41d4-a716-446655440000").unwrap();
     let binary = hash(Format::Binary, &0x550e_8400_e29b_41d4_a716_4466_5544_0000_u128.to_be_bytes()).unwrap();
-    let digits: String = binary.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = binary.iter().fold(String::new(), |mut digits, byte| {
+        write!(digits, "{byte:02x}").unwrap();
+        digits
+    });
     assert_eq!(String::from_utf8(text.clone()).unwrap().replace('-', ""), digits);
     assert_eq!((text[8], text[14], text.len()), (b'-', b'8', 36));
     assert_eq!(hash(Format::Text, b"{550E8400-E29B-41D4-A716-446655440000}"), Some(text));
