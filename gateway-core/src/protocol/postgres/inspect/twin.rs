@@ -118,11 +118,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{mask::Detectors, protocol::postgres::inspect::understand};
+    use crate::{mask::Detectors, protocol::postgres::inspect::understand, upstream::Catalogue};
 
     fn sight() -> Sight {
         Sight {
-            catalogue: Arc::default(),
+            catalogue: Arc::new(Catalogue::sample(
+                &[(1, "public", "t", &["a", "b", "c"]), (2, "public", "u", &["a", "b"])],
+                &[],
+                &[],
+                &[],
+            )),
             search_path: Arc::from(["pg_catalog".to_owned(), "public".to_owned()]),
             veils: Arc::default(),
             hides: false,
@@ -192,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_detector_reads_every_twin() {
-        let text = "select a from public.t where b = 4111 and c = 41111111";
+        let text = "select a from public.t where b = 4111 and c = 411111111";
         let twin = understand(text, &sight()).unwrap();
         assert!(has_twins(&twin) && understand_as(&twin, text, &sight()).is_some());
         assert!(understand_as(&twin, "select a from public.t where b = 4111111111111111", &sight()).is_none());
