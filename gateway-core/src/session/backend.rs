@@ -310,6 +310,11 @@ impl Session {
             return Ok(());
         }
         let ended = self.talk.failed();
+        if let Some(number) = front
+            && !self.talk.concerns(number)
+        {
+            self.outlet.close(number);
+        }
         self.end_all(&ended)
     }
 
@@ -375,11 +380,13 @@ impl Session {
             _ => return Err(Ending::Unexpected("upstream")),
         };
         let (end, ended) = self.talk.ready(status).ok_or(Ending::Unexpected("upstream"))?;
-        if let Expect::Query { number, .. } = end
-            && let Some(entry) = self.ledger.entry(number)
-        {
-            let tag = std::mem::take(&mut entry.tag);
-            self.end_operation(number, Status::Completed { tag: &tag })?;
+        if let Expect::Query { number, .. } = end {
+            if let Some(entry) = self.ledger.entry(number) {
+                let tag = std::mem::take(&mut entry.tag);
+                self.end_operation(number, Status::Completed { tag: &tag })?;
+            }
+            // One that failed ended on record before.
+            self.outlet.close(number);
         }
         self.end_all(&ended)?;
         if status == b'I' {
@@ -405,7 +412,7 @@ impl Session {
     }
 
     /// A portal is gone: if it never completed, its operation ends with what it did so far.
-    fn end_portal(&mut self, number: OperationNumber) -> Result<(), Ending> {
+    pub(super) fn end_portal(&mut self, number: OperationNumber) -> Result<(), Ending> {
         let fetched = self.ledger.entry(number).map(|entry| entry.bytes > 0);
         match fetched {
             Some(true) => self.end_operation(number, Status::Completed { tag: "PORTAL CLOSED" }),

@@ -290,9 +290,9 @@ impl Conversation {
         self.statements.remove(name);
     }
 
-    /// The server said that SQL has the name now. Only while nothing is unanswered.
-    pub(super) fn forget_portal(&mut self, name: &Text) {
-        self.portals.remove(name);
+    /// The server said that SQL has the name now. Only while nothing is unanswered. Returns whose portal had it.
+    pub(super) fn forget_portal(&mut self, name: &Text) -> Option<OperationNumber> {
+        self.portals.remove(name).map(|portal| portal.number)
     }
 
     /// Something without names of its own was sent.
@@ -446,6 +446,10 @@ impl Conversation {
         let end = self.expected.pop_front()?;
         self.status = status;
         self.no_copy_of(&end);
+        // SPEC: postgres.c exec_simple_query puts a portal of its own in the place of the unnamed one.
+        if let Expect::Query { unnamed: Unnamed { portal: Some(portal), .. }, .. } = &end {
+            ended.dropped.push(portal.number);
+        }
         let unanswered = self.expected.iter().filter(|expect| expect.ends_turn()).count();
         let answered = self.turn.saturating_sub(u64::try_from(unanswered).unwrap_or(u64::MAX));
         if status == b'I' {
@@ -461,5 +465,7 @@ impl Conversation {
     }
 }
 
+#[cfg(test)]
+mod bounds;
 #[cfg(test)]
 mod tests;

@@ -219,23 +219,23 @@ impl Session {
             return Err(Ending::Catalogue("what names mean in this session is too much to keep".to_owned()));
         };
         self.meaning.unread = false;
-        self.take_names(names);
-        Ok(())
+        self.take_names(names)
     }
 
-    fn take_names(&mut self, names: Names) {
+    fn take_names(&mut self, names: Names) -> Result<(), Ending> {
         let declared_in: Arc<[String]> = Arc::from(names.path.as_slice());
-        self.take_sql_names(&names, &declared_in);
+        self.take_sql_names(&names, &declared_in)?;
         let Names { role, path, local, cursors, .. } = names;
         self.meaning.other_cursors = cursors.into_keys().collect();
         let changed = role != self.role || *path != *self.sight.search_path || local != self.meaning.local;
         if !changed {
-            return;
+            return Ok(());
         }
         self.role = role;
         self.meaning.local = local;
         self.sight.search_path = path.into();
         self.look_again();
+        Ok(())
     }
 
     /// Masks follow a policy change at once: where something is hidden now that was not, rows that were described

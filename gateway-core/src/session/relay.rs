@@ -48,6 +48,8 @@ pub(super) enum Ending {
     Protocol(CodecError),
     /// A message came that has no place there.
     Unexpected(&'static str),
+    /// The client sent more behind a held statement than is kept for it.
+    TooFarAhead,
     /// A value could not be masked.
     Unmaskable(&'static str),
     /// A setting that decisions rely on changed under the session.
@@ -88,6 +90,7 @@ impl Ending {
             Self::UpstreamEnded(state) => format!("upstream ended ({state})"),
             Self::Protocol(error) => format!("protocol violation: {error}"),
             Self::Unexpected(side) => format!("unexpected message from the {side}"),
+            Self::TooFarAhead => "too much was sent behind a held statement".to_owned(),
             Self::Unmaskable(what) => format!("unmaskable: {what}"),
             Self::Setting(name) => format!("the setting {name} changed"),
             Self::Unrecorded => "could not be recorded".to_owned(),
@@ -114,6 +117,10 @@ impl Ending {
             Self::Unexpected(side) => {
                 let message = format!("the {side} sent a message that has no place here");
                 say("08P01", &message, "Connect again; if it happens again, report it with the session id.");
+            }
+            Self::TooFarAhead => {
+                let message = format!("more than {} MiB were sent behind a held statement", HELD_AHEAD_BYTES >> 20);
+                say("54000", &message, "The request is withdrawn. Wait for its decision before sending what follows.");
             }
             Self::Unmaskable(what) => {
                 let message = format!("the connection is closed because {what}");
@@ -228,6 +235,9 @@ enum Wake {
 const HIGH_WATER_BYTES: usize = 256 * 1024;
 /// What is read ahead from a client that has to wait.
 const READ_AHEAD_BYTES: usize = 1024 * 1024;
+/// What is read ahead from a client whose statement is held. Its end shows only behind all that it sent: TCP and a
+/// link's stream deliver a close after the data before it. So reading never pauses here, and more than this is too much.
+const HELD_AHEAD_BYTES: usize = 8 << 20;
 
 impl Session {
     /// Runs the session to its end and records it. The client hears why, where it is still there.
@@ -302,6 +312,10 @@ impl Session {
                 Wake::Client(Ok(read)) => {
                     self.client_room.took(read);
                     self.take_client_messages().await?;
+                    // FAIL-CLOSED: a client that cannot be watched any more does not keep its request.
+                    if self.held.is_some() && self.client_in.len() > HELD_AHEAD_BYTES {
+                        return Err(Ending::TooFarAhead);
+                    }
                 }
                 Wake::Upstream(Ok(0)) => {
                     return Err(Ending::UpstreamEnded(String::new()));
@@ -344,7 +358,8 @@ impl Session {
         sending: &mut Bytes,
     ) -> Wake {
         let limit = if self.is_blocked() { READ_AHEAD_BYTES } else { usize::MAX };
-        let reads_client = !self.leaving && self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
+        let has_room = self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
+        let reads_client = !self.leaving && (has_room || self.held.is_some());
         let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
         let Self { client_in, upstream_in, client_room, upstream_room, outlet, held, .. } = self;
         let writes_upstream = outlet.pending() > 0;

@@ -94,14 +94,18 @@ fn made(text: Option<&str>, name: &str, is_cursor: bool) -> Made {
 
 impl Session {
     /// Takes what the server said of prepared statements and cursors.
-    pub(super) fn take_sql_names(&mut self, names: &Names, path: &Arc<[String]>) {
+    pub(super) fn take_sql_names(&mut self, names: &Names, path: &Arc<[String]>) -> Result<(), Ending> {
         self.meaning.sql.take(names, path);
         for name in self.meaning.sql.statements.keys().filter_map(|name| Text::copied(name)) {
             self.talk.forget_statement(&name);
         }
-        for name in self.meaning.sql.cursors.keys().filter_map(|name| Text::copied(name)) {
-            self.talk.forget_portal(&name);
+        let cursors: Vec<Text> = self.meaning.sql.cursors.keys().filter_map(|name| Text::copied(name)).collect();
+        for name in cursors {
+            if let Some(number) = self.talk.forget_portal(&name) {
+                self.end_portal(number)?;
+            }
         }
+        Ok(())
     }
 
     /// What a text means that uses names: what they stand for, with the arguments in their places.

@@ -1,6 +1,6 @@
 //! A model test: what the conversation believes against a small server that keeps the rules of PostgreSQL.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
 use crate::protocol::postgres::inspect;
@@ -144,6 +144,8 @@ struct World {
     to_server: VecDeque<Sent>,
     replies: VecDeque<Reply>,
     understood: Arc<Understood>,
+    /// Operations that were sent and of which no end was told.
+    open: BTreeSet<OperationNumber>,
 }
 
 fn understood() -> Arc<Understood> {
@@ -158,7 +160,14 @@ fn name(name: u8) -> Text {
 impl World {
     fn new() -> Self {
         let (talk, server) = (Conversation::new(), Server::default());
-        Self { talk, server, to_server: VecDeque::new(), replies: VecDeque::new(), understood: understood() }
+        Self {
+            talk,
+            server,
+            to_server: VecDeque::new(),
+            replies: VecDeque::new(),
+            understood: understood(),
+            open: BTreeSet::new(),
+        }
     }
 
     /// What the relay does with a client's message, waiting included.
@@ -212,6 +221,7 @@ impl World {
                 self.talk.sent(Expect::Sync);
             }
         }
+        self.open.extend(self.talk.expected.back().and_then(Expect::number));
         self.to_server.push_back(sent);
     }
 
@@ -251,15 +261,32 @@ impl World {
         let Some(reply) = self.replies.pop_front() else { return };
         match reply {
             Reply::Complete if matches!(self.talk.front(), Some(Expect::Query { .. })) => {}
-            Reply::Complete => drop(self.talk.pop()),
-            Reply::Error if self.talk.front().is_some_and(Expect::ends_turn) => {}
-            Reply::Error => drop(self.talk.failed()),
+            Reply::Complete => match self.talk.pop() {
+                Some(Expect::Bind { previous, .. } | Expect::ClosePortal { previous, .. }) => {
+                    previous.map(|portal| self.open.remove(&portal.number));
+                }
+                Some(Expect::Parse { number, .. }) => drop(self.open.remove(&number)),
+                _ => {}
+            },
+            Reply::Error => {
+                self.talk.front().and_then(Expect::number).map(|number| self.open.remove(&number));
+                if !self.talk.front().is_some_and(Expect::ends_turn) {
+                    let ended = self.talk.failed();
+                    self.end(&ended);
+                }
+            }
             Reply::Ready(status) => {
                 let (end, ended) = self.talk.ready(status).expect("a turn's end was expected");
                 assert!(end.ends_turn());
                 assert!(ended.skipped.is_empty(), "everything before it was answered: {ended:?}");
+                end.number().map(|number| self.open.remove(&number));
+                self.end(&ended);
             }
         }
+    }
+
+    fn end(&mut self, ended: &Ended) {
+        self.open.retain(|number| !ended.skipped.contains(number) && !ended.dropped.contains(number));
     }
 
     fn settle(&mut self) {
@@ -320,6 +347,12 @@ impl World {
         self.settle();
         prop_assert!(self.talk.is_settled() && !self.talk.skipping);
         self.check()?;
+        for number in &self.open {
+            prop_assert!(self.talk.concerns(*number), "{:?} stays open with nothing that could end it", number);
+        }
+        if !self.server.block {
+            prop_assert!(self.open.is_empty(), "outside a transaction nothing stays open: {:?}", self.open);
+        }
         for of in 0..3 {
             prop_assert!(!matches!(self.talk.statement(&name(of)), Lookup::Unsettled));
             prop_assert!(!matches!(self.talk.portal(&name(of)), Lookup::Unsettled));
@@ -399,85 +432,4 @@ proptest! {
     }
 }
 
-fn run(sent: &[Sent]) -> World {
-    let mut world = World::new();
-    for one in sent {
-        world.client(*one);
-        world.check().unwrap();
-    }
-    world
-}
-
-const PARSE: Sent = Sent::Parse { name: 1, number: 1, fails: false };
-const PARSE_THAT_FAILS: Sent = Sent::Parse { name: 1, number: 1, fails: true };
-const QUERY: Sent = Sent::Query { number: 2, fails: false, begins: false, ends: false };
-
-#[test]
-fn a_query_behind_a_failed_message_is_skipped_up_to_sync() {
-    let mut world = run(&[PARSE_THAT_FAILS, QUERY]);
-    world.serve();
-    let ended = world.talk.failed();
-    assert_eq!(ended.skipped, [OperationNumber(2)]);
-    assert!(world.talk.skipping && world.talk.is_settled());
-}
-
-#[test]
-fn a_skipped_query_leaves_the_unnamed_statement() {
-    let unnamed = Sent::Parse { name: 0, number: 1, fails: false };
-    let mut world = run(&[unnamed, PARSE_THAT_FAILS, QUERY, Sent::Sync]);
-    world.settle();
-    assert!(matches!(world.talk.statement(&name(0)), Lookup::Known(prepared) if prepared.number.0 == 1));
-}
-
-#[test]
-fn a_statement_restored_after_an_error_is_settled() {
-    let unnamed = |number| Sent::Parse { name: 0, number, fails: false };
-    let mut world = run(&[unnamed(1), Sent::FaultBatch, Sent::Sync]);
-    world.settle();
-    assert!(matches!(world.talk.statement(&name(0)), Lookup::Known(_)));
-}
-
-#[test]
-fn a_name_of_an_unanswered_batch_is_not_used_in_the_next() {
-    let mut world = run(&[PARSE, Sent::Sync]);
-    assert!(matches!(world.talk.statement(&name(1)), Lookup::Unsettled));
-    assert!(matches!(world.talk.statement(&name(2)), Lookup::Absent));
-    world.settle();
-    assert!(matches!(world.talk.statement(&name(1)), Lookup::Known(_)));
-}
-
-#[test]
-fn a_statement_that_awaits_copy_data_still_awaits_it_after_an_earlier_error() {
-    let mut world = run(&[PARSE_THAT_FAILS, Sent::Sync, QUERY]);
-    world.talk.copy_in = CopyIn::Awaited(OperationNumber(2));
-    world.talk.failed();
-    assert_eq!(world.talk.copy_in, CopyIn::Awaited(OperationNumber(2)));
-    assert!(world.talk.ready(b'I').is_some());
-    assert_eq!(world.talk.copy_in, CopyIn::Awaited(OperationNumber(2)));
-    assert!(world.talk.ready(b'I').is_some());
-    assert_eq!(world.talk.copy_in, CopyIn::Idle);
-}
-
-#[test]
-fn a_skipped_copy_awaits_nothing() {
-    let mut world = run(&[PARSE_THAT_FAILS, QUERY]);
-    world.talk.copy_in = CopyIn::Awaited(OperationNumber(2));
-    world.talk.failed();
-    assert_eq!(world.talk.copy_in, CopyIn::Idle);
-}
-
-#[test]
-fn portals_of_an_answered_turn_are_gone_outside_a_transaction() {
-    let bind = |number| Sent::Bind { portal: 1, statement: 1, number, fails: false };
-    let mut world = run(&[PARSE, bind(3), Sent::Sync]);
-    (0..3).for_each(|_| world.serve());
-    (0..2).for_each(|_| world.answer());
-    let (_, ended) = world.talk.ready(b'I').unwrap();
-    assert_eq!(ended.dropped, [OperationNumber(3)]);
-    assert!(matches!(world.talk.portal(&name(1)), Lookup::Absent));
-}
-
-#[test]
-fn a_ready_that_nobody_asked_for_cannot_be_followed() {
-    assert!(Conversation::new().ready(b'I').is_none() && run(&[PARSE]).talk.ready(b'I').is_none());
-}
+mod examples;
