@@ -3,11 +3,13 @@
 
 mod approvals;
 mod arena;
+mod copies;
 mod doors;
 mod effects;
 mod masking;
 mod order;
 mod raw;
+mod rules;
 mod secrets;
 mod statements;
 mod suite;
@@ -63,12 +65,16 @@ struct Stage {
 }
 
 fn stage() -> Stage {
+    stage_with(|site| site)
+}
+
+fn stage_with(change: impl FnOnce(Site) -> Site) -> Stage {
     let database = Cluster::shared().database();
     database.direct().run(TRAPS).success();
     database.direct().run("analyze customers").success();
     let site = Site::new(&database);
     site.write("masking.toml", MASKING);
-    let gateway = Gateway::start(site);
+    let gateway = Gateway::start(change(site));
     let alice = Person::login(&gateway, "alice");
     let tunnel = Tunnel::open(&alice, "pg-prod");
     Stage { database, gateway, alice, tunnel }

@@ -9,7 +9,7 @@ use super::{
 const TEXT: &str = "delete from orders where id = $1";
 
 /// Waits for the notice of a hold and gives the request's id.
-fn held(raw: &mut Raw) -> String {
+pub(super) fn held(raw: &mut Raw) -> String {
     let replies = raw.until('N');
     let text = shown(&replies);
     let mut words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
@@ -119,5 +119,37 @@ fn a_reviewer_cannot_review_what_they_asked_for() {
         let refused = other.run(&["approvals", "approve", &id]);
         assert_ne!(refused.code(), 0, "{refused:?}");
     }
+    assert_eq!(count(&stage), "200");
+}
+
+#[test]
+fn a_client_that_sent_much_behind_a_held_statement_and_left_takes_its_request_along() {
+    let stage = stage();
+    let bob = Person::login(&stage.gateway, "bob");
+    let mut watch = bob.start(&["approvals", "watch", "--output", "jsonl"]);
+    let mut raw = Raw::open(&stage.tunnel);
+    raw.send(&query("delete from orders where id = 7"));
+    let id = held(&mut raw);
+    watch.expect_line(&id);
+    raw.send(&query(&format!("select '{}'", "x".repeat(1000))).repeat(3 << 10));
+    drop(raw);
+    watch.expect_line("withdrawn");
+    assert_ne!(bob.run(&["approvals", "approve", &id]).code(), 0);
+    assert_eq!(count(&stage), "200");
+}
+
+#[test]
+fn a_client_that_never_stops_sending_behind_a_held_statement_loses_its_request() {
+    let stage = stage();
+    let bob = Person::login(&stage.gateway, "bob");
+    let mut watch = bob.start(&["approvals", "watch", "--output", "jsonl"]);
+    let mut raw = Raw::open(&stage.tunnel);
+    raw.send(&query("delete from orders where id = 7"));
+    let id = held(&mut raw);
+    watch.expect_line(&id);
+    let more = query(&format!("select '{}'", "x".repeat(1000))).repeat(1 << 10);
+    let taken = (0..1024).take_while(|_| raw.send_what_is_taken(&more)).count();
+    assert!((8..1024).contains(&taken), "{taken} MiB were taken");
+    watch.expect_line("withdrawn");
     assert_eq!(count(&stage), "200");
 }

@@ -57,6 +57,17 @@ impl Raw {
         self.stream.write_all(bytes).expect("written");
     }
 
+    /// Sends what the other side takes before it closes.
+    pub(super) fn send_what_is_taken(&mut self, bytes: &[u8]) -> bool {
+        self.stream.set_write_timeout(Some(PATIENCE)).expect("set");
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// Everything up to the end of the stream.
+    pub(super) fn rest(&mut self) -> Vec<Reply> {
+        self.until('\0')
+    }
+
     /// Everything up to a message of this type, or to the end of the stream.
     pub(super) fn until(&mut self, tag: char) -> Vec<Reply> {
         let mut replies = Vec::new();
