@@ -10,6 +10,8 @@ mod email;
 mod figure;
 mod iban;
 mod ip;
+mod kind;
+mod moment;
 mod phone;
 mod secret;
 mod ssn;
@@ -22,6 +24,9 @@ use census::Census;
 pub use custom::{CustomDetector, CustomDetectorError, Validator};
 
 use super::{DetectedClass, MaskFunction, MaskKeys, apply::mask_hit};
+
+/// No built-in class has a shorter value: an address `a@b.cd`, IPv6's `1:2::3`.
+const LEAST_BYTES: usize = 6;
 
 /// One value found inside a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Hit {
 #[derive(Debug, Clone, Default)]
 pub struct Detectors {
     functions: [Option<MaskFunction>; DetectedClass::ALL.len()],
+    /// A bit for each function that is there: asked of every cell.
+    active: u16,
     custom: Arc<[CustomDetector]>,
     custom_functions: Vec<Option<MaskFunction>>,
     keys: Option<Arc<MaskKeys>>,
@@ -79,6 +86,7 @@ impl Detectors {
     pub fn with(mut self, class: DetectedClass, function: MaskFunction) -> Self {
         if let Some(place) = self.functions.get_mut(class.index()) {
             *place = Some(function);
+            self.active |= 1 << class.index();
         }
         for (detector, place) in self.custom.iter().zip(&mut self.custom_functions) {
             if detector.class() == class {
@@ -144,9 +152,11 @@ impl Detectors {
 
     /// Like [`Self::find`], and keeps the hits that are there. Those it adds do not overlap each other.
     fn find_more(&self, text: &[u8], hits: &mut Vec<Hit>) {
-        let plan = self.plan(&Census::of(text));
-        if plan.any() {
-            Self::find_planned(&plan, text, hits);
+        if text.len() >= LEAST_BYTES {
+            let plan = self.plan(&Census::of(text));
+            if plan.any() {
+                Self::find_planned(plan, text, hits);
+            }
         }
         for detector in self.active_custom() {
             detector.find(text, |range| hits.push(Hit { range, class: detector.class() }));
@@ -156,31 +166,32 @@ impl Detectors {
         }
     }
 
-    fn find_planned(plan: &Plan, text: &[u8], hits: &mut Vec<Hit>) {
+    fn find_planned(plan: Plan, text: &[u8], hits: &mut Vec<Hit>) {
         let mut take = |range, class| hits.push(Hit { range, class });
-        if plan.email {
+        if plan.wants(DetectedClass::Email) {
             email::find(text, |range| take(range, DetectedClass::Email));
         }
-        if plan.iban {
+        if plan.wants(DetectedClass::Iban) {
             iban::find(text, |range| take(range, DetectedClass::Iban));
         }
-        if plan.v6 {
+        if plan.v6 && plan.wants(DetectedClass::Ip) {
             ip::find_v6(text, |range| take(range, DetectedClass::Ip));
         }
-        if plan.jwt {
+        if plan.wants(DetectedClass::Jwt) {
             token::find_jwt(text, |range| take(range, DetectedClass::Jwt));
         }
-        if plan.key {
+        if plan.wants(DetectedClass::CloudKey) {
             token::find_keys(text, |range| take(range, DetectedClass::CloudKey));
         }
-        if plan.pem {
+        if plan.wants(DetectedClass::PrivateKey) {
             token::find_pem(text, |range| take(range, DetectedClass::PrivateKey));
         }
-        if plan.secret {
+        if plan.wants(DetectedClass::GenericSecret) {
             secret::find(text, |range| take(range, DetectedClass::GenericSecret));
         }
-        if plan.figures {
-            figure::find(text, plan.sought, hits);
+        let sought = plan.sought();
+        if sought.any() {
+            figure::find(text, sought, hits);
         }
     }
 
@@ -191,31 +202,22 @@ impl Detectors {
 
     /// Which detectors have to look at a text of these bytes.
     fn plan(&self, census: &Census) -> Plan {
-        let on = |class: DetectedClass| self.functions.get(class.index()).is_some_and(Option::is_some);
         let Census { length, digits, letters, ats, dots, signs, dashes, capitals, lows } = *census;
-        let sought = figure::Sought {
-            card: digits >= card::LEAST_DIGITS && on(DetectedClass::CreditCard),
-            ssn: digits >= ssn::LEAST_DIGITS && on(DetectedClass::UsSsn),
-            phone: digits >= phone::LEAST_DIGITS && on(DetectedClass::Phone),
-            ip: digits >= 4 && dots >= 3 && on(DetectedClass::Ip),
-        };
-        Plan {
-            sought,
-            figures: sought.card || sought.ssn || sought.phone || sought.ip,
-            email: ats > 0 && length >= email::LEAST_BYTES && on(DetectedClass::Email),
-            iban: digits >= iban::LEAST_DIGITS
-                && letters >= 2
-                && length >= iban::LEAST_BYTES
-                && on(DetectedClass::Iban),
-            v6: signs >= 2 && digits + lows >= 4 && on(DetectedClass::Ip),
-            jwt: dots >= 2 && letters >= 10 && length >= token::LEAST_JWT_BYTES && on(DetectedClass::Jwt),
-            key: letters >= 4
-                && (digits > 0 || capitals >= 16)
-                && length >= token::LEAST_KEY_BYTES
-                && on(DetectedClass::CloudKey),
-            pem: dashes >= token::LEAST_PEM_DASHES && letters >= 15 && on(DetectedClass::PrivateKey),
-            secret: signs > 0 && letters >= 3 && length >= secret::LEAST_BYTES && on(DetectedClass::GenericSecret),
-        }
+        let mut wanted = 0;
+        let mut want = |class: DetectedClass, there: bool| wanted |= u16::from(there) << class.index();
+        want(DetectedClass::Email, ats > 0 && length >= email::LEAST_BYTES);
+        want(DetectedClass::CreditCard, digits >= card::LEAST_DIGITS);
+        want(DetectedClass::UsSsn, digits >= ssn::LEAST_DIGITS);
+        want(DetectedClass::Phone, digits >= phone::LEAST_DIGITS);
+        want(DetectedClass::Iban, digits >= iban::LEAST_DIGITS && letters >= 2 && length >= iban::LEAST_BYTES);
+        let (v4, v6) = (digits >= 4 && dots >= 3, signs >= 2 && digits + lows >= 4);
+        want(DetectedClass::Ip, v4 || v6);
+        want(DetectedClass::Jwt, dots >= 2 && letters >= 10 && length >= token::LEAST_JWT_BYTES);
+        let key = letters >= 4 && (digits > 0 || capitals >= 16) && length >= token::LEAST_KEY_BYTES;
+        want(DetectedClass::CloudKey, key);
+        want(DetectedClass::PrivateKey, dashes >= token::LEAST_PEM_DASHES && letters >= 15);
+        want(DetectedClass::GenericSecret, signs > 0 && letters >= 3 && length >= secret::LEAST_BYTES);
+        Plan { wanted: wanted & self.active, v4, v6 }
     }
 
     /// The first class found in `text`, for whoever must seal a literal or a parameter.
@@ -257,20 +259,29 @@ impl Detectors {
 /// Which detectors have to look at a text.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
-    sought: figure::Sought,
-    figures: bool,
-    email: bool,
-    iban: bool,
+    /// A bit for each class.
+    wanted: u16,
+    /// Which kinds of addresses an [`DetectedClass::Ip`] might be.
+    v4: bool,
     v6: bool,
-    jwt: bool,
-    key: bool,
-    pem: bool,
-    secret: bool,
 }
 
 impl Plan {
-    const fn any(&self) -> bool {
-        self.figures || self.email || self.iban || self.v6 || self.jwt || self.key || self.pem || self.secret
+    const fn any(self) -> bool {
+        self.wanted != 0
+    }
+
+    const fn wants(self, class: DetectedClass) -> bool {
+        self.wanted >> class.index() & 1 == 1
+    }
+
+    const fn sought(self) -> figure::Sought {
+        figure::Sought {
+            card: self.wants(DetectedClass::CreditCard),
+            ssn: self.wants(DetectedClass::UsSsn),
+            phone: self.wants(DetectedClass::Phone),
+            ip: self.v4 && self.wants(DetectedClass::Ip),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! Longer runs of digits, fractions, UUIDs and hashes are not cards.
 
+use super::kind::leading_digits;
+
 pub(super) const LEAST_DIGITS: usize = 13;
 const MOST_DIGITS: usize = 19;
 /// A run of hexadecimal digits as long as the shortest common hash.
@@ -10,7 +12,7 @@ const HASH_BYTES: usize = 32;
 
 /// Whether digits alone, without separators, are a card number.
 pub fn is_card(digits: &[u8]) -> bool {
-    (LEAST_DIGITS..=MOST_DIGITS).contains(&digits.len()) && is_card_of(digits.iter().copied(), digits.len())
+    (LEAST_DIGITS..=MOST_DIGITS).contains(&digits.len()) && is_card_of(digits)
 }
 
 /// The end of the longest card number that begins with the group of digits at `start`.
@@ -18,30 +20,25 @@ pub(super) fn end_at(text: &[u8], start: usize) -> Option<usize> {
     if follows_fraction_point(text, start) {
         return None;
     }
-    let (mut end, mut digits, mut longest) = (start, 0, None);
+    let (mut digits, mut count) = ([0_u8; MOST_DIGITS], 0_usize);
+    let (mut end, mut longest) = (start, None);
     loop {
-        let group = end..group_end(text, end);
-        digits += group.len();
-        if digits > MOST_DIGITS {
-            break;
-        }
-        end = group.end;
-        let whole = text.get(start..end).unwrap_or_default();
-        if digits >= LEAST_DIGITS && is_card_of(whole.iter().copied().filter(u8::is_ascii_digit), digits) {
+        let group = text.get(end..).unwrap_or_default();
+        let length = leading_digits(group);
+        // A group longer than any card is skipped whole by the caller.
+        let Some(places) = digits.get_mut(count..).and_then(|places| places.get_mut(..length)) else { break };
+        places.iter_mut().zip(group).for_each(|(place, digit)| *place = *digit);
+        (count, end) = (count + length, end + length);
+        if count >= LEAST_DIGITS && is_card_of(digits.get(..count).unwrap_or_default()) {
             longest = Some(end);
         }
-        let parted = matches!(text.get(end), Some(b' ' | b'-')) && text.get(end + 1).is_some_and(u8::is_ascii_digit);
-        if !parted || group.len() < 2 {
+        let parted = matches!(group.get(length..), Some([b' ' | b'-', next, ..]) if next.is_ascii_digit());
+        if !parted || length < 2 {
             break;
         }
         end += 1;
     }
     longest.filter(|end| !is_within_uuid_or_hash(text, start, *end))
-}
-
-/// The end of the digits at `start`: a group longer than any card is skipped whole by the caller.
-fn group_end(text: &[u8], start: usize) -> usize {
-    start + text.get(start..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Whether `start` comes after a decimal point that follows a digit, as in `0.4111…`.
@@ -67,9 +64,10 @@ fn longest_hexadecimal_run(token: &[u8]) -> usize {
     token.split(|byte| *byte == b'-').map(<[u8]>::len).max().unwrap_or_default()
 }
 
-fn is_card_of(digits: impl DoubleEndedIterator<Item = u8> + Clone, length: usize) -> bool {
-    let prefix = digits.clone().take(4).fold(0_u32, |number, digit| number * 10 + u32::from(digit - b'0'));
-    is_issued(prefix, length) && passes_luhn(digits)
+fn is_card_of(digits: &[u8]) -> bool {
+    let Some(first) = digits.first_chunk::<4>() else { return false };
+    let prefix = first.iter().fold(0_u32, |number, digit| number * 10 + u32::from(digit.wrapping_sub(b'0')));
+    is_issued(prefix, digits.len()) && passes_luhn(digits)
 }
 
 /// Whether issuers give out numbers with these first four digits and this length.
@@ -89,22 +87,18 @@ const fn is_issued(prefix: u32, length: usize) -> bool {
 
 /// Whether the digits among these bytes pass Luhn's check.
 pub(super) fn passes_luhn_of(text: &[u8]) -> bool {
-    let digits = || text.iter().copied().filter(u8::is_ascii_digit);
-    digits().count() > 1 && passes_luhn(digits().collect::<Vec<_>>().into_iter())
+    let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
+    digits.len() > 1 && passes_luhn(&digits)
 }
 
-fn passes_luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
-    let sum: u32 = digits
-        .rev()
-        .enumerate()
-        .map(|(index, digit)| {
-            let digit = u32::from(digit - b'0');
-            match (index % 2, digit * 2) {
-                (0, _) => digit,
-                (_, doubled) if doubled > 9 => doubled - 9,
-                (_, doubled) => doubled,
-            }
-        })
-        .sum();
+/// SPEC: ISO/IEC 7812-1 annex B. From the right, every other digit counts double, less 9 where that has two digits.
+fn passes_luhn(digits: &[u8]) -> bool {
+    const DOUBLED: [u8; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+    let single = |digit: u8| u32::from(digit.wrapping_sub(b'0'));
+    let double = |digit: u8| u32::from(DOUBLED.get(usize::from(digit.wrapping_sub(b'0'))).copied().unwrap_or_default());
+    let (rest, pairs) = digits.as_rchunks::<2>();
+    let pairs =
+        pairs.iter().fold(0_u32, |sum, [left, right]| sum.wrapping_add(double(*left)).wrapping_add(single(*right)));
+    let sum = rest.iter().fold(pairs, |sum, digit| sum.wrapping_add(single(*digit)));
     sum.is_multiple_of(10)
 }

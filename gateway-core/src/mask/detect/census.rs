@@ -61,32 +61,41 @@ const fn lanes() -> [u64; 256] {
 impl Census {
     /// Counts a text.
     pub(super) fn of(text: &[u8]) -> Self {
-        let mut census = Self { length: text.len(), ..Self::default() };
-        for chunk in text.chunks(CHUNK_BYTES) {
-            census.add(sum(chunk));
+        if text.len() <= CHUNK_BYTES {
+            return Self::lanes(text.len(), sum(text));
         }
-        census
+        text.chunks(CHUNK_BYTES).fold(Self::default(), |census, chunk| census.and(Self::lanes(chunk.len(), sum(chunk))))
     }
 
-    fn add(&mut self, sum: u64) {
-        let lane = |lane: u32| usize::try_from(sum >> (lane * LANE_BITS) & 0xFF).unwrap_or_default();
-        self.digits += lane(DIGIT);
-        self.letters += lane(LETTER);
-        self.ats += lane(AT);
-        self.dots += lane(DOT);
-        self.signs += lane(SIGN);
-        self.dashes += lane(DASH);
-        self.capitals += lane(CAPITAL);
-        self.lows += lane(LOW);
+    fn lanes(length: usize, sum: u64) -> Self {
+        let [digits, letters, ats, dots, signs, dashes, capitals, lows] = sum.to_le_bytes().map(usize::from);
+        Self { length, digits, letters, ats, dots, signs, dashes, capitals, lows }
+    }
+
+    const fn and(self, more: Self) -> Self {
+        Self {
+            length: self.length + more.length,
+            digits: self.digits + more.digits,
+            letters: self.letters + more.letters,
+            ats: self.ats + more.ats,
+            dots: self.dots + more.dots,
+            signs: self.signs + more.signs,
+            dashes: self.dashes + more.dashes,
+            capitals: self.capitals + more.capitals,
+            lows: self.lows + more.lows,
+        }
     }
 }
 
+/// At most [`CHUNK_BYTES`], so that no lane overflows into the next.
 fn sum(chunk: &[u8]) -> u64 {
     // INVARIANT: a byte is a place in a table of 256.
     let lane = |byte: u8| LANES.get(usize::from(byte)).copied().unwrap_or_default();
     let (quads, rest) = chunk.as_chunks::<4>();
-    let quads: u64 = quads.iter().map(|[a, b, c, d]| lane(*a) + lane(*b) + (lane(*c) + lane(*d))).sum();
-    quads + rest.iter().map(|byte| lane(*byte)).sum::<u64>()
+    let quads = quads.iter().fold(0_u64, |sum, [a, b, c, d]| {
+        sum.wrapping_add(lane(*a).wrapping_add(lane(*b))).wrapping_add(lane(*c).wrapping_add(lane(*d)))
+    });
+    rest.iter().fold(quads, |sum, byte| sum.wrapping_add(lane(*byte)))
 }
 
 #[cfg(test)]

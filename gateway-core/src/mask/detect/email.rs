@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use super::kind::{is_domain, is_local, is_wide_word};
+
 const LOCAL_BYTES: usize = 255;
 const DOMAIN_BYTES: usize = 255;
 /// The shortest address: `a@b.cd`.
@@ -35,34 +37,32 @@ pub(super) fn find(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
 
 /// How many bytes before the `@` belong to the address.
 fn local_length(before: &[u8]) -> usize {
-    let near = before.iter().rev().take(LOCAL_BYTES);
-    let longest = near.take_while(|byte| is_local(**byte)).count();
-    let start = before.len() - longest;
-    let leading = before.get(start..).unwrap_or_default().iter().take_while(|byte| !is_start(**byte)).count();
-    longest - leading
+    let near = before.get(before.len().saturating_sub(LOCAL_BYTES)..).unwrap_or_default();
+    let start = near.iter().rposition(|byte| !is_local(*byte)).map_or(0, |place| place + 1);
+    let local = near.get(start..).unwrap_or_default();
+    local.iter().position(|byte| is_start(*byte)).map_or(0, |leading| local.len() - leading)
 }
 
 /// How many bytes after the `@` belong to the address: two labels or more, the last of them not a number.
 fn domain_length(after: &[u8]) -> usize {
-    let is_part = |byte: u8| is_word(byte) || matches!(byte, b'.' | b'-');
-    let span = after.iter().enumerate().take_while(|(index, byte)| match index {
-        0..DOMAIN_BYTES => is_part(**byte),
-        _ => is_continuation(**byte),
+    let near = after.get(..after.len().min(DOMAIN_BYTES)).unwrap_or_default();
+    let span = near.iter().position(|byte| !is_domain(*byte)).unwrap_or_else(|| {
+        let rest = after.get(near.len()..).unwrap_or_default();
+        near.len() + rest.iter().take_while(|byte| is_continuation(**byte)).count()
     });
-    let span = span.count();
     let mut length = 0;
     let mut end = 0;
     for (index, label) in after.get(..span).unwrap_or_default().split(|byte| *byte == b'.').enumerate() {
-        let dashes = label.iter().rev().take_while(|byte| **byte == b'-').count();
-        let name = label.get(..label.len() - dashes).unwrap_or_default();
+        let name = label.iter().rposition(|byte| *byte != b'-').map_or(0, |last| last + 1);
+        let (name, dashes) = label.split_at(name);
         if name.is_empty() || name.starts_with(b"-") {
             break;
         }
         end += label.len() + usize::from(index > 0);
         if index > 0 && name.len() > 1 && name.iter().any(|byte| is_letter(*byte)) {
-            length = end - dashes;
+            length = end - dashes.len();
         }
-        if dashes > 0 {
+        if !dashes.is_empty() {
             break;
         }
     }
@@ -71,7 +71,7 @@ fn domain_length(after: &[u8]) -> usize {
 
 /// Whether a local part may begin here: not in the middle of a character.
 fn is_start(byte: u8) -> bool {
-    is_word(byte) && !is_continuation(byte)
+    is_wide_word(byte) && !is_continuation(byte)
 }
 
 fn is_continuation(byte: u8) -> bool {
@@ -80,12 +80,4 @@ fn is_continuation(byte: u8) -> bool {
 
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || !byte.is_ascii()
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii() || byte == b'_'
-}
-
-fn is_local(byte: u8) -> bool {
-    is_word(byte) || matches!(byte, b'.' | b'-' | b'+' | b'%' | b'&' | b'*' | b'~' | b'^' | b'!' | b'#' | b'$' | b'\'')
 }

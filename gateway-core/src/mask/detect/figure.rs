@@ -5,7 +5,11 @@
 
 use std::ops::Range;
 
-use super::{DetectedClass, Hit, card, ip, phone, ssn};
+use super::{
+    DetectedClass, Hit, card, ip,
+    kind::{self, is_separator, leading_digits},
+    moment, phone, ssn,
+};
 
 /// As many groups as any number that is sought has, and one more to see what follows.
 const MOST_GROUPS: usize = 9;
@@ -30,13 +34,19 @@ pub(super) struct Sought {
     pub(super) ip: bool,
 }
 
+impl Sought {
+    pub(super) const fn any(self) -> bool {
+        self.card || self.ssn || self.phone || self.ip
+    }
+}
+
 impl<'text> Figure<'text> {
     fn at(text: &'text [u8], start: usize) -> Self {
         let mut figure = Self { text, groups: [(start, start); MOST_GROUPS], count: 0, digits: 0 };
         let mut from = start;
         for place in &mut figure.groups {
             let rest = text.get(from..).unwrap_or_default();
-            let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let length = leading_digits(rest);
             *place = (from, from + length);
             figure.count += 1;
             figure.digits += length;
@@ -104,7 +114,7 @@ impl<'text> Figure<'text> {
 
 /// Whether a byte is a letter, a digit or an underscore, so that a number beside it is a part of a longer word.
 pub(super) fn is_word(byte: Option<u8>) -> bool {
-    byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    byte.is_some_and(kind::is_word)
 }
 
 /// Whether one of `words` stands shortly before a figure, with nothing between that starts another thing.
@@ -126,7 +136,12 @@ pub(super) fn is_announced(lead: &[u8], words: &[&[u8]]) -> bool {
 pub(super) fn find(text: &[u8], sought: Sought, hits: &mut Vec<Hit>) {
     let mut from = 0;
     while let Some(start) = text.get(from..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)) {
-        let figure = Figure::at(text, from + start);
+        let start = from + start;
+        if let Some(end) = moment::end_at(text, start) {
+            from = end;
+            continue;
+        }
+        let figure = Figure::at(text, start);
         if figure.digits < ssn::LEAST_DIGITS.min(phone::LEAST_DIGITS) && figure.is_whole() && !is_dotted(&figure) {
             from = figure.end();
             continue;
@@ -169,6 +184,54 @@ fn classify(figure: &Figure<'_>, sought: Sought) -> Option<Hit> {
     None
 }
 
-const fn is_separator(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')')
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EVERYTHING: Sought = Sought { card: true, ssn: true, phone: true, ip: true };
+
+    /// Pieces of dates, times and numbers, and what stands around them.
+    fn pieces() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            4 => "[12][0-9]{3}-[0-9]{2}-[0-9]{2}",
+            3 => "[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?",
+            3 => "[-+]?[0-9]{1,5}",
+            2 => "[-+ ./():,TZx\"]",
+            1 => "(call |phone: |ssn |version )",
+            1 => "0[0-9]{3} [0-9]{3} [0-9]{4}",
+            1 => "[0-9]{3}-[0-9]{2}-[0-9]{4}",
+        ];
+        proptest::collection::vec(piece, 1..9).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn a_skipped_moment_holds_no_number_that_is_sought(text in pieces()) {
+            let text = text.as_bytes();
+            for start in (0..text.len()).filter(|start| text[*start].is_ascii_digit()) {
+                let begins_group = start == 0 || !text[start - 1].is_ascii_digit();
+                let Some(end) = moment::end_at(text, start).filter(|_| begins_group) else { continue };
+                let begins = |place: &usize| *place == start || !text[*place - 1].is_ascii_digit();
+                for place in (start..end).filter(|place| text[*place].is_ascii_digit()).filter(begins) {
+                    let hit = classify(&Figure::at(text, place), EVERYTHING);
+                    prop_assert!(hit.is_none(), "{hit:?} in {:?}", String::from_utf8_lossy(text));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn moments_are_skipped_whole() {
+        for text in ["2026-11-21", "2026-11-21 01:39", "1999-12-31T23:59:59.999999-05", "2026-11-21 01:39:34.123456"] {
+            assert_eq!(moment::end_at(text.as_bytes(), 0), Some(text.len()), "{text}");
+        }
+        for text in ["2026-11-21 4", "0202-55-5012", "2026-11-21 01-39", "2026-11-21 01:39:34.1 4", "2026-11-214"] {
+            assert_eq!(moment::end_at(text.as_bytes(), 0), None, "{text}");
+        }
+        assert_eq!(moment::end_at(b"+2026-11-21", 1), None);
+    }
 }

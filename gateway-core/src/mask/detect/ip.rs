@@ -67,8 +67,7 @@ fn begins(figure: &Figure<'_>) -> bool {
 
 /// IPv6 addresses, found around their colons.
 pub(super) fn find_v6(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
-    // Times have colons too, but neither two together nor seven.
-    if memchr::memmem::find(text, b"::").is_none() && memchr::memchr_iter(b':', text).count() < 7 {
+    if !may_be_v6(text) {
         return;
     }
     let is_part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
@@ -90,6 +89,19 @@ pub(super) fn find_v6(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
             hit(start..end);
         }
     }
+}
+
+/// Times have colons too, but neither two together nor seven.
+fn may_be_v6(text: &[u8]) -> bool {
+    let (mut colons, mut rest) = (0, text);
+    while let Some((_, after)) = memchr::memchr(b':', rest).and_then(|place| rest.split_at_checked(place + 1)) {
+        colons += 1;
+        if colons >= 7 || after.starts_with(b":") {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 fn is_v6(token: &[u8]) -> bool {

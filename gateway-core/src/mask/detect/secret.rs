@@ -5,6 +5,7 @@
 use std::{ops::Range, sync::LazyLock};
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 pub(super) const LEAST_BYTES: usize = 12;
 const LEAST_VALUE_BYTES: usize = 8;
@@ -45,6 +46,8 @@ const PLACEHOLDERS: &[&[u8]] =
 static ANNOUNCED: LazyLock<Option<AhoCorasick>> =
     LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(KEYWORDS).ok());
 
+static SCHEME_END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"://"));
+
 /// The values of announced secrets, without keyword and quotes.
 pub(super) fn find(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
     let mut done = 0;
@@ -58,7 +61,7 @@ pub(super) fn find(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
             }
         }
     }
-    for scheme in memchr::memmem::find_iter(text, b"://") {
+    for scheme in SCHEME_END.find_iter(text) {
         if let Some(range) = password_in_url(text, scheme + 3).filter(|range| range.start >= done) {
             done = range.end;
             hit(range);

@@ -5,6 +5,7 @@
 use std::{ops::Range, sync::LazyLock};
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 use super::figure::is_word;
 
@@ -117,10 +118,13 @@ impl Alphabet {
 
 pub(super) const LEAST_JWT_BYTES: usize = 24;
 
+/// `{"`, as base64 writes it. A searcher is dear to make, so each is made once.
+static BRACE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"eyJ"));
+
 /// JSON web tokens: parts in base64url, the first of which begins as `{"` does.
 pub(super) fn find_jwt(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
     let mut done = 0;
-    for start in memchr::memmem::find_iter(text, b"eyJ") {
+    for start in BRACE.find_iter(text) {
         if start < done {
             continue;
         }
@@ -140,12 +144,13 @@ pub(super) fn find_jwt(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
 
 pub(super) const LEAST_PEM_DASHES: usize = 10;
 const BEGIN: &[u8] = b"-----BEGIN ";
+static BEGINNING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(BEGIN));
 const KIND: &[u8] = b"PRIVATE KEY";
 
 /// Private keys in PEM: from `-----BEGIN … PRIVATE KEY` to the end line; to the end of the text where there is none.
 pub(super) fn find_pem(text: &[u8], mut hit: impl FnMut(Range<usize>)) {
     let mut done = 0;
-    for start in memchr::memmem::find_iter(text, BEGIN) {
+    for start in BEGINNING.find_iter(text) {
         if start < done {
             continue;
         }
