@@ -24,7 +24,10 @@ use clap::{
     builder::{FalseyValueParser, Styles, styling::AnsiColor},
 };
 
-use crate::failure::{ExitStatus, FailureKind};
+use crate::{
+    failure::{ExitStatus, FailureKind},
+    paint::ThemeName,
+};
 
 /// A terminal-first access gateway for people and AI agents.
 #[derive(Debug, Parser)]
@@ -62,6 +65,12 @@ pub(crate) struct GlobalArguments {
     /// When to use colour; `NO_COLOR` and `TERM=dumb` are honoured
     #[arg(long, global = true, env = "HOOP_COLOR", value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
+    /// The colours of everything that fills the screen
+    #[arg(long, global = true, env = "HOOP_THEME", value_enum, default_value_t = ThemeName::Dark, value_name = "THEME")]
+    pub(crate) theme: ThemeName,
+    /// Draw with ASCII alone; so it is anyway where the locale is not UTF-8
+    #[arg(long, global = true, env = "HOOP_ASCII", value_parser = FalseyValueParser::new())]
+    pub(crate) ascii: bool,
     /// Never ask anything; fail and say what is missing
     #[arg(long, global = true, env = "HOOP_NO_INPUT", value_parser = FalseyValueParser::new())]
     pub(crate) no_input: bool,

@@ -10,9 +10,10 @@ pub(crate) use directories::Directories;
 pub(crate) use gateway_url::GatewayUrl;
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, GlobalArguments},
     failure::Failure,
     output::Output,
+    paint::{Surroundings, Theme},
 };
 
 /// The surroundings of one command.
@@ -22,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     /// Where configuration and state live.
     pub(crate) directories: Directories,
+    /// How everything looks that fills the screen.
+    pub(crate) theme: Theme,
     /// Never ask; fail with what is missing instead.
     pub(crate) no_input: bool,
     gateway: Option<GatewayUrl>,
@@ -39,7 +42,8 @@ impl Context {
         // A variable that is set to nothing is not set.
         let named = globals.gateway.as_deref().filter(|gateway| !gateway.is_empty());
         let gateway = named.map(GatewayUrl::parse).transpose()?;
-        Ok(Self { output, directories, no_input: globals.no_input, gateway })
+        let theme = theme(globals, &output);
+        Ok(Self { output, directories, theme, no_input: globals.no_input, gateway })
     }
 
     /// The gateway that `--gateway`, `HOOP_GATEWAY` or `config.toml` names, else the one of the last login.
@@ -55,4 +59,14 @@ impl Context {
                 .next("say `hoop login --gateway https://gateway.example.com`, or set HOOP_GATEWAY")
         })
     }
+}
+
+fn theme(globals: &GlobalArguments, output: &Output) -> Theme {
+    let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(read).unwrap_or_default();
+    let (colorterm, term) = (read("COLORTERM").unwrap_or_default(), read("TERM").unwrap_or_default());
+    let colour = output.data_has_colour();
+    let surroundings =
+        Surroundings { colour, colorterm: &colorterm, term: &term, locale: &locale, ascii: globals.ascii };
+    Theme::fitting(globals.theme, &surroundings)
 }

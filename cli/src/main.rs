@@ -21,6 +21,8 @@ mod logout;
 mod ls;
 mod man;
 mod output;
+#[cfg_attr(not(test), expect(dead_code, reason = "the dashboard draws with the rest"))]
+mod paint;
 mod panic;
 mod policy;
 mod private_file;

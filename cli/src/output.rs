@@ -4,7 +4,7 @@
 
 mod printable;
 
-pub(crate) use printable::{printable, printable_line};
+pub(crate) use printable::{is_shown_as_it_is, printable, printable_line};
 
 use std::io::{IsTerminal as _, Write as _};
 

@@ -26,6 +26,7 @@ mod session_names;
 mod settings;
 mod statement;
 mod syntax;
+mod tokens;
 mod tree;
 mod utility;
 mod write;
@@ -37,6 +38,7 @@ pub use name::{RawColumn, RawName};
 pub use session_names::{Definition, NameUse, definition, resolved, uses};
 pub use statement::{CopyFormat, CopyKind, CopyOut, Literal, RawAccess, Rereads, Statement, TransactionWord};
 pub use syntax::{MAX_TEXT_BYTES, SyntaxError};
+pub use tokens::{MAX_TOKENED_BYTES, Token, TokenKind, tokens};
 
 /// Parses `text` and says what every statement in it does. Empty for an empty query.
 ///
