@@ -3,11 +3,11 @@
 //! On a terminal there is a player; into a pipe, at full speed or as JSON lines it is printed. What was recorded is
 //! shown, never executed: every text passes through `printable`.
 
+mod emulator;
 mod player;
 mod screen;
 mod script;
 mod terminal;
-
 use std::io::IsTerminal as _;
 
 use hoop_gateway_core::{api::types::RecordedEvent, model::SessionId};
@@ -18,7 +18,6 @@ use crate::{
     context::Context,
     failure::{ExitStatus, Failure},
 };
-
 use player::Player;
 use script::Script;
 
@@ -37,8 +36,8 @@ pub(crate) async fn run(arguments: ReplayArguments, context: &Context) -> Result
         context.output.data_is_terminal() && context.output.talk_is_terminal() && std::io::stdin().is_terminal();
     if arguments.speed > 0.0 && watched && !context.no_input {
         let player = Player::new(script, arguments.speed, arguments.at);
-        let colour = context.output.data_has_colour();
-        let outcome = tokio::task::spawn_blocking(move || terminal::play(player, colour)).await;
+        let theme = context.theme;
+        let outcome = tokio::task::spawn_blocking(move || terminal::play(player, theme)).await;
         return outcome.map_err(|error| Failure::internal("the player ended early").caused_by(&error))?;
     }
     print_script(&script, arguments.at, context)

@@ -1,139 +1,143 @@
-//! Draws the player: a title, the conversation so far, and a line of state and keys. Knows no terminal.
+//! Draws the player into any rectangle: who it was, the operations, the one that it is about, the timeline, the keys.
+//!
+//! Pure: the player and a theme in, cells out. Called by `hoop replay` and by the dashboard.
+
+mod detail;
+mod list;
+mod timeline;
 
 use ratatui::{
-    Frame,
+    buffer::Buffer,
     layout::{Constraint, Layout, Rect},
-    style::{Color, Modifier, Style},
     text::{Line, Span},
-    widgets::Paragraph,
+    widgets::{Block, Clear, Paragraph, Widget as _},
 };
 
 use super::{
-    player::Player,
-    script::{ScriptLine, Tone, stamp},
+    emulator::Emulator,
+    player::{HELP, Player},
+    script::stamp,
 };
+use crate::paint::{Role, Sign, Theme, cut, width};
+
+/// Below this there is nothing to be seen.
+const LEAST: (u16, u16) = (24, 8);
+/// From this width on, list and detail stand side by side.
+const SIDE_BY_SIDE: u16 = 70;
 
 /// Draws one frame.
-pub(super) fn draw(player: &Player, colour: bool, frame: &mut Frame<'_>) {
-    let [title, body, state, keys] =
-        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(1), Constraint::Length(1)])
-            .areas(frame.area());
-    let bar = Style::new().add_modifier(Modifier::REVERSED);
-    frame.render_widget(Paragraph::new(format!(" {}", player.script.title)).style(bar), title);
-    frame.render_widget(Paragraph::new(visible(player, colour, body)), body);
-    frame.render_widget(Paragraph::new(state_line(player, state.width)), state);
-    let help = " space pause  ←→ 5 s  n/p operation  +/- speed  ↑↓ scroll  q quit";
-    frame.render_widget(Paragraph::new(help).style(Style::new().add_modifier(Modifier::DIM)), keys);
-}
-
-/// The newest lines that fit, built from the end, so that a long session draws as fast as a short one.
-fn visible(player: &Player, colour: bool, area: Rect) -> Vec<Line<'static>> {
-    let height = usize::from(area.height);
-    let wanted = height.saturating_add(player.scrolled);
-    let mut newest_first = Vec::new();
-    for cue in player.seen().iter().rev() {
-        for line in cue.lines.iter().rev() {
-            newest_first.extend(wrapped(line, usize::from(area.width), colour).into_iter().rev());
-        }
-        if newest_first.len() >= wanted {
-            break;
-        }
+pub(crate) fn draw(player: &Player, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    if area.is_empty() {
+        return;
     }
-    let skipped = player.scrolled.min(newest_first.len().saturating_sub(height));
-    let mut shown: Vec<Line<'static>> = newest_first.into_iter().skip(skipped).take(height).collect();
-    shown.reverse();
-    shown
-}
-
-/// One line as many as the width needs.
-fn wrapped(line: &ScriptLine, width: usize, colour: bool) -> Vec<Line<'static>> {
-    let style = style(line.tone, colour);
-    let mut rows = Vec::new();
-    let mut row = String::new();
-    let mut used = 0;
-    for letter in line.text.chars() {
-        let wide = Span::raw(letter.to_string()).width();
-        if used + wide > width && !row.is_empty() {
-            rows.push(Line::styled(std::mem::take(&mut row), style));
-            used = 0;
-        }
-        row.push(letter);
-        used += wide;
+    Clear.render(area, buffer);
+    buffer.set_style(area, theme.style(Role::Text));
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        buffer.set_stringn(area.x, area.y, "too small", usize::from(area.width), theme.style(Role::Dim));
+        return;
     }
-    rows.push(Line::styled(row, style));
-    rows
+    let [title, body, line, status] =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(1), Constraint::Length(2), Constraint::Length(1)])
+            .areas(area);
+    bar(&format!(" {}", player.script.title), theme, title, buffer);
+    draw_body(player, theme, body, buffer);
+    timeline::draw(player, theme, line, buffer);
+    draw_status(player, theme, status, buffer);
+    if player.help {
+        draw_help(theme, body, buffer);
+    }
+    theme.settle(area, buffer);
 }
 
-fn state_line(player: &Player, width: u16) -> Line<'static> {
-    let sign = if player.is_over() {
-        "■"
-    } else if player.paused {
-        "‖"
+fn draw_body(player: &Player, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let main = if player.script.operations().is_empty() {
+        area
     } else {
-        "▶"
+        let (list, main) = if area.width >= SIDE_BY_SIDE {
+            let [list, main] = Layout::horizontal([Constraint::Percentage(38), Constraint::Min(1)]).areas(area);
+            (list, main)
+        } else {
+            let [list, main] = Layout::vertical([Constraint::Percentage(35), Constraint::Min(1)]).areas(area);
+            (list, main)
+        };
+        list::draw(player, theme, list, buffer);
+        main
     };
-    let operation = player.operation().map(|number| format!("  #{number}")).unwrap_or_default();
-    let text = format!(" {sign} {} / {}  ×{}{operation} ", stamp(player.at), stamp(player.script.end()), player.speed);
-    let room = usize::from(width).saturating_sub(Span::raw(text.as_str()).width() + 1);
-    let end = player.script.end().as_secs_f64();
-    let share = if end > 0.0 { player.at.as_secs_f64() / end } else { 1.0 };
-    let filled = (0..room).filter(|cell| cell_is_played(*cell, room, share)).count();
-    Line::from(vec![
-        Span::raw(text),
-        Span::raw("━".repeat(filled)),
-        Span::styled("─".repeat(room - filled), Style::new().add_modifier(Modifier::DIM)),
-    ])
+    match &player.emulator {
+        Some(emulator) => draw_terminal(emulator, theme, main, buffer),
+        None => detail::draw(player, theme, main, buffer),
+    }
 }
 
-fn cell_is_played(cell: usize, room: usize, share: f64) -> bool {
-    let cell = u32::try_from(cell).unwrap_or(u32::MAX);
-    let room = u32::try_from(room).unwrap_or(u32::MAX);
-    (f64::from(cell) + 1.0) / f64::from(room) <= share
+fn draw_terminal(emulator: &Emulator, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let (columns, rows) = emulator.size();
+    let fits =
+        columns <= usize::from(area.width.saturating_sub(2)) && rows <= usize::from(area.height.saturating_sub(2));
+    let title = format!("terminal {columns}x{rows}{}", if fits { "" } else { ", larger than this window" });
+    let inner = framed(&title, Role::Title, theme, area, buffer);
+    emulator.draw(theme, inner, buffer);
 }
 
-fn style(tone: Tone, colour: bool) -> Style {
-    let style = Style::new();
-    match tone {
-        Tone::Statement => style.add_modifier(Modifier::BOLD),
-        Tone::Quiet => style.add_modifier(Modifier::DIM),
-        Tone::Good if colour => style.fg(Color::Green),
-        Tone::Bad if colour => style.fg(Color::Red),
-        Tone::Waiting if colour => style.fg(Color::Yellow),
-        Tone::Plain | Tone::Good | Tone::Bad | Tone::Waiting => style,
+/// Draws a box with a title, and gives the room inside.
+fn framed(title: &str, role: Role, theme: Theme, area: Rect, buffer: &mut Buffer) -> Rect {
+    let title = cut(title, usize::from(area.width.saturating_sub(4)), theme);
+    let block = Block::bordered()
+        .border_set(theme.borders())
+        .border_style(theme.style(Role::Border))
+        .title(Span::styled(format!(" {title} "), theme.style(role)));
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    inner
+}
+
+fn bar(text: &str, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let text = cut(text, usize::from(area.width), theme);
+    Paragraph::new(text).style(theme.style(Role::Bar)).render(area, buffer);
+}
+
+/// Where it stands, and what was asked or said last.
+fn draw_status(player: &Player, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if let Some(prompt) = &player.prompt {
+        let text = format!(" {}{}{}", prompt.sign(), prompt.text, "_");
+        return bar(&text, theme, area, buffer);
+    }
+    let sign = match (player.is_over(), player.playing) {
+        (true, _) => Sign::Stopped,
+        (false, true) => Sign::Playing,
+        (false, false) => Sign::Paused,
+    };
+    let mut left =
+        format!(" {} {} / {}  x{}", theme.sign(sign), stamp(player.position), stamp(player.script.end()), player.speed);
+    left.extend(player.current().map(|(_, one)| format!("  #{}", one.number)));
+    if let Some(search) = &player.search {
+        let passed = search.found.partition_point(|at| *at <= player.position);
+        let text = cut(&search.text, 16, theme);
+        left.extend(["  /", &text, &format!(" {passed} of {}", search.found.len())]);
+    }
+    let keys = if player.note.is_some() { "" } else { "space play  r/h/m next  / find  ? keys " };
+    let right = player.note.as_deref().unwrap_or(keys);
+    let room = usize::from(area.width).saturating_sub(width(&left) + 2);
+    let right = if width(right) > room && player.note.is_none() { "? keys " } else { right };
+    let right = cut(right, room, theme);
+    let gap = usize::from(area.width).saturating_sub(width(&left) + width(&right));
+    bar(&format!("{left}{}{right}", " ".repeat(gap)), theme, area, buffer);
+}
+
+fn draw_help(theme: Theme, body: Rect, buffer: &mut Buffer) {
+    let rows = u16::try_from(HELP.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let area = body.centered(Constraint::Length(60), Constraint::Length(rows));
+    Clear.render(area, buffer);
+    buffer.set_style(area, theme.style(Role::Text));
+    let inner = framed("keys", Role::Title, theme, area, buffer);
+    for ((keys, meaning), row) in HELP.iter().zip(inner.top()..inner.bottom()) {
+        let line = Line::from(vec![
+            Span::styled(format!(" {keys:<18}"), theme.style(Role::Accent)),
+            Span::styled(*meaning, theme.style(Role::Text)),
+        ]);
+        buffer.set_line(inner.x, row, &line, inner.width);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use ratatui::{Terminal, backend::TestBackend};
-
-    use super::*;
-    use crate::replay::script::{Script, tests::session};
-
-    fn drawn(seconds: u64, scrolled: usize, width: u16, height: u16) -> TestBackend {
-        let mut player = Player::new(Script::new(&session(), None), 2.0, None);
-        player.at = Duration::from_secs(seconds).min(player.script.end());
-        player.scrolled = scrolled;
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
-        terminal.draw(|frame| draw(&player, true, frame)).expect("draws");
-        terminal.backend().clone()
-    }
-
-    #[test]
-    fn shows_what_happened_so_far() {
-        insta::assert_snapshot!(drawn(10, 0, 70, 24));
-    }
-
-    #[test]
-    fn keeps_the_newest_lines_on_a_small_screen() {
-        insta::assert_snapshot!(drawn(66, 0, 44, 10));
-    }
-
-    #[test]
-    fn scrolls_back_and_not_beyond_the_beginning() {
-        assert_eq!(drawn(66, 1000, 60, 12).to_string(), drawn(66, 999, 60, 12).to_string());
-        assert!(drawn(66, 1000, 60, 12).to_string().contains("session of"));
-    }
-}
+mod tests;

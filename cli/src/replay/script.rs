@@ -1,26 +1,31 @@
-//! Events → what is shown of them, and when. Pure; the only place that decides how an event reads.
+//! Events → what is shown of them, and when. Pure; knows no screen and no position.
+//!
+//! A recorded session is read once, into cues (what one event adds to the transcript), operations (what the list and the
+//! detail show) and marks (what the timeline shows). No two cues have the same time: each is a microsecond at least
+//! behind the one before, so that every one of them can be gone to.
 
 mod grid;
+mod lines;
+mod operation;
+
+pub(crate) use operation::{Fact, Operation};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use hoop_gateway_core::{api::types::RecordedEvent, model::Principal};
+use hoop_gateway_core::api::types::RecordedEvent;
 
-use crate::{
-    output::{printable, printable_line},
-    sessions::took,
-    whoami,
-};
+use super::emulator::{Step, step};
+use crate::output::printable_line;
 
 /// `mm:ss.mmm`.
-pub(super) const STAMP_WIDTH: usize = 9;
+pub(crate) const STAMP_WIDTH: usize = 9;
 
 /// What a line says, for its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Plain,
     Statement,
     Good,
@@ -31,70 +36,146 @@ pub(super) enum Tone {
 
 /// One line of the replay, safe for a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ScriptLine {
-    pub(super) tone: Tone,
-    pub(super) text: String,
+pub(crate) struct ScriptLine {
+    pub(crate) tone: Tone,
+    pub(crate) text: String,
 }
 
 /// What one event adds, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cue {
-    pub(super) at: Duration,
-    pub(super) operation: Option<u64>,
-    pub(super) lines: Vec<ScriptLine>,
+pub(crate) struct Cue {
+    pub(crate) at: Duration,
+    /// The number of its operation.
+    pub(crate) operation: Option<u64>,
+    pub(crate) lines: Vec<ScriptLine>,
+}
+
+/// What can be gone to on the timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mark {
+    Masked,
+    Held,
+    Refused,
 }
 
 /// A session as it is played.
-#[derive(Debug)]
-pub(super) struct Script {
-    pub(super) title: String,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Script {
+    /// Who did this, where and as whom.
+    pub(crate) title: String,
     cues: Vec<Cue>,
+    operations: Vec<Operation>,
+    /// For each cue, the index of the operation that it or one before it was about.
+    about: Vec<Option<usize>>,
+    marks: Vec<(Duration, Mark)>,
+    terminal: Vec<(Duration, Step)>,
+    end: Duration,
 }
 
 impl Script {
     /// Only operations whose text contains `search`, in either case, where it is given.
-    pub(super) fn new(events: &[RecordedEvent], search: Option<&str>) -> Self {
+    pub(crate) fn new(events: &[RecordedEvent], search: Option<&str>) -> Self {
         let start = events.first().map_or(0, |event| event.at_micros);
         let wanted = search.map(|search| matching(events, search));
-        let cues = events
-            .iter()
-            .filter(|event| match (&wanted, number(event)) {
-                (Some(wanted), number) => number.is_some_and(|number| wanted.contains(&number)),
-                (None, _) => true,
-            })
-            .map(|event| Cue {
-                at: Duration::from_micros(event.at_micros.saturating_sub(start)),
-                operation: number(event),
-                lines: lines(event),
-            })
-            .filter(|cue| !cue.lines.is_empty())
-            .collect();
-        Self { title: events.first().map(title).unwrap_or_default(), cues }
+        let mut script = Self { title: events.first().map(lines::title).unwrap_or_default(), ..Self::default() };
+        let mut places = BTreeMap::new();
+        let mut micros = None;
+        for event in events.iter().filter(|event| is_wanted(event, wanted.as_ref())) {
+            let earliest = micros.map_or(0, |last: u64| last + 1);
+            let now = event.at_micros.saturating_sub(start).max(earliest);
+            micros = Some(now);
+            script.take(event, Duration::from_micros(now), &mut places);
+        }
+        script
     }
 
-    pub(super) fn cues(&self) -> &[Cue] {
+    fn take(&mut self, event: &RecordedEvent, at: Duration, places: &mut BTreeMap<u64, usize>) {
+        if let Some(step) = step(&event.kind, &event.fields) {
+            self.terminal.push((at, step));
+            self.end = at;
+            return;
+        }
+        let lines = lines::lines(event);
+        if lines.is_empty() {
+            return;
+        }
+        self.end = at;
+        let operation = number(event);
+        if let Some(number) = operation {
+            let index = *places.entry(number).or_insert(self.operations.len());
+            if index == self.operations.len() {
+                self.operations.push(Operation::new(number, at));
+            }
+            if let Some(operation) = self.operations.get_mut(index) {
+                operation.take(event, at, self.cues.len());
+                self.marks.extend(operation::mark(event).map(|mark| (at, mark)));
+            }
+        }
+        let before = self.about.last().copied().flatten();
+        self.about.push(operation.and_then(|number| places.get(&number).copied()).or(before));
+        self.cues.push(Cue { at, operation, lines });
+    }
+
+    pub(crate) fn cues(&self) -> &[Cue] {
         &self.cues
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.cues.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cues.is_empty() && self.terminal.is_empty()
+    }
+
+    /// The operations, in the order in which they were asked.
+    pub(crate) fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// What stands on the timeline.
+    pub(crate) fn marks(&self) -> &[(Duration, Mark)] {
+        &self.marks
+    }
+
+    /// What a terminal showed, where one was recorded.
+    pub(crate) fn terminal(&self) -> &[(Duration, Step)] {
+        &self.terminal
+    }
+
+    /// The cues until then.
+    pub(crate) fn until(&self, at: Duration) -> &[Cue] {
+        self.cues.get(..self.cues.partition_point(|cue| cue.at <= at)).unwrap_or_default()
+    }
+
+    /// Which operation it is about at that time, by its index.
+    pub(crate) fn about(&self, at: Duration) -> Option<usize> {
+        let seen = self.until(at).len();
+        self.about.get(seen.checked_sub(1)?).copied().flatten()
     }
 
     /// The index of the first cue of an operation, or of the next one that is there.
-    pub(super) fn cue_of(&self, operation: u64) -> usize {
+    pub(crate) fn cue_of(&self, operation: u64) -> usize {
         let found = self.cues.iter().position(|cue| cue.operation.is_some_and(|number| number >= operation));
         found.unwrap_or(self.cues.len().saturating_sub(1))
     }
 
     /// When the last thing happens.
-    pub(super) fn end(&self) -> Duration {
-        self.cues.last().map_or(Duration::ZERO, |cue| cue.at)
+    pub(crate) fn end(&self) -> Duration {
+        self.end
+    }
+
+    /// When something is said that contains `text`, in either case.
+    pub(crate) fn find(&self, text: &str) -> Vec<Duration> {
+        let text = printable_line(text).to_lowercase();
+        let says = |cue: &&Cue| cue.lines.iter().any(|line| line.text.to_lowercase().contains(&text));
+        self.cues.iter().filter(says).map(|cue| cue.at).collect()
     }
 }
 
 /// A time in the session, `mm:ss.mmm`.
-pub(super) fn stamp(at: Duration) -> String {
+pub(crate) fn stamp(at: Duration) -> String {
     format!("{:02}:{:02}.{:03}", at.as_secs() / 60, at.as_secs() % 60, at.subsec_millis())
+}
+
+fn is_wanted(event: &RecordedEvent, wanted: Option<&BTreeSet<u64>>) -> bool {
+    wanted.is_none_or(|wanted| number(event).is_some_and(|number| wanted.contains(&number)))
 }
 
 fn number(event: &RecordedEvent) -> Option<u64> {
@@ -114,110 +195,5 @@ fn matching(events: &[RecordedEvent], search: &str) -> BTreeSet<u64> {
         .collect()
 }
 
-fn title(event: &RecordedEvent) -> String {
-    let who = field(event, "principal")
-        .and_then(|text| serde_json::from_str::<Principal>(text).ok())
-        .map_or_else(|| "?".to_owned(), |principal| whoami::describe(&principal));
-    let named = |name| printable_line(field(event, name).unwrap_or("?"));
-    format!("{who} on {}, database {} as {}", named("connection"), named("database"), named("role"))
-}
-
-fn lines(event: &RecordedEvent) -> Vec<ScriptLine> {
-    match event.kind.as_str() {
-        "session_started" => vec![line(Tone::Quiet, format!("-- session of {}", title(event)))],
-        "operation" => asked(event, "permitted"),
-        "prepared" => asked(event, "permitted to be prepared"),
-        "held" => held(event),
-        "approval_decided" => vec![decided(event)],
-        "refused" => refused(event),
-        "result" => grid::result(field(event, "text").unwrap_or_default(), field(event, "truncated").is_some()),
-        "outcome" => vec![outcome(event)],
-        "gateway_sent" => vec![noted(event, "-- the gateway sent", "purpose")],
-        "session_ended" => vec![noted(event, "-- session ended:", "reason")],
-        // The signature is for `hoop audit verify`.
-        "session_head" => Vec::new(),
-        other => vec![line(Tone::Quiet, format!("-- {}", printable_line(other)))],
-    }
-}
-
-fn line(tone: Tone, text: String) -> ScriptLine {
-    ScriptLine { tone, text }
-}
-
-fn noted(event: &RecordedEvent, before: &str, name: &str) -> ScriptLine {
-    line(Tone::Quiet, format!("{before} {}", printable_line(field(event, name).unwrap_or("?"))))
-}
-
-fn statement(event: &RecordedEvent) -> Vec<ScriptLine> {
-    let text = printable(field(event, "text").unwrap_or_default()).replace('\t', "    ");
-    let mut prompt = format!("#{}> ", number(event).unwrap_or_default());
-    let mut shown = Vec::new();
-    for one in text.lines() {
-        shown.push(line(Tone::Statement, format!("{prompt}{one}")));
-        prompt = " ".repeat(prompt.len());
-    }
-    let parameters: Vec<Option<String>> =
-        field(event, "parameters").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    for (index, value) in parameters.iter().enumerate() {
-        let value = value.as_deref().map_or_else(|| "NULL".to_owned(), |value| format!("'{}'", printable_line(value)));
-        shown.push(line(Tone::Statement, format!("{prompt}${} = {value}", index + 1)));
-    }
-    shown
-}
-
-fn rules(event: &RecordedEvent) -> String {
-    let rules: Vec<String> = field(event, "rules").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    if rules.is_empty() { "no rule".to_owned() } else { printable_line(&rules.join(", ")) }
-}
-
-fn asked(event: &RecordedEvent, word: &str) -> Vec<ScriptLine> {
-    let mut shown = statement(event);
-    let approval = field(event, "approval").map(|id| format!(", approval {}", printable_line(id))).unwrap_or_default();
-    shown.push(line(Tone::Quiet, format!("-- {word} by {}{approval}", rules(event))));
-    shown
-}
-
-fn held(event: &RecordedEvent) -> Vec<ScriptLine> {
-    let mut shown = statement(event);
-    let approval = printable_line(field(event, "approval").unwrap_or("?"));
-    shown.push(line(Tone::Waiting, format!("-- held by {}, waiting for approval {approval}", rules(event))));
-    shown
-}
-
-fn decided(event: &RecordedEvent) -> ScriptLine {
-    let state = field(event, "state").unwrap_or("?");
-    let by: Vec<String> = field(event, "by").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-    let reason = field(event, "reason").map(|reason| format!(": {reason}")).unwrap_or_default();
-    let tone = if state == "approved" { Tone::Good } else { Tone::Bad };
-    line(tone, printable_line(&format!("-- {state}{by}{reason}")))
-}
-
-fn refused(event: &RecordedEvent) -> Vec<ScriptLine> {
-    let mut shown = statement(event);
-    let said = |name| printable_line(field(event, name).unwrap_or_default());
-    shown.push(line(Tone::Bad, format!("ERROR:  {}", said("reason"))));
-    shown.push(line(Tone::Bad, format!("DETAIL:  rule {}", rules(event))));
-    if field(event, "hint").is_some() {
-        shown.push(line(Tone::Bad, format!("HINT:  {}", said("hint"))));
-    }
-    shown
-}
-
-fn outcome(event: &RecordedEvent) -> ScriptLine {
-    let took = field(event, "duration_micros").and_then(|text| text.parse().ok()).map(took).unwrap_or_default();
-    let masked: BTreeMap<String, u64> =
-        field(event, "masked").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let masked: Vec<String> = masked.iter().map(|(class, count)| format!(", {count} {class} masked")).collect();
-    let masked = masked.concat();
-    let (tone, word) = match field(event, "status") {
-        Some("completed") => (Tone::Good, field(event, "tag").unwrap_or("completed").to_owned()),
-        Some("failed") => (Tone::Bad, format!("ERROR {}", field(event, "sqlstate").unwrap_or("?"))),
-        Some("skipped") => (Tone::Quiet, "skipped".to_owned()),
-        _ => return line(Tone::Bad, "outcome unknown".to_owned()),
-    };
-    line(tone, printable_line(&format!("{word}  ({took}{masked})")))
-}
-
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

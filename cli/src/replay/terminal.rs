@@ -1,52 +1,79 @@
 //! Plays on the real terminal: keys and time in, frames out; leaves the terminal as it was, whatever happens.
+//!
+//! Draws only when something is to be seen: while it plays, on a key, and when the window changes.
 
 use std::{
-    io::{Stdout, stdout},
+    io::{Stdout, Write as _, stdout},
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use crossterm::{
     cursor::Show,
     event::{Event, KeyEventKind, poll, read},
     execute,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
+use nix::sys::signal::{Signal, raise};
 use ratatui::{Terminal, backend::CrosstermBackend};
 
 use super::{
-    player::{Player, Wish},
+    player::{Message, Player, Wish},
     screen::draw,
 };
-use crate::failure::{ExitStatus, Failure};
+use crate::{
+    failure::{ExitStatus, Failure},
+    paint::Theme,
+};
 
 /// How often a frame is drawn while playing.
 const FRAME: Duration = Duration::from_millis(33);
-/// How often one is drawn while nothing moves.
-const IDLE_FRAME: Duration = Duration::from_millis(500);
+/// More than this is not put on a clipboard: terminals drop it.
+const MAX_COPIED_BYTES: usize = 64 << 10;
 
 /// Plays until the watcher leaves. Blocks.
-pub(super) fn play(mut player: Player, colour: bool) -> Result<ExitStatus, Failure> {
-    let (_guard, mut terminal) = Guard::enter().map_err(|error| broken(&error))?;
+pub(super) fn play(mut player: Player, theme: Theme) -> Result<ExitStatus, Failure> {
+    let (mut guard, mut terminal) = Guard::enter().map_err(|error| broken(&error))?;
     let mut last = Instant::now();
     loop {
         let now = Instant::now();
-        player.advance(now.duration_since(last));
+        player.update(Message::Passed(now.duration_since(last)));
         last = now;
-        terminal.draw(|frame| draw(&player, colour, frame)).map_err(|error| broken(&error))?;
-        let pause = if player.paused || player.is_over() { IDLE_FRAME } else { FRAME };
-        if !poll(pause).map_err(|error| broken(&error))? {
+        let drawn = terminal.draw(|frame| draw(&player, theme, frame.area(), frame.buffer_mut()));
+        drawn.map_err(|error| broken(&error))?;
+        if player.is_moving() && !poll(FRAME).map_err(|error| broken(&error))? {
             continue;
         }
-        if let Event::Key(key) = read().map_err(|error| broken(&error))?
-            && key.kind != KeyEventKind::Release
-        {
-            match player.press(key) {
-                Wish::Stay => {}
-                Wish::Quit => return Ok(ExitStatus::SUCCESS),
-                Wish::Interrupt => return Err(Failure::interrupted()),
+        let event = read().map_err(|error| broken(&error))?;
+        if !player.is_moving() {
+            // Time that was waited away is not played.
+            last = Instant::now();
+        }
+        let Event::Key(key) = event else { continue };
+        if key.kind == KeyEventKind::Release {
+            continue;
+        }
+        match player.update(Message::Key(key)) {
+            Wish::Stay => {}
+            Wish::Quit => return Ok(ExitStatus::SUCCESS),
+            Wish::Interrupt => return Err(Failure::interrupted()),
+            Wish::Copy(text) => copy(&text).map_err(|error| broken(&error))?,
+            Wish::Suspend => {
+                drop(guard);
+                raise(Signal::SIGTSTP).map_err(|errno| broken(&errno.into()))?;
+                (guard, terminal) = Guard::enter().map_err(|error| broken(&error))?;
+                last = Instant::now();
             }
         }
     }
+}
+
+/// Puts a text on the clipboard of the terminal (OSC 52).
+fn copy(text: &str) -> std::io::Result<()> {
+    let text = text.get(..text.floor_char_boundary(MAX_COPIED_BYTES)).unwrap_or_default();
+    let mut stdout = stdout().lock();
+    write!(stdout, "\u{1b}]52;c;{}\u{7}", BASE64.encode(text))?;
+    stdout.flush()
 }
 
 /// Restores the terminal when it is dropped, also by a panic; the panic hook restores it before it speaks.

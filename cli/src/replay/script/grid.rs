@@ -3,7 +3,7 @@
 use hoop_gateway_core::record::{ResultLine, result_lines};
 use ratatui::text::Span;
 
-use super::{ScriptLine, Tone, line};
+use super::{ScriptLine, Tone, lines::line};
 use crate::output::printable_line;
 
 /// No column of a result is shown wider.

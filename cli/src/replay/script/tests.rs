@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::paint::Sign;
 
-pub(in crate::replay) fn event(seq: u64, millis: u64, kind: &str, fields: &[(&str, &str)]) -> RecordedEvent {
+pub(crate) fn event(seq: u64, millis: u64, kind: &str, fields: &[(&str, &str)]) -> RecordedEvent {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     RecordedEvent { seq, at_micros: 1_800_000_000_000_000 + millis * 1000, kind: kind.to_owned(), fields }
 }
 
-pub(in crate::replay) fn session() -> Vec<RecordedEvent> {
+pub(crate) fn session() -> Vec<RecordedEvent> {
     let alice = r#"{"kind":"user","name":"alice","groups":["engineers"],"claims":{},"owner":null}"#;
     let rows = "{\"columns\":[\"id\",\"email\"]}\n[\"1\",\"a****@example.com\"]\n[\"22\",null]\n";
     let mut events = vec![
@@ -129,4 +130,24 @@ fn an_operation_is_found_by_its_number() {
     let script = Script::new(&session(), None);
     assert_eq!(script.cues().get(script.cue_of(2)).and_then(|cue| cue.operation), Some(2));
     assert_eq!(script.cue_of(99), script.cues().len() - 1);
+}
+
+#[test]
+fn no_two_cues_have_the_same_time() {
+    let refused = |seq| event(seq, 5, "refused", &[("number", &seq.to_string()), ("text", "x"), ("reason", "no")]);
+    let script = Script::new(&[refused(1), refused(2), refused(3)], None);
+    let times: BTreeSet<_> = script.cues().iter().map(|cue| cue.at).collect();
+    assert_eq!((times.len(), script.marks().len(), script.operations().len()), (3, 3, 3));
+}
+
+#[test]
+fn an_operation_knows_what_became_of_it_and_when() {
+    let script = Script::new(&session(), None);
+    let held = script.operations().last().expect("three");
+    let state = |seconds| held.state(Duration::from_secs(seconds)).map(|(sign, _)| sign);
+    assert_eq!([8, 10, 66].map(state), [None, Some(Sign::Held), Some(Sign::Failed)]);
+    let approved = held.facts.iter().find(|fact| fact.label == "approved").expect("approved");
+    assert_eq!(approved.text, "by bob, after 56.0 s, \u{201c}fine\u{201d}");
+    let masked = script.operations().first().expect("three");
+    assert!(masked.is_masked(Duration::from_secs(2)) && !masked.is_masked(Duration::from_secs(1)));
 }
