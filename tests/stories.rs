@@ -37,6 +37,7 @@ mod stories {
     mod people;
     mod postgres;
     mod record;
+    mod replay;
     mod shell;
     mod sigkill;
     mod start;

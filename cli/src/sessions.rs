@@ -34,16 +34,36 @@ pub(crate) async fn run(arguments: SessionsArguments, context: &Context) -> Resu
 }
 
 async fn list(which: &ListSessions, context: &Context) -> Result<ExitStatus, Failure> {
-    let narrowed = which.live || which.connection.is_some() || which.principal.is_some();
-    let asked = if narrowed { MOST_LISTED } else { which.limit.min(MOST_LISTED) }.to_string();
-    let all: Vec<SessionItem> = Api::new(context).await?.get_with("/api/v1/sessions", &[("limit", &asked)]).await?;
+    let query = query(which, OffsetDateTime::now_utc());
+    let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let all: Vec<SessionItem> = Api::new(context).await?.get_with("/api/v1/sessions", &query).await?;
     let sessions: Vec<SessionItem> =
         all.into_iter().filter(|item| is_meant(item, which)).take(usize::try_from(which.limit).unwrap_or(0)).collect();
     context.output.list("sessions", &sessions, |sessions| table(context, sessions))?;
     if sessions.is_empty() {
         context.output.say("No session to show.");
     }
+    let partly: Vec<&str> = sessions.iter().filter(|item| item.partly_searched).map(|item| item.id.as_str()).collect();
+    if !partly.is_empty() {
+        let text = "These sessions said too much to be searched whole, and may not hold it:";
+        context.output.say(&format!("{text} {}", partly.join(", ")));
+    }
     Ok(ExitStatus::SUCCESS)
+}
+
+/// What the gateway is asked for.
+fn query(which: &ListSessions, now: OffsetDateTime) -> Vec<(&'static str, String)> {
+    let narrowed = which.live || which.principal.is_some() || which.connection.is_some();
+    let limit = if narrowed { MOST_LISTED } else { which.limit.min(MOST_LISTED) };
+    let mut query = vec![("limit", limit.to_string())];
+    let who = which.who.clone().or_else(|| which.principal.as_ref().map(ToString::to_string));
+    query.extend(who.map(|who| ("who", who)));
+    query.extend(which.connection.as_ref().map(|name| ("connection", name.to_string())));
+    query.extend(which.text.clone().map(|text| ("text", text)));
+    query.extend(which.decision.map(|decision| ("decision", decision.as_str().to_owned())));
+    query.extend(which.since.map(|since| ("since_millis", since.unix_millis(now).to_string())));
+    query.extend(which.until.map(|until| ("until_millis", until.unix_millis(now).to_string())));
+    query
 }
 
 fn is_meant(item: &SessionItem, which: &ListSessions) -> bool {
@@ -148,7 +168,7 @@ fn end_word(session: &SessionItem) -> String {
     }
 }
 
-fn lasted(session: &SessionItem) -> String {
+pub(crate) fn lasted(session: &SessionItem) -> String {
     let Some(ended) = session.ended_at_millis else { return "-".to_owned() };
     let millis = u64::try_from(ended.saturating_sub(session.started_at_millis)).unwrap_or(0);
     took(millis.saturating_mul(1000))
@@ -164,7 +184,7 @@ pub(crate) fn took(micros: u64) -> String {
     }
 }
 
-fn moment(millis: i64) -> String {
+pub(crate) fn moment(millis: i64) -> String {
     OffsetDateTime::from_unix_timestamp(millis / 1000)
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())

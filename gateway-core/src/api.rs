@@ -12,6 +12,7 @@ mod entry;
 mod guard;
 mod problem;
 mod recordings;
+mod search;
 mod sessions;
 mod tokens;
 pub mod types;
@@ -125,7 +126,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))
         .route("/approvals/{id}/deny", post(approvals::deny))
-        .route("/sessions", get(sessions::list))
+        .route("/sessions", get(search::list))
         .route("/sessions/{id}", get(sessions::show))
         .route("/sessions/{id}/recording", get(sessions::recording))
         .fallback(guard::unknown)

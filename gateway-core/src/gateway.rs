@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
-    api::{self, ApiParts, ApiState, RecordingsOnDisk},
+    api::{self, ApiParts, ApiState, Recordings as _, RecordingsOnDisk},
     approval::{Desk, Limits},
     clock::WallClock,
     config::Site,
@@ -31,7 +31,7 @@ use crate::{
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{Environment, Served, registry::Registry},
-    store::{SessionIndex, Store, StoreError},
+    store::{SaidIndex, SessionIndex, Store, StoreError},
 };
 
 pub use certificate::CertificateError;
@@ -39,6 +39,9 @@ pub use upstream_tls::UpstreamTlsError;
 
 /// How long live sessions may take to end when the gateway stops.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How often what sessions said is gathered for searches.
+const GATHERING: Duration = Duration::from_secs(5);
 
 /// Why a gateway does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +137,7 @@ pub struct Gateway {
     router: axum::Router,
     environment: Arc<Environment>,
     tokens: GatewayTokens,
-    recorder: Recorder,
+    recordings: Arc<RecordingsOnDisk>,
     policies: watch::Sender<PolicySet>,
     version: &'static str,
 }
@@ -156,16 +159,16 @@ impl Gateway {
         let key_use = if dev { KeyUse::Development } else { KeyUse::Production };
         let tokens = GatewayTokens::open(&data.join("keys"), key_use, public_url.as_str(), clock.clone())?;
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
-        let (sealer, audit_key) = (Arc::clone(keys.sealer()), keys.public());
-        let masking = Arc::clone(keys.masking());
+        let (sealer, audit_key, masking) = (Arc::clone(keys.sealer()), keys.public(), Arc::clone(keys.masking()));
         let recorder = open_recorder(&site, keys, version).await?;
         let store = Store::open(&site.gateway.store.path)?;
         let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
+        let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, SaidIndex::open(&store)?));
         let desk = Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await?;
         let (policies, in_force) = watch::channel(site.policies.clone());
         let served = connections::serve(&site, dev)?;
         let environment = Arc::new(Environment {
-            recorder: recorder.clone(),
+            recorder: recordings.recorder().clone(),
             sealer,
             policies: in_force.clone(),
             desk: desk.clone(),
@@ -191,7 +194,7 @@ impl Gateway {
             registry: environment.registry.clone(),
             desk,
             sessions: index,
-            recordings: Arc::new(RecordingsOnDisk::new(recorder.clone(), audit_key)),
+            recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
             sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
             policies: in_force,
             connections,
@@ -216,7 +219,7 @@ impl Gateway {
             router,
             environment,
             tokens,
-            recorder,
+            recordings,
             policies,
             version,
         })
@@ -254,15 +257,32 @@ impl Gateway {
         for native in self.native {
             tasks.spawn(native::accept(native, Arc::clone(&self.door), tasks.clone(), shutdown.clone()));
         }
+        tasks.spawn(gather(self.recordings, shutdown.clone()));
         listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
         tasks.close();
         self.environment.registry.kill_all();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
         }
-        self.recorder.gateway(&GatewayEvent::Stopped { version: self.version.to_owned() })?;
-        self.recorder.close()?;
+        let recorder = &self.environment.recorder;
+        recorder.gateway(&GatewayEvent::Stopped { version: self.version.to_owned() })?;
+        recorder.close()?;
         Ok(())
+    }
+}
+
+/// Reads on what sessions said, so that a search finds most of it read. A failure is said once in a while; searches
+/// try again themselves.
+async fn gather(recordings: Arc<RecordingsOnDisk>, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(GATHERING);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let recordings = Arc::clone(&recordings);
+        match tokio::task::spawn_blocking(move || recordings.gather()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => tracing::warn!(%failure, "what sessions said could not be gathered for searches"),
+            Err(_ended) => return,
+        }
     }
 }
 

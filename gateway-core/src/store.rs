@@ -6,6 +6,7 @@
 
 mod approvals;
 mod migrations;
+mod said;
 mod sessions;
 
 use std::{
@@ -19,7 +20,8 @@ use std::{
 
 use rusqlite::Connection;
 
-pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex};
+pub use said::{Said, SaidIndex, folded};
+pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex, Span};
 
 /// Why the store cannot be used. It holds no row's content.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use super::types::{RecordedEvent, SessionDetail};
 use crate::{
     model::SessionId,
     record::{GatewayEvent, PublicKey, RecordError, Recorder, read},
+    store::{Said, SaidIndex},
 };
 
 /// Why a recording cannot be written or read.
@@ -37,6 +38,10 @@ pub trait Recordings: Send + Sync + 'static {
     fn detail(&self, id: &SessionId) -> Result<SessionDetail, RecordingsError>;
     /// Gives a session's events in order, each as one line of JSON with its line feed. Blocks.
     fn lines(&self, id: &SessionId, may_reveal: &MayReveal, to: &mut LineSink<'_>) -> Result<(), RecordingsError>;
+    /// Brings what can be searched up to date. Blocks.
+    fn gather(&self) -> Result<(), RecordingsError>;
+    /// What was said in a session, as its recording shows it to everybody. Blocks.
+    fn said(&self, id: &SessionId) -> Result<Option<Said>, RecordingsError>;
     /// The public key that recordings verify with, as PEM.
     fn audit_key(&self) -> String;
     /// Whether the recorder can record.
@@ -48,12 +53,21 @@ pub trait Recordings: Send + Sync + 'static {
 pub struct RecordingsOnDisk {
     recorder: Recorder,
     audit_key: PublicKey,
+    said: SaidIndex,
 }
 
+/// No more of the log is read before one search is answered; what is left is read in the background.
+const MOST_GATHERED_BYTES: u64 = 64 << 20;
+
 impl RecordingsOnDisk {
-    /// Reads and writes through this recorder, whose records verify with this key.
-    pub fn new(recorder: Recorder, audit_key: PublicKey) -> Self {
-        Self { recorder, audit_key }
+    /// Reads and writes through this recorder, whose records verify with this key; searches in this index.
+    pub fn new(recorder: Recorder, audit_key: PublicKey, said: SaidIndex) -> Self {
+        Self { recorder, audit_key, said }
+    }
+
+    /// The recorder.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 }
 
@@ -85,6 +99,16 @@ impl Recordings for RecordingsOnDisk {
         Ok(())
     }
 
+    fn gather(&self) -> Result<(), RecordingsError> {
+        self.recorder.flush()?;
+        let read = self.said.read_on(self.recorder.directory(), MOST_GATHERED_BYTES);
+        read.map_err(|failure| RecordingsError::Failed(failure.to_string()))
+    }
+
+    fn said(&self, id: &SessionId) -> Result<Option<Said>, RecordingsError> {
+        self.said.of(id.as_str()).map_err(|failure| RecordingsError::Failed(failure.to_string()))
+    }
+
     fn audit_key(&self) -> String {
         self.audit_key.to_pem()
     }
@@ -113,6 +137,7 @@ mod tests {
         model::ConnectionName,
         policy::Source,
         record::{Durability, RecordKeys, SessionFacts, SystemClock},
+        store::Store,
     };
 
     fn facts(id: &SessionId) -> SessionFacts {
@@ -138,7 +163,8 @@ mod tests {
         let (recorder, _recovery) = Recorder::open(&log, keys, Durability::Strict, Arc::new(SystemClock)).unwrap();
         let id = SessionId::new(1, [0; 10]);
         let _session = recorder.session(facts(&id)).unwrap();
-        let recordings = RecordingsOnDisk::new(recorder, audit_key);
+        let said = SaidIndex::open(&Store::in_memory().unwrap()).unwrap();
+        let recordings = RecordingsOnDisk::new(recorder, audit_key, said);
         recordings.note(GatewayEvent::Looked { who: person("carol", &[]), session: id.clone() }).await.unwrap();
         let mut lines = Vec::new();
         recordings

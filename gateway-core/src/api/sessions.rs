@@ -1,16 +1,13 @@
-//! Sessions: one's own, and by policy those of others. Looking into one is recorded before anything is shown.
-
-use std::collections::BTreeMap;
+//! One session: one's own, and by policy those of others. Looking into one is recorded before anything is shown.
 
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     response::Response,
 };
 use futures_util::{StreamExt as _, stream};
-use http::{HeaderValue, StatusCode, header};
-use serde::Deserialize;
+use http::{HeaderValue, header};
 use tokio::sync::mpsc;
 
 use super::{
@@ -24,39 +21,11 @@ use crate::{
     model::{Principal, SessionId},
     policy::{ApiAction, ApiResource, Reveal},
     record::GatewayEvent,
-    store::{SessionEntry, SessionFilter},
+    store::SessionEntry,
 };
 
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 500;
-/// As many are looked through for those that the caller may see.
-const MAX_LOOKED_THROUGH: usize = 2_000;
 /// Lines read ahead of a slow reader.
 const LINES_AHEAD: usize = 64;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    limit: Option<usize>,
-}
-
-pub(super) async fn list(
-    State(state): State<ApiState>,
-    caller: Caller,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<Vec<SessionItem>>, ApiError> {
-    let Query(query) = query.map_err(|_malformed| ApiError::new(StatusCode::BAD_REQUEST, "`limit` is a number"))?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let who = caller.principal();
-    // One's own are asked for apart, so that a busy gateway does not push them out.
-    let mut seen = BTreeMap::new();
-    for filter in [SessionFilter::Of(who.clone()), SessionFilter::All] {
-        let entries = state.0.sessions.list(filter, MAX_LOOKED_THROUGH).await?;
-        let listed = entries.into_iter().filter(|one| state.authorize(who, &ApiAction::ListSessions, &on(one)).is_ok());
-        seen.extend(listed.map(|one| ((one.started_at_millis, one.id.clone()), one)));
-    }
-    Ok(Json(seen.into_values().rev().take(limit).map(item).collect()))
-}
 
 pub(super) async fn show(
     State(state): State<ApiState>,
@@ -121,11 +90,11 @@ fn may_reveal(state: &ApiState, who: &Principal, entry: &SessionEntry) -> Box<Ma
     Box::new(move |class| matches!(policies.reveal(&who, &connection, class), Reveal::Clear))
 }
 
-fn on(entry: &SessionEntry) -> ApiResource {
+pub(super) fn on(entry: &SessionEntry) -> ApiResource {
     ApiResource::Session { owner: entry.principal.clone(), connection: entry.connection.clone() }
 }
 
-fn item(entry: SessionEntry) -> SessionItem {
+pub(super) fn item(entry: SessionEntry) -> SessionItem {
     SessionItem {
         id: entry.id,
         principal: entry.principal,
@@ -137,9 +106,10 @@ fn item(entry: SessionEntry) -> SessionItem {
         refused: entry.counts.refused,
         held: entry.counts.held,
         masked: entry.counts.masked,
+        partly_searched: false,
     }
 }
 
-fn interrupted(ended: &tokio::task::JoinError) -> ApiError {
+pub(super) fn interrupted(ended: &tokio::task::JoinError) -> ApiError {
     ApiError::unavailable("the recording could not be read", ended)
 }

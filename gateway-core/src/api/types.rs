@@ -284,6 +284,9 @@ pub struct SessionItem {
     pub held: u64,
     /// Cells masked.
     pub masked: u64,
+    /// Whether a text was searched for and not found, but not all that was said could be searched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partly_searched: bool,
 }
 
 /// One operation of `GET /api/v1/sessions/{id}`.

@@ -245,6 +245,17 @@ pub enum GatewayEvent {
         /// At which session.
         session: SessionId,
     },
+    /// Someone searched in what others said.
+    Searched {
+        /// Who.
+        who: Principal,
+        /// How long the text was that they sought. The text itself may be what nobody else should read.
+        sought_bytes: u64,
+        /// In how many sessions of others.
+        sessions: u64,
+        /// How many sessions they were shown.
+        found: u64,
+    },
     /// Someone reviewed a request.
     Reviewed {
         /// Who.

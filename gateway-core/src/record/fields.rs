@@ -110,6 +110,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::TokenIssued { .. } => "token_issued",
         GatewayEvent::Sampled { .. } => "sampled",
         GatewayEvent::Looked { .. } => "looked",
+        GatewayEvent::Searched { .. } => "searched",
         GatewayEvent::Reviewed { .. } => "reviewed",
         GatewayEvent::PolicyChanged { .. } => "policy_changed",
         GatewayEvent::Denied { .. } => "denied",
@@ -144,6 +145,12 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
         GatewayEvent::Looked { who, session } => {
             to.json_field("who", who);
             to.field("session", session.as_str());
+        }
+        GatewayEvent::Searched { who, sought_bytes, sessions, found } => {
+            to.json_field("who", who);
+            to.number("sought_bytes", *sought_bytes);
+            to.number("sessions", *sessions);
+            to.number("found", *found);
         }
         GatewayEvent::Reviewed { who, approval, approved, reason } => {
             to.json_field("who", who);

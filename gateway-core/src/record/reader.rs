@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
+    io::{self, Read as _, Seek as _, SeekFrom},
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -32,6 +32,18 @@ impl SegmentReader {
         let path = segment_path(directory, number);
         let file = File::open(&path).map_err(|error| RecordError::file("read", &path, error))?;
         Ok(Self { path, file, buffer: Vec::new(), start: 0, offset: 0 })
+    }
+
+    /// The same from one of its bytes on.
+    pub(super) fn open_at(directory: &Path, number: u64, offset: u64) -> Result<Self, RecordError> {
+        let mut reader = Self::open(directory, number)?;
+        let length = reader.file.metadata().map_err(|error| RecordError::file("read", &reader.path, error))?.len();
+        if length < offset {
+            return Err(reader.tampered("it is shorter than it was"));
+        }
+        let sought = reader.file.seek(SeekFrom::Start(offset));
+        reader.offset = sought.map_err(|error| RecordError::file("read", &reader.path, error))?;
+        Ok(reader)
     }
 
     /// The bytes read and not yet consumed.

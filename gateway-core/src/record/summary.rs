@@ -22,6 +22,7 @@ pub(super) fn session_item(record: &Record) -> Option<SessionItem> {
         refused: 0,
         held: 0,
         masked: 0,
+        partly_searched: false,
     })
 }
 

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Step n of the schema is element n - 1; never edit one that was released.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE approval (
         id TEXT PRIMARY KEY,
         state TEXT NOT NULL,
@@ -27,7 +28,20 @@ const STEPS: &[&str] = &["
     ) STRICT;
     CREATE INDEX session_by_time ON session (started_at_millis);
     CREATE INDEX session_by_principal ON session (principal_kind, principal_name, started_at_millis);
-"];
+",
+    "
+    CREATE TABLE said (
+        session TEXT PRIMARY KEY,
+        text TEXT NOT NULL,
+        is_whole INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE said_until (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        segment INTEGER NOT NULL,
+        place INTEGER NOT NULL
+    ) STRICT;
+",
+];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.
 pub(super) fn apply(connection: &mut Connection) -> Result<(), StoreError> {

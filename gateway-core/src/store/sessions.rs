@@ -49,21 +49,34 @@ pub enum SessionFilter {
     Of(Principal),
 }
 
+/// When sessions must have been open to be listed, milliseconds since 1970; both ends count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Not over before then.
+    pub since_millis: Option<i64>,
+    /// Begun by then.
+    pub until_millis: Option<i64>,
+}
+
 /// The index; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct SessionIndex(Store);
+pub struct SessionIndex {
+    store: Store,
+    /// A connection of its own, so that nobody's long list holds up a session that begins.
+    reader: Store,
+}
 
 impl SessionIndex {
     /// Opens the index and ends what an earlier gateway left live. Its rows are written without a sync of their own:
     /// the recording holds the same, durably.
     pub async fn open(store: Store, now_millis: i64) -> Result<Self, StoreError> {
         store.run_aside(move |connection| end_abandoned(connection, now_millis)).await?;
-        Ok(Self(store.unhurried()?))
+        Ok(Self { reader: store.unhurried()?, store: store.unhurried()? })
     }
 
     /// Enters a session that begins.
     pub async fn started(&self, entry: SessionEntry) -> Result<(), StoreError> {
-        self.0.run_aside(move |connection| write(connection, &entry)).await
+        self.store.run_aside(move |connection| write(connection, &entry)).await
     }
 
     /// Updates the counts of a live session; an unknown one is left alone.
@@ -89,13 +102,23 @@ impl SessionIndex {
 
     /// Lists sessions, newest first, at most `limit`.
     pub async fn list(&self, filter: SessionFilter, limit: usize) -> Result<Vec<SessionEntry>, StoreError> {
-        self.0.run_aside(move |connection| list(connection, &filter, limit)).await
+        self.list_within(filter, Span::default(), limit).await
+    }
+
+    /// Lists sessions that were open within a span, newest first, at most `limit`.
+    pub async fn list_within(
+        &self,
+        filter: SessionFilter,
+        span: Span,
+        limit: usize,
+    ) -> Result<Vec<SessionEntry>, StoreError> {
+        self.reader.run_aside(move |connection| list(connection, &filter, span, limit)).await
     }
 
     /// Finds one session.
     pub async fn find(&self, id: &SessionId) -> Result<Option<SessionEntry>, StoreError> {
         let id = id.clone();
-        self.0.run_aside(move |connection| find(connection, &id)).await
+        self.store.run_aside(move |connection| find(connection, &id)).await
     }
 
     async fn change(
@@ -104,7 +127,7 @@ impl SessionIndex {
         change: impl FnOnce(&mut SessionEntry) + Send + 'static,
     ) -> Result<(), StoreError> {
         let id = id.clone();
-        self.0
+        self.store
             .run_aside(move |connection| {
                 if let Some(mut entry) = find(connection, &id)?.filter(|entry| entry.ended_at_millis.is_none()) {
                     change(&mut entry);
@@ -148,19 +171,30 @@ fn find(connection: &Connection, id: &SessionId) -> Result<Option<SessionEntry>,
     content.map(|content| serde_json::from_str(&content).map_err(StoreError::Row)).transpose()
 }
 
-fn list(connection: &Connection, filter: &SessionFilter, limit: usize) -> Result<Vec<SessionEntry>, StoreError> {
+fn list(
+    connection: &Connection,
+    filter: &SessionFilter,
+    span: Span,
+    limit: usize,
+) -> Result<Vec<SessionEntry>, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let (since, until) = (span.since_millis.unwrap_or(i64::MIN), span.until_millis.unwrap_or(i64::MAX));
     let contents: Vec<String> = match filter {
         SessionFilter::All => connection
-            .prepare_cached("SELECT content FROM session ORDER BY started_at_millis DESC LIMIT ?1")?
-            .query_map([limit], |row| row.get(0))?
+            .prepare_cached(
+                "SELECT content FROM session
+                 WHERE started_at_millis <= ?1 AND ifnull(ended_at_millis, ?2) >= ?2
+                 ORDER BY started_at_millis DESC LIMIT ?3",
+            )?
+            .query_map([until, since, limit], |row| row.get(0))?
             .collect::<Result<_, _>>()?,
         SessionFilter::Of(principal) => connection
             .prepare_cached(
                 "SELECT content FROM session WHERE principal_kind = ?1 AND principal_name = ?2
-                 ORDER BY started_at_millis DESC LIMIT ?3",
+                 AND started_at_millis <= ?3 AND ifnull(ended_at_millis, ?4) >= ?4
+                 ORDER BY started_at_millis DESC LIMIT ?5",
             )?
-            .query_map(params![kind(principal), principal.name.as_str(), limit], |row| row.get(0))?
+            .query_map(params![kind(principal), principal.name.as_str(), until, since, limit], |row| row.get(0))?
             .collect::<Result<_, _>>()?,
     };
     contents.iter().map(|content| serde_json::from_str(content).map_err(StoreError::Row)).collect()
@@ -222,6 +256,24 @@ mod tests {
         assert_eq!(all, [entry(3, "alice"), entry(2, "bob")]);
         let own = index.list(SessionFilter::Of(entry(1, "alice").principal), 9).await.unwrap();
         assert_eq!(own, [entry(3, "alice"), entry(1, "alice")]);
+    }
+
+    #[tokio::test]
+    async fn a_span_takes_what_was_open_in_it() {
+        let index = SessionIndex::open(Store::in_memory().unwrap(), 0).await.unwrap();
+        for one in [entry(10, "alice"), entry(20, "alice"), entry(30, "bob")] {
+            index.started(one).await.unwrap();
+        }
+        index.ended(&entry(10, "alice").id, 15, "left".into(), SessionCounts::default()).await.unwrap();
+        let within = async |filter, since_millis, until_millis| -> Vec<i64> {
+            let span = Span { since_millis, until_millis };
+            let listed = index.list_within(filter, span, 9).await.unwrap();
+            listed.iter().map(|one| one.started_at_millis).collect()
+        };
+        assert_eq!(within(SessionFilter::All, Some(16), None).await, [30, 20]);
+        assert_eq!(within(SessionFilter::All, Some(15), Some(29)).await, [20, 10]);
+        assert_eq!(within(SessionFilter::Of(entry(1, "alice").principal), None, Some(19)).await, [10]);
+        assert_eq!(within(SessionFilter::Of(entry(1, "alice").principal), Some(40), None).await, [20]);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! A gateway's API over parts that live in memory, and what a client sees of it.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     pin::Pin,
     sync::{
@@ -30,7 +31,7 @@ use crate::{
     policy::{PolicySet, PolicySource, TagNames},
     record::GatewayEvent,
     session::registry::Registry,
-    store::{SessionCounts, SessionEntry, SessionIndex, Store},
+    store::{Said, SessionCounts, SessionEntry, SessionIndex, Store, folded},
 };
 
 pub(super) const HOST: &str = "127.0.0.1:8443";
@@ -45,6 +46,7 @@ const POLICIES: &str = r#"
 @id("no-approvals-on-leave") forbid(principal in Group::"on-leave", action == Action::"approve", resource);
 @id("auditors") permit(principal in Group::"auditors",
   action in [Action::"replay", Action::"list_sessions", Action::"reveal"], resource);
+@id("watchers") permit(principal in Group::"watchers", action == Action::"list_sessions", resource);
 "#;
 
 /// A connection without tables.
@@ -149,6 +151,10 @@ impl World {
     }
 
     pub(super) async fn session(&self, name: &str, number: u64) -> SessionId {
+        self.counted_session(name, number, SessionCounts::default()).await
+    }
+
+    pub(super) async fn counted_session(&self, name: &str, number: u64, counts: SessionCounts) -> SessionId {
         let entry = SessionEntry {
             id: SessionId::new(number, [0; 10]),
             principal: testing::person(name, &[]),
@@ -156,7 +162,7 @@ impl World {
             started_at_millis: i64::try_from(number).unwrap(),
             ended_at_millis: None,
             end_reason: None,
-            counts: SessionCounts::default(),
+            counts,
         };
         let id = entry.id.clone();
         self.sessions.started(entry).await.unwrap();
@@ -202,6 +208,7 @@ pub(super) struct FakeRecordings {
     notes: Mutex<Vec<String>>,
     failing: AtomicBool,
     breaking: AtomicBool,
+    said: Mutex<BTreeMap<SessionId, Said>>,
 }
 
 impl FakeRecordings {
@@ -211,6 +218,11 @@ impl FakeRecordings {
 
     pub(super) fn break_off(&self) {
         self.breaking.store(true, Ordering::SeqCst);
+    }
+
+    /// What the index of what was said knows of a session.
+    pub(super) fn say(&self, id: &SessionId, text: &str, is_whole: bool) {
+        self.said.lock().unwrap().insert(id.clone(), Said { text: folded(text), is_whole });
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
@@ -224,6 +236,9 @@ impl Recordings for FakeRecordings {
             GatewayEvent::LoggedIn { who, .. } => format!("logged in: {}", who.name),
             GatewayEvent::TokenIssued { who, connection, .. } => format!("token: {} for {connection}", who.name),
             GatewayEvent::Sampled { who, connection } => format!("sampled: {} at {connection}", who.name),
+            GatewayEvent::Searched { who, sessions, found, .. } => {
+                format!("searched: {} in {sessions}, {found} found", who.name)
+            }
             GatewayEvent::Looked { who, session } => format!("looked: {} at {session}", who.name),
             GatewayEvent::Reviewed { who, approved, reason, .. } => {
                 format!("reviewed: {} {approved} {}", who.name, reason.unwrap_or_default())
@@ -255,6 +270,7 @@ impl Recordings for FakeRecordings {
             refused: 0,
             held: 0,
             masked: 0,
+            partly_searched: false,
         };
         Ok(SessionDetail { session, operations: Vec::new() })
     }
@@ -268,6 +284,15 @@ impl Recordings for FakeRecordings {
             }
         }
         Ok(())
+    }
+
+    fn gather(&self) -> Result<(), RecordingsError> {
+        Ok(())
+    }
+
+    fn said(&self, id: &SessionId) -> Result<Option<Said>, RecordingsError> {
+        let said = self.said.lock().map_err(|_poisoned| RecordingsError::NotFound)?;
+        Ok(said.get(id).cloned())
     }
 
     fn audit_key(&self) -> String {
