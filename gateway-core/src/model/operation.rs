@@ -141,6 +141,8 @@ verbs! {
     CopyFile = "copy_file": Admin,
     /// ALTER SYSTEM, ALTER DATABASE … SET.
     AlterSystem = "alter_system": Admin,
+    /// A command of a replication connection, and its stream.
+    Replicate = "replicate": Admin,
     /// VACUUM, ANALYZE, CLUSTER, REINDEX, CHECKPOINT, REFRESH.
     Maintain = "maintain": Admin,
     /// What is not understood.

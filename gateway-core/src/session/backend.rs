@@ -94,14 +94,16 @@ impl Session {
                 _ => Err(Ending::Unexpected("upstream")),
             },
             tag::PORTAL_SUSPENDED => match self.talk.pop() {
-                Some(Expect::Execute { .. }) => {
+                Some(Expect::Execute { number }) => {
                     self.pass(frame);
-                    Ok(())
+                    self.suspended(number)
                 }
                 _ => Err(Ending::Unexpected("upstream")),
             },
             tag::COPY_IN => self.copy_in(frame),
+            tag::COPY_BOTH => self.copy_both(frame),
             tag::COPY_OUT | tag::COPY_DATA | tag::COPY_DONE => self.copy_out(frame),
+            tag::FUNCTION_RESULT => self.function_result(frame),
             tag::ERROR => self.failed(frame),
             tag::NOTICE => self.notice(frame),
             tag::NOTIFICATION => self.notification(frame),
@@ -110,7 +112,7 @@ impl Session {
         }
     }
 
-    fn pass(&mut self, frame: &Frame) {
+    pub(super) fn pass(&mut self, frame: &Frame) {
         codec::write_frame(frame.tag, &mut self.to_client, |out| out.extend_from_slice(&frame.body));
     }
 
@@ -293,7 +295,7 @@ impl Session {
         };
         let scope = self.error_scope();
         let front = self.talk.front().and_then(Expect::number);
-        let is_query = matches!(self.talk.front(), Some(Expect::Query { .. } | Expect::Fault { query: true, .. }));
+        let is_query = self.talk.front().is_some_and(Expect::ends_with_ready);
         if let Some(answer) = ours {
             self.to_client.extend_from_slice(&answer);
         } else {
@@ -380,7 +382,7 @@ impl Session {
             _ => return Err(Ending::Unexpected("upstream")),
         };
         let (end, ended) = self.talk.ready(status).ok_or(Ending::Unexpected("upstream"))?;
-        if let Expect::Query { number, .. } = end {
+        if let Expect::Query { number, .. } | Expect::Call { number, .. } = end {
             if let Some(entry) = self.ledger.entry(number) {
                 let tag = std::mem::take(&mut entry.tag);
                 self.end_operation(number, Status::Completed { tag: &tag })?;

@@ -61,6 +61,12 @@ pub(super) enum Expect {
         portal: Text,
         previous: Option<Portal>,
     },
+    /// A function call, which is answered with a ReadyForQuery of its own.
+    Call {
+        number: OperationNumber,
+        /// Whether the answer holds what a large object holds.
+        gives_content: bool,
+    },
     DescribeStatement,
     /// A cursor that SQL declared: a name that we know nothing of.
     DescribeCursor,
@@ -104,8 +110,17 @@ impl Expect {
     fn ends_turn(&self) -> bool {
         matches!(
             self,
-            Self::Query { .. } | Self::Sync | Self::Reading { syncs: true, .. } | Self::Fault { query: true, .. }
+            Self::Query { .. }
+                | Self::Call { .. }
+                | Self::Sync
+                | Self::Reading { syncs: true, .. }
+                | Self::Fault { query: true, .. }
         )
+    }
+
+    /// Whether an error in it is followed by ReadyForQuery, and nothing behind it is skipped.
+    pub(super) fn ends_with_ready(&self) -> bool {
+        matches!(self, Self::Query { .. } | Self::Call { .. } | Self::Fault { query: true, .. })
     }
 
     /// What the statement name meant before this message, where it changes it.
@@ -134,6 +149,7 @@ impl Expect {
     pub(super) fn number(&self) -> Option<OperationNumber> {
         match self {
             Self::Query { number, .. }
+            | Self::Call { number, .. }
             | Self::Parse { number, .. }
             | Self::Bind { number, .. }
             | Self::DescribePortal { number, .. }
@@ -158,6 +174,8 @@ pub(super) enum CopyIn {
     Awaited(OperationNumber),
     /// The server takes data for this operation.
     Active(OperationNumber),
+    /// Data goes both ways: replication.
+    Both(OperationNumber),
 }
 
 /// Whether a name may be used now.
@@ -215,6 +233,14 @@ impl Conversation {
     /// Whether every message that was sent is answered.
     pub(super) fn is_settled(&self) -> bool {
         self.expected.is_empty()
+    }
+
+    /// Whether the server takes data now, for which operation.
+    pub(super) fn takes_data(&self) -> Option<OperationNumber> {
+        match self.copy_in {
+            CopyIn::Active(number) | CopyIn::Both(number) => Some(number),
+            CopyIn::Idle | CopyIn::Awaited(_) => None,
+        }
     }
 
     /// What the next reply belongs to.
@@ -347,7 +373,8 @@ impl Conversation {
                 !statement && changed == name
             }
             Expect::Query { .. } | Expect::Fault { query: true, .. } => name.is_empty(),
-            Expect::DescribeStatement
+            Expect::Call { .. }
+            | Expect::DescribeStatement
             | Expect::DescribeCursor
             | Expect::DescribePortal { .. }
             | Expect::Execute { .. }
@@ -395,7 +422,8 @@ impl Conversation {
             Expect::Bind { portal: name, previous, .. } | Expect::ClosePortal { name, previous } => {
                 self.restore_portal(name, previous);
             }
-            Expect::DescribeStatement
+            Expect::Call { .. }
+            | Expect::DescribeStatement
             | Expect::DescribeCursor
             | Expect::DescribePortal { .. }
             | Expect::Execute { .. }
@@ -408,7 +436,7 @@ impl Conversation {
     /// The message is over: no data is awaited or taken for it any more.
     fn no_copy_of(&mut self, expect: &Expect) {
         let number = match self.copy_in {
-            CopyIn::Awaited(number) | CopyIn::Active(number) => Some(number),
+            CopyIn::Awaited(number) | CopyIn::Active(number) | CopyIn::Both(number) => Some(number),
             CopyIn::Idle => None,
         };
         if number.is_some() && number == expect.number() {

@@ -65,7 +65,7 @@ impl Session {
     async fn ask(&mut self, message: &Frontend, question: Plannable) -> Option<Estimate> {
         let (mut types, mut parameters) = (Vec::new(), Vec::new());
         if let Frontend::Bind(bind) = message {
-            types = self.parameter_types(bind).to_vec();
+            types = self.parameter_types(message).to_vec();
             let given = bind.parameters.iter().enumerate().map(|(index, value)| {
                 let format = Format::of_column(&bind.parameter_formats, index).unwrap_or_default();
                 (format == Format::Binary, value.clone())

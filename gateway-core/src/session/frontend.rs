@@ -13,10 +13,10 @@
 //! | Parse | decided as a preparation; names of statements are bounded | dropped | ends the session |
 //! | Bind | decided again, with its parameters | dropped | ends the session |
 //! | Describe | passes where the name is known, or is a cursor's | dropped | ends the session |
-//! | Execute | passes under its Bind; not where its names may have changed since | dropped | ends the session |
+//! | Execute | passes under its Bind, not where its names may have changed since; of a cursor that SQL declared, decided as FETCH | dropped | ends the session |
 //! | Close, Flush | pass | dropped | Flush is ignored, Close ends the session |
 //! | Sync | passes | passes, and ends the skipping | ignored |
-//! | FunctionCall | refused in place | dropped | ends the session |
+//! | FunctionCall | decided as a SELECT of the function, where that is one of large objects; else refused | dropped | ends the session |
 //! | CopyData, CopyDone, CopyFail | dropped, as the server does | dropped | pass under their COPY |
 //! | Password | ends the session | dropped | ends the session |
 //! | Terminate | ends the session when all is answered | the same | ends the session |
@@ -32,6 +32,7 @@ use super::{
     conversation::{CopyIn, Expect, Lookup},
     estimate::Asking,
     hold::HeldMessage,
+    opened::Opened,
     reading::Current,
     relay::{Ending, Session, Step},
     sealing,
@@ -41,6 +42,7 @@ use crate::{
     policy::{Decision, Permitted},
     protocol::postgres::{
         codec::{Piece, limit, parse_frontend},
+        handshake::Replication,
         inspect::{self, Masking, Understood},
         message::{Bind, Execute, Frontend, Parse, Query, Target, Text},
         refuse::{self, Report},
@@ -69,16 +71,20 @@ impl Session {
                 Ok(Some(Piece::Frame(frame))) => match parse_frontend(&frame) {
                     Ok(message) => self.client_message(message).await?,
                     Err(error) if error.breaks_framing() => return Err(Ending::Protocol(error)),
+                    // Nothing can fail in the place of a message amid data.
+                    Err(_) if self.talk.takes_data().is_some() => {
+                        return Err(Ending::Unexpected("client"));
+                    }
                     Err(error) => {
                         let mut answer = BytesMut::new();
                         refuse::protocol_error(&error, &self.id, &mut answer);
-                        self.fail_in_place(frame.tag == b'Q', answer.freeze())?;
+                        self.fail_in_place(matches!(frame.tag, b'Q' | b'F'), answer.freeze())?;
                     }
                 },
                 Ok(Some(Piece::Oversize { tag, length })) => {
                     let mut answer = BytesMut::new();
                     refuse::oversize(length, limit::STATEMENT_BYTES, &self.id, &mut answer);
-                    self.fail_in_place(tag == b'Q', answer.freeze())?;
+                    self.fail_in_place(matches!(tag, b'Q' | b'F'), answer.freeze())?;
                 }
                 Ok(Some(Piece::Chunk { .. })) => return Err(Ending::Unexpected("client")),
                 Err(error) => return Err(Ending::Protocol(error)),
@@ -91,8 +97,11 @@ impl Session {
         if self.talk.skipping && !matches!(message, Frontend::Sync | Frontend::Terminate) {
             return Ok(());
         }
-        if let CopyIn::Active(number) = self.talk.copy_in {
+        if let Some(number) = self.talk.takes_data() {
             return self.copy_message(number, message);
+        }
+        if self.is_out_of_place(&message) {
+            return self.refuse_out_of_place(&message);
         }
         match self.catch_up(&message).await? {
             Current::Yes => {}
@@ -113,7 +122,7 @@ impl Session {
             Frontend::Parse(parse) => self.parse(parse),
             Frontend::Bind(bind) => self.bind(bind).await,
             Frontend::Describe(target) => self.describe(target),
-            Frontend::Execute(execute) => self.execute(execute),
+            Frontend::Execute(execute) => self.execute(execute).await,
             Frontend::Close(target) => self.close(target),
             Frontend::Sync => {
                 self.talk.skipping = false;
@@ -128,14 +137,19 @@ impl Session {
             }
             // SPEC: postgres.c ignores these outside COPY: a client may not have noticed that COPY ended.
             Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => Ok(()),
-            Frontend::FunctionCall(_) => self.refuse_unsupported("function calls by protocol message"),
+            Frontend::FunctionCall(call) => self.function_call(call).await,
             Frontend::Password(_) => Err(Ending::Unexpected("client")),
         }
     }
 
     /// SPEC: in COPY FROM STDIN the server takes data and its end, ignores Flush and Sync, and fails on anything else.
     fn copy_message(&mut self, number: OperationNumber, message: Frontend) -> Result<(), Ending> {
+        let streams = matches!(self.talk.copy_in, CopyIn::Both(_));
         match message {
+            Frontend::CopyData(ref body) if streams && !inspect::replication::is_feedback(body) => {
+                Err(Ending::Unexpected("client"))
+            }
+            Frontend::CopyFail(_) if streams => Err(Ending::Unexpected("client")),
             Frontend::CopyData(_) => self.follow(Some(number), message),
             Frontend::CopyDone | Frontend::CopyFail(_) => {
                 // Further statements of a simple query may ask for data in turn; its end is known by ReadyForQuery.
@@ -156,7 +170,13 @@ impl Session {
         }
     }
 
-    async fn query(&mut self, query: Query) -> Result<(), Ending> {
+    async fn query(&mut self, mut query: Query) -> Result<(), Ending> {
+        if self.replication != Replication::No {
+            match self.replication_query(query).await? {
+                Some(sql) => query = sql,
+                None => return Ok(()),
+            }
+        }
         let understood = match self.understand(query.text.as_str()) {
             Ok(understood) => understood,
             Err(error) => return self.refuse_syntax(query.text.as_str(), &error, true),
@@ -270,7 +290,7 @@ impl Session {
         }
     }
 
-    fn execute(&mut self, execute: Execute) -> Result<(), Ending> {
+    async fn execute(&mut self, execute: Execute) -> Result<(), Ending> {
         match self.talk.portal(&execute.portal) {
             Lookup::Known(portal) => {
                 let (number, understood) = (portal.number, Arc::clone(&portal.understood));
@@ -288,6 +308,7 @@ impl Session {
                 self.follow(Some(number), Frontend::Execute(execute))
             }
             Lookup::Unsettled => self.wait(Frontend::Execute(execute)),
+            Lookup::Absent if self.meaning.has_cursor(&execute.portal) => self.fetch(execute).await,
             Lookup::Absent => self.no_portal(&execute.portal),
         }
     }
@@ -358,18 +379,17 @@ impl Session {
         if self.talk.skipping {
             return self.skip(number);
         }
-        let query = matches!(permitted.message(), Frontend::Query(_));
+        let query = !matches!(permitted.message(), Frontend::Bind(_) | Frontend::Execute(_));
         if let Masking::Refused(reason) = &understood.masking {
             return self.refuse(number, &sealing::unmaskable(reason), understood, query);
         }
-        let (mut portal, mut parameters) = (None, Vec::new());
-        if let Frontend::Bind(bind) = permitted.message() {
-            if sealing::holds_pseudonym(bind) {
-                return self.refuse(number, &sealing::unmaskable(&inspect::pseudonym()), understood, query);
-            }
-            portal = Some(bind.portal.clone());
-            parameters = sealing::parameters(bind, understood, &self.parameter_types(bind), &self.environment);
+        if sealing::holds_pseudonym(permitted.message()) {
+            return self.refuse(number, &sealing::unmaskable(&inspect::pseudonym()), understood, query);
         }
+        let types = self.parameter_types(permitted.message());
+        let parameters = sealing::parameters(permitted.message(), understood, &types, &self.environment);
+        let opened = Opened::of(permitted.message());
+        self.describe_cursor(number, permitted.message(), understood)?;
         match self.admit(number, permitted, understood, &parameters, RecordedStep::Execute) {
             Ok(()) => {}
             // FAIL-CLOSED: what does not fit into one record is not run; nothing of it was appended.
@@ -379,12 +399,23 @@ impl Session {
             Err(error) => return Err(error.into()),
         }
         self.note_changes(understood);
-        let Some(portal) = portal else {
-            self.talk.sent_query(number);
-            if understood.copies_in {
-                self.talk.copy_in = CopyIn::Awaited(number);
+        let portal = match opened {
+            Opened::Portal(portal) => portal,
+            Opened::More => {
+                self.talk.sent(Expect::Execute { number });
+                return Ok(());
             }
-            return Ok(());
+            Opened::Call { gives_content } => {
+                self.talk.sent(Expect::Call { number, gives_content });
+                return Ok(());
+            }
+            Opened::Query => {
+                self.talk.sent_query(number);
+                if understood.copies_in {
+                    self.talk.copy_in = CopyIn::Awaited(number);
+                }
+                return Ok(());
+            }
         };
         self.meaning.unread |= self.meaning.sql.yield_cursor(&portal);
         self.talk.sent_bind(number, portal.clone(), Arc::clone(understood), self.meaning.epoch);
@@ -393,16 +424,6 @@ impl Session {
             self.follow(Some(number), Frontend::Describe(Target::Portal(portal)))?;
         }
         Ok(())
-    }
-
-    pub(super) fn parameter_types(&self, bind: &Bind) -> Arc<[u32]> {
-        match self.talk.statement(&bind.statement) {
-            Lookup::Known(prepared) => Arc::clone(&prepared.parameter_types),
-            Lookup::Absent | Lookup::Unsettled => {
-                let made = self.meaning.sql.statement(&bind.statement);
-                made.map_or_else(|| Arc::from([]), |made| Arc::clone(&made.parameter_types))
-            }
-        }
     }
 
     fn admit(

@@ -25,11 +25,13 @@ use crate::{
 pub(super) enum HeldMessage {
     Query,
     Bind,
+    Call,
 }
 
 impl HeldMessage {
+    /// Whether it is answered with a ReadyForQuery of its own.
     pub(super) fn is_query(self) -> bool {
-        self == Self::Query
+        self != Self::Bind
     }
 }
 
@@ -113,10 +115,8 @@ impl Session {
         let worst = operations.iter().max_by_key(|operation| (operation.risk, operation.effect));
         let now = self.environment.clock.unix_millis();
         let life = i64::try_from(need.expires_after.as_millis()).unwrap_or(i64::MAX);
-        let mut parameters = Vec::new();
-        if let Frontend::Bind(bind) = inspected.message() {
-            parameters = sealing::parameters(bind, understood, &self.parameter_types(bind), &self.environment);
-        }
+        let (message, types) = (inspected.message(), self.parameter_types(inspected.message()));
+        let parameters = sealing::parameters(message, understood, &types, &self.environment);
         let objects: BTreeSet<_> = operations
             .iter()
             .flat_map(|operation| &operation.accesses)

@@ -15,7 +15,7 @@ use crate::{
     model::ConnectionName,
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece},
-        handshake::{Login, LoginStep, StartPlan},
+        handshake::{Login, LoginStep, Replication, StartPlan},
         message::{CancelKey, Frame},
     },
     record::{OwnPurpose, RecordError, SessionRecorder},
@@ -63,9 +63,14 @@ pub(super) async fn log_in(
     let Greeting { parameters, backend_key } =
         authenticate(served, plan, &mut read, &mut write, &mut decoder, &mut upstream_in).await?;
     let mut outlet = Outlet::new(write);
-    let Backend { search_path, process_id } =
-        read_backend(recorder, &mut outlet, &mut read, &mut decoder, &mut upstream_in).await?;
     let announced = backend_key.as_ref().map(|(process_id, _)| *process_id);
+    let Backend { search_path, process_id } = match plan.replication {
+        // It takes no SQL, so there is nothing to look up.
+        Replication::Physical => Backend { search_path: Vec::new(), process_id: announced },
+        Replication::No | Replication::Database => {
+            read_backend(recorder, &mut outlet, &mut read, &mut decoder, &mut upstream_in).await?
+        }
+    };
     if served.connection.pool.is_none() && announced != process_id {
         return Err(pooled(&served.connection.name));
     }

@@ -208,6 +208,11 @@ impl Meaning {
         self.epoch += 1;
     }
 
+    /// Whether the server said that SQL, or the code of a function, opened a cursor of this name.
+    pub(super) fn has_cursor(&self, name: &Text) -> bool {
+        self.sql.has_cursor(name) || self.other_cursors.contains(name.as_str())
+    }
+
     /// Whether the end of the open transaction may change what names mean.
     pub(super) fn is_touched(&self) -> bool {
         self.touched

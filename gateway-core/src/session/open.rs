@@ -29,7 +29,7 @@ use crate::{
     policy::{PolicySet, Source},
     protocol::postgres::{
         codec::{self, FrameDecoder},
-        handshake::{self, StartPlan},
+        handshake::{self, Replication, StartPlan},
         message::{CancelKey, Start, Text, backend::TransactionStatus},
         refuse::Report,
     },
@@ -109,6 +109,12 @@ struct Ready {
     watches: Watches,
 }
 
+/// A backend that is logged in, and what for.
+struct Opening {
+    replication: Replication,
+    opened: Opened,
+}
+
 impl Arrival {
     /// Opens the session and serves it. Returns when it is over and on record. `buffer` is what the client sent ahead.
     pub async fn open(self, client: ClientStream, buffer: BytesMut, start: Start) {
@@ -130,6 +136,17 @@ impl Arrival {
                 return None;
             }
         };
+        if let Some(refusal) = self.refused_replication(plan.replication) {
+            let mut out = BytesMut::new();
+            let rule = refusal
+                .rule
+                .as_ref()
+                .map_or_else(|| "No policy permits it.".to_owned(), |rule| format!("Rule {rule}."));
+            let hint = refusal.hint.unwrap_or_default();
+            Report::fatal("42501", &refusal.message).detail(&rule).hint(&hint).write(&mut out);
+            say(client, &out).await;
+            return None;
+        }
         let now = self.environment.clock.unix_millis();
         let prepared = match Secrets::draw(now, start.spoken_minor()) {
             Ok(secrets) => self.recorded(&secrets.id, &plan, now).await.map(|recorder| (secrets, recorder)),
@@ -195,7 +212,10 @@ impl Arrival {
         mut recorder: SessionRecorder,
     ) -> Option<Box<Ready>> {
         match log_in(&self.environment, &self.served, &mut recorder, &plan).await {
-            Ok(opened) => Some(self.begin(client, buffer, start, secrets, recorder, opened).await),
+            Ok(opened) => {
+                let replication = plan.replication;
+                Some(self.begin(client, buffer, start, secrets, recorder, Opening { replication, opened }).await)
+            }
             Err(failure) => {
                 self.give_up(client, &secrets.id, recorder, failure).await;
                 None
@@ -227,8 +247,9 @@ impl Arrival {
         start: &Start,
         secrets: Secrets,
         recorder: SessionRecorder,
-        opened: Opened,
+        opening: Opening,
     ) -> Box<Ready> {
+        let opened = &opening.opened;
         let Secrets { id, process_id, key, fault } = secrets;
         // The server's own number: clients compare it with those of notifications and of pg_stat_activity.
         let process_id = opened.backend_key.as_ref().map_or(process_id, |(announced, _)| *announced);
@@ -252,7 +273,7 @@ impl Arrival {
             recorder_failed: self.environment.recorder.failed(),
             membership,
         };
-        let (session, upstream) = self.session(buffer, id, fault, recorder, opened);
+        let (session, upstream) = self.session(buffer, id, fault, recorder, opening);
         Box::new(Ready { session, client, upstream, watches })
     }
 
@@ -262,7 +283,7 @@ impl Arrival {
         id: SessionId,
         fault: u64,
         recorder: SessionRecorder,
-        opened: Opened,
+        Opening { replication, opened }: Opening,
     ) -> (Session, ReadHalf<Wire>) {
         let Opened { read, outlet, backend_key, search_path, catalogue, upstream_in, .. } = opened;
         let role = self.served.connection.credential.username().to_owned();
@@ -293,6 +314,7 @@ impl Arrival {
             role,
             circumstance,
             policies: self.policies,
+            replication,
             sight,
             generation,
             sighted_at: std::time::Instant::now(),

@@ -15,6 +15,7 @@ use crate::{
     approval::Binding,
     protocol::postgres::{
         codec::parse_error_fields,
+        handshake::Replication,
         inspect::Understood,
         message::{Frame, Frontend, backend::tag},
         refuse::Report,
@@ -56,10 +57,18 @@ impl Session {
 
     /// Sees to it that what names mean is current before a message is decided.
     pub(super) async fn catch_up(&mut self, message: &Frontend) -> Result<Current, Ending> {
+        if self.replication == Replication::Physical {
+            // It takes no SQL: there is nothing to look up, but tags may have come.
+            if self.is_outdated() && self.talk.is_settled() {
+                self.refresh_sight().await?;
+            }
+            return Ok(Current::Yes);
+        }
         let (text, knows_names) = match message {
             Frontend::Query(query) => (Some(&query.text), false),
             Frontend::Parse(parse) => (Some(&parse.text), false),
             Frontend::Bind(_) | Frontend::FunctionCall(_) => (None, true),
+            Frontend::Execute(execute) if self.may_be_a_cursor(&execute.portal) => (None, true),
             Frontend::Describe(_)
             | Frontend::Execute(_)
             | Frontend::Close(_)
@@ -71,7 +80,9 @@ impl Session {
             | Frontend::Password(_)
             | Frontend::Terminate => return Ok(Current::Yes),
         };
-        let by_name = !self.talk.is_settled() && text.is_some_and(|text| self.uses_names(text.as_str()));
+        let is_execute = matches!(message, Frontend::Execute(_));
+        let by_name =
+            !self.talk.is_settled() && (is_execute || text.is_some_and(|text| self.uses_names(text.as_str())));
         let stale = by_name
             || self.is_outdated()
             || (!knows_names && text.is_some_and(|text| self.wants_fresh_names(text.as_str())));
@@ -114,8 +125,11 @@ impl Session {
                 // The server's own error comes in its place.
                 Lookup::Absent | Lookup::Unsettled => return true,
             },
+            Frontend::Execute(execute) => match self.talk.portal(&execute.portal) {
+                Lookup::Known(portal) => Some(Arc::clone(&portal.understood)),
+                Lookup::Absent | Lookup::Unsettled => None,
+            },
             Frontend::Describe(_)
-            | Frontend::Execute(_)
             | Frontend::Close(_)
             | Frontend::Flush
             | Frontend::Sync
@@ -146,7 +160,11 @@ impl Session {
         let is_complete = self.changed_catalogue;
         let syncs = !self.talk.in_batch;
         let text = if is_complete { NAMES_IN_TRANSACTION } else { NAMES };
-        let message = OwnMessage::ReadNames { text, name: self.meaning.name.clone(), syncs };
+        let message = match self.replication {
+            Replication::No => OwnMessage::ReadNames { text, name: self.meaning.name.clone(), syncs },
+            // It takes simple queries only, and has no unnamed statement that one would disturb.
+            Replication::Physical | Replication::Database => OwnMessage::ReadSetting(text),
+        };
         let recorded = self.recorder.own(OwnPurpose::Setting, message)?;
         self.steps.push(Step::Own(recorded));
         self.talk.sent_reading(syncs);
@@ -164,7 +182,7 @@ impl Session {
                     answer.row(&frame.body);
                 }
             }
-            tag::PARSE_COMPLETE | tag::BIND_COMPLETE | tag::COMMAND_COMPLETE => {}
+            tag::PARSE_COMPLETE | tag::BIND_COMPLETE | tag::ROW_DESCRIPTION | tag::COMMAND_COMPLETE => {}
             tag::CLOSE_COMPLETE => {
                 *closed += 1;
                 // The portal, then the statement.
@@ -274,7 +292,10 @@ impl Session {
     pub(super) fn fail_aborted(&mut self, message: &Frontend) -> Result<(), Ending> {
         let report =
             Report::error("25P02", "current transaction is aborted, commands ignored until end of transaction block");
-        self.fail_with(&report.hint("Send ROLLBACK by itself."), matches!(message, Frontend::Query(_)))
+        self.fail_with(
+            &report.hint("Send ROLLBACK by itself."),
+            matches!(message, Frontend::Query(_) | Frontend::FunctionCall(_)),
+        )
     }
 }
 

@@ -46,12 +46,6 @@ impl Session {
         self.fail_in_place(query, answer.freeze())
     }
 
-    pub(super) fn refuse_unsupported(&mut self, what: &str) -> Result<(), Ending> {
-        let message = format!("{what} are not supported by the gateway");
-        // SPEC: a function call is answered like a simple query, with a ReadyForQuery of its own.
-        self.fail_with(&Report::error("0A000", &message).hint("Use plain statements."), true)
-    }
-
     /// Records a refusal and answers it in place.
     pub(super) fn refuse(
         &mut self,

@@ -28,6 +28,7 @@ use crate::{
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         codec::{self, CodecError, FrameDecoder},
+        handshake::Replication,
         inspect::{Sight, Understood},
         message::{CancelKey, Frontend, Text},
         refuse::{self, Report},
@@ -175,6 +176,7 @@ pub(super) struct Session {
     pub(super) role: String,
     pub(super) circumstance: Arc<[u8]>,
     pub(super) policies: PolicySet,
+    pub(super) replication: Replication,
     pub(super) sight: Sight,
     pub(super) generation: u64,
     /// When the sight was taken: somebody may have changed the database beside the gateway since.
@@ -302,6 +304,10 @@ impl Session {
             if sending.is_empty() && !self.to_client.is_empty() {
                 sending = self.to_client.split().freeze();
             }
+            // Its end is behind all that it sent: data that is still awaited will not come.
+            if self.leaving && self.talk.takes_data().is_some() {
+                return Err(Ending::ClientLeft);
+            }
             if self.leaving && self.is_quiet() && sending.is_empty() && !write.is_pending() {
                 return Err(Ending::ClientLeft);
             }
@@ -424,6 +430,7 @@ impl Session {
         self.policies = policies.clone();
         self.outdated = true;
         self.look_again_at_rows();
+        self.replicates_still()?;
         self.redecide_held(&policies).await
     }
 

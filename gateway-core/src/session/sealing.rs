@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{
     columns::{Described, rules},
@@ -19,7 +19,7 @@ use crate::{
     protocol::postgres::{
         inspect::{Masking, Reason, Sight, Understood, detected},
         message::{
-            Bind, Format,
+            Bind, Format, Frontend, FunctionCall,
             backend::{DataRow, Field},
         },
         reframe::{self, CellType, MaskTally, RowPlan},
@@ -63,17 +63,29 @@ fn first_constant(text: &str) -> usize {
     found.map_or(text.len(), |(place, _)| place)
 }
 
-/// The parameters of a Bind as text; `None` is NULL.
+/// The values that a message carries besides text, and their formats.
+fn values(message: &Frontend) -> (&[Format], &[Option<Bytes>]) {
+    if let Frontend::Bind(Bind { parameter_formats, parameters, .. }) = message {
+        return (parameter_formats, parameters);
+    }
+    if let Frontend::FunctionCall(FunctionCall { argument_formats, arguments, .. }) = message {
+        return (argument_formats, arguments);
+    }
+    (&[], &[])
+}
+
+/// The parameters of a Bind, or the arguments of a function call, as text; `None` is NULL.
 pub(super) fn parameters(
-    bind: &Bind,
+    message: &Frontend,
     understood: &Understood,
     types: &[u32],
     environment: &Environment,
 ) -> Vec<Option<SealedText<'static>>> {
     let mut left = PARAMETER_BYTES;
-    let sealed = |(index, value): (usize, &Option<bytes::Bytes>)| {
+    let (formats, values) = values(message);
+    let sealed = |(index, value): (usize, &Option<Bytes>)| {
         let value = value.as_ref()?;
-        let format = Format::of_column(&bind.parameter_formats, index).unwrap_or_default();
+        let format = Format::of_column(formats, index).unwrap_or_default();
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let class = understood.parameter_classes.get(&number);
         let allowed = left;
@@ -86,12 +98,12 @@ pub(super) fn parameters(
         let cut = cut_value(&shown, allowed, value, &environment.detectors);
         Some(sealed_value(&cut, class, &environment.detectors, &environment.sealer))
     };
-    bind.parameters.iter().enumerate().map(sealed).collect()
+    values.iter().enumerate().map(sealed).collect()
 }
 
-/// Whether a parameter is a pseudonym, which no server knows the meaning of.
-pub(super) fn holds_pseudonym(bind: &Bind) -> bool {
-    let mut texts = bind.parameters.iter().flatten().filter_map(|value| std::str::from_utf8(value).ok());
+/// Whether a value is a pseudonym, which no server knows the meaning of.
+pub(super) fn holds_pseudonym(message: &Frontend) -> bool {
+    let mut texts = values(message).1.iter().flatten().filter_map(|value| std::str::from_utf8(value).ok());
     texts.any(is_pseudonym)
 }
 

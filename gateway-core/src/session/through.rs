@@ -63,6 +63,10 @@ impl SqlNames {
         self.statements.get(name.as_str())
     }
 
+    pub(super) fn has_cursor(&self, name: &Text) -> bool {
+        self.cursors.contains_key(name.as_str())
+    }
+
     /// The protocol makes this name now. Returns whether SQL had it.
     pub(super) fn yield_statement(&mut self, name: &Text) -> bool {
         self.statements.remove(name.as_str()).is_some()

@@ -75,6 +75,15 @@ const RUNS_TEXT: &[&str] = &[
     "xpath_table",
 ];
 
+/// Read a large object, or move in one that is open. A descriptor opened for writing writes by `lowrite` only.
+const OBJECT_READS: &[&str] =
+    &["lo_close", "lo_get", "lo_lseek", "lo_lseek64", "lo_open", "lo_tell", "lo_tell64", "loread"];
+
+/// Whether a function of this name gives what a large object holds: bytes that no lineage and no tag follows.
+pub fn reads_large_object(name: &str) -> bool {
+    matches!(name, "lo_get" | "loread")
+}
+
 /// What calling a function by this name does at worst, where that is known to be more than reading.
 ///
 /// Schemas are ignored: `pg_catalog.pg_read_file` and a user's own `pg_read_file` are the same risk here.
@@ -101,10 +110,11 @@ pub fn classify(name: &str) -> Option<Verb> {
         Some(Verb::Notify)
     } else if starts("pg_advisory_") || starts("pg_try_advisory_") {
         Some(Verb::Lock)
+    } else if OBJECT_READS.contains(&name) {
+        Some(Verb::Select)
     } else if matches!(name, "nextval" | "setval" | "txid_current" | "pg_current_xact_id")
         || starts("lo_")
         || name == "lowrite"
-        || name == "loread"
     {
         Some(Verb::Update)
     } else {

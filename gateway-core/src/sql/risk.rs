@@ -36,7 +36,7 @@ pub(super) fn weigh(accesses: &BTreeSet<RawAccess>, has_where: bool) -> (u8, Vec
 }
 
 /// The entry of one verb.
-pub(super) const fn of_verb(verb: Verb) -> (u8, &'static str) {
+pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
     match verb {
         Verb::Transaction | Verb::Set | Verb::Show | Verb::Listen | Verb::Discard => (0, "changes only this session"),
         Verb::Explain => (3, "plans without running"),
@@ -58,6 +58,7 @@ pub(super) const fn of_verb(verb: Verb) -> (u8, &'static str) {
         Verb::CopyProgram => (100, "runs a program on the server"),
         Verb::CopyFile => (95, "reads or writes files on the server"),
         Verb::AlterSystem => (90, "changes the server itself"),
+        Verb::Replicate => (95, "streams everything that the server stores"),
         Verb::Maintain => (40, "runs maintenance that can block others"),
         Verb::Unknown => (70, "is not understood"),
     }

@@ -11,7 +11,11 @@ pub use opening::handshake;
 
 use super::{
     codec::{FrameDecoder, Piece, encode_frontend, parse_backend, parse_frontend, parse_startup},
-    message::{Format, Frame, backend::DataRow},
+    inspect::{
+        fastpath::routine_of,
+        replication::{self, Command},
+    },
+    message::{Format, Frame, Frontend, backend::DataRow},
     reframe::{ColumnRule, CopyDialect, MaskTally, RowPlan, copy_line, row},
 };
 use crate::mask::{DetectedClass, Detectors, MaskFunction};
@@ -27,7 +31,24 @@ pub fn frontend_codec(input: &[u8]) {
             let mut wire = BytesMut::new();
             encode_frontend(&message, &mut wire);
             assert!(wire.first() == Some(&frame.tag) && wire.get(5..) == Some(&frame.body[..]), "not written back");
+            outside_of_sql(&message);
         }
+    }
+}
+
+/// What is not SQL: a call has a rule only where its arguments are the function's, and a replication command is no SQL
+/// at all, but for SHOW.
+fn outside_of_sql(message: &Frontend) {
+    if let Frontend::FunctionCall(call) = message
+        && let Ok(routine) = routine_of(call)
+    {
+        assert_eq!(routine.arguments.len(), call.arguments.len(), "another number of arguments");
+    }
+    if let Frontend::Query(query) = message
+        && let Ok(Command::Replication(parsed)) = replication::command(query.text.as_str())
+    {
+        let is_sql = crate::sql::inspect(query.text.as_str()).is_ok();
+        assert!(query.text.as_str().is_ascii() && (!is_sql || parsed.kind == "show"), "SQL in the dress of a command");
     }
 }
 

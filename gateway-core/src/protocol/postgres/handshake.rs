@@ -53,9 +53,9 @@ pub enum StartError {
     /// Off changes how literals are read.
     #[error("standard_conforming_strings must stay on")]
     Strings,
-    /// Replication reads everything.
-    #[error("replication connections are not allowed through the gateway")]
-    Replication,
+    /// A value that says neither yes nor no.
+    #[error("invalid value for parameter \"replication\": \"{0}\"")]
+    Replication(String),
     /// A connection reaches one database.
     #[error("this connection reaches the database `{0}` only")]
     Database(String),
@@ -69,8 +69,8 @@ impl StartError {
     pub const fn sqlstate(&self) -> &'static str {
         match self {
             Self::Database(_) => "3D000",
-            Self::Encoding(_) | Self::Strings => "22023",
-            Self::Replication | Self::Parameter(_) | Self::Options(_) | Self::Malformed(_) => "42501",
+            Self::Encoding(_) | Self::Strings | Self::Replication(_) => "22023",
+            Self::Parameter(_) | Self::Options(_) | Self::Malformed(_) => "42501",
         }
     }
 
@@ -82,9 +82,42 @@ impl StartError {
             }
             Self::Encoding(_) => "Unset PGCLIENTENCODING, or set it to UTF8.",
             Self::Strings => "Remove standard_conforming_strings from the connection string or PGOPTIONS.",
-            Self::Replication => "Use a connection without `replication`.",
+            Self::Replication(_) => "Valid values are: \"false\", 0, \"true\", 1, \"database\".",
             Self::Database(_) => "Name that database, or connect to another connection: `hoop ls` lists them.",
             Self::Malformed(_) => "Remove the NUL.",
+        }
+    }
+}
+
+/// Whether a session is one of replication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replication {
+    /// It is an ordinary one.
+    No,
+    /// Of the whole server: it takes commands only.
+    Physical,
+    /// Of one database: it takes commands, and SQL in simple queries.
+    Database,
+}
+
+impl Replication {
+    /// SPEC: `ProcessStartupPacket`: `database`, or a boolean as `parse_bool` reads it.
+    fn of(value: &str) -> Result<Self, StartError> {
+        if value == "database" {
+            return Ok(Self::Database);
+        }
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "on" | "yes" | "1" => Ok(Self::Physical),
+            "false" | "off" | "no" | "0" => Ok(Self::No),
+            _ => Err(StartError::Replication(value.chars().take(64).collect())),
+        }
+    }
+
+    const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::No => None,
+            Self::Physical => Some("true"),
+            Self::Database => Some("database"),
         }
     }
 }
@@ -96,19 +129,25 @@ pub struct StartPlan {
     pub parameters: Vec<(Text, Text)>,
     /// What the client calls itself.
     pub application_name: Option<String>,
+    /// Whether it is to be one of replication, which a policy must permit.
+    pub replication: Replication,
 }
 
 /// Decides which start-up parameters go on. The client's `user` is never sent: the gateway's own login is.
 pub fn plan(start: &Start, facts: &ConnectionFacts, role: &str) -> Result<StartPlan, StartError> {
     let mut settings: Vec<(String, String)> = Vec::new();
     let user = start.parameter("user").unwrap_or_default();
+    let replication = start.parameter("replication").map_or(Ok(Replication::No), Replication::of)?;
+    // SPEC: clients of physical replication name this one, and the server takes no notice of it.
+    let is_no_database = |name: &str| replication == Replication::Physical && name == "replication";
     for (name, value) in &start.parameters {
         let (name, value) = (name.as_str(), value.as_str());
         match name.to_ascii_lowercase().as_str() {
             "user" => {}
+            "database" if is_no_database(value) => {}
             "database" if value == facts.database || value == facts.name.as_str() || value == user => {}
             "database" => return Err(StartError::Database(facts.database.clone())),
-            "replication" => return Err(StartError::Replication),
+            "replication" if name == "replication" => {}
             "options" => {
                 for (name, value) in parse_options(value)? {
                     admit(&name, &value, &mut settings)?;
@@ -121,7 +160,9 @@ pub fn plan(start: &Start, facts: &ConnectionFacts, role: &str) -> Result<StartP
     let fixed = [("user", role), ("database", facts.database.as_str())];
     let fixed = fixed.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let utf8 = [("client_encoding".to_owned(), "UTF8".to_owned())];
+    let asked = replication.parameter().map(|value| ("replication".to_owned(), value.to_owned()));
     let parameters = fixed
+        .chain(asked)
         .chain(settings.into_iter().filter(|(name, _)| name != "client_encoding"))
         .chain(utf8)
         .map(|(name, value)| {
@@ -129,7 +170,7 @@ pub fn plan(start: &Start, facts: &ConnectionFacts, role: &str) -> Result<StartP
             Ok((Text::copied(&name).ok_or_else(malformed)?, Text::copied(&value).ok_or_else(malformed)?))
         })
         .collect::<Result<_, StartError>>()?;
-    Ok(StartPlan { parameters, application_name })
+    Ok(StartPlan { parameters, application_name, replication })
 }
 
 fn admit(name: &str, value: &str, settings: &mut Vec<(String, String)>) -> Result<(), StartError> {

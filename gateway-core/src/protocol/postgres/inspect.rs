@@ -6,8 +6,10 @@
 
 mod ahead;
 mod calls;
+pub mod fastpath;
 mod masking;
 mod plannable;
+pub mod replication;
 mod sight;
 mod through;
 pub mod twin;
@@ -15,12 +17,13 @@ pub mod twin;
 use std::{collections::BTreeSet, sync::Arc};
 
 use ahead::Ahead;
+use bytes::Bytes;
 pub use masking::{Masking, Reason, detected, pseudonym};
 pub use plannable::{Plannable, has_rows, plannable};
 pub use sight::{Sight, Veil};
 pub use through::{through, unresolved};
 
-use super::message::{Bind, Frontend, Parse, Query};
+use super::message::{Bind, Execute, Format, Frontend, FunctionCall, Parse, Query};
 use crate::{
     model::{
         Access, Effect, ObjectName, Operation, SealSpan, Verb,
@@ -45,7 +48,7 @@ pub struct Aftermath {
 }
 
 /// Everything that is known of a text in a session's sight. Cached by exact text and sight.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Understood {
     /// The exact text.
     pub text: Arc<str>,
@@ -168,6 +171,16 @@ pub fn bind(message: Bind, understood: &Understood, circumstance: &Arc<[u8]>) ->
     Inspected::new(Frontend::Bind(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
 }
 
+/// A function call that was understood as its SELECT, ready to be decided.
+pub fn call(message: FunctionCall, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    Inspected::new(Frontend::FunctionCall(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
+}
+
+/// An Execute of a cursor that SQL declared, understood as the FETCH that it is, ready to be decided.
+pub fn more(message: Execute, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    Inspected::new(Frontend::Execute(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
+}
+
 impl Preparation for Frontend {
     fn only_prepares(&self) -> bool {
         matches!(self, Self::Parse(_))
@@ -184,28 +197,35 @@ impl Digestible for Frontend {
                     sink(&oid.to_be_bytes());
                 }
             }
-            Self::Bind(bind) => {
-                for (index, parameter) in bind.parameters.iter().enumerate() {
-                    let binary = super::message::Format::of_column(&bind.parameter_formats, index)
-                        == Some(super::message::Format::Binary);
-                    sink(if binary { b"binary" } else { b"text" });
-                    match parameter {
-                        Some(value) => sink(value),
-                        None => sink(b"\0null"),
-                    }
-                }
+            Self::Bind(bind) => values(&bind.parameter_formats, &bind.parameters, sink),
+            Self::FunctionCall(call) => {
+                sink(&call.function.to_be_bytes());
+                values(&call.argument_formats, &call.arguments, sink);
+            }
+            Self::Execute(execute) => {
+                sink(execute.portal.as_bytes());
+                sink(&execute.max_rows.to_be_bytes());
             }
             Self::Describe(_)
-            | Self::Execute(_)
             | Self::Close(_)
             | Self::Flush
             | Self::Sync
-            | Self::FunctionCall(_)
             | Self::CopyData(_)
             | Self::CopyDone
             | Self::CopyFail(_)
             | Self::Password(_)
             | Self::Terminate => {}
+        }
+    }
+}
+
+fn values(formats: &[Format], values: &[Option<Bytes>], sink: &mut dyn FnMut(&[u8])) {
+    for (index, value) in values.iter().enumerate() {
+        let binary = Format::of_column(formats, index) == Some(Format::Binary);
+        sink(if binary { b"binary" } else { b"text" });
+        match value {
+            Some(value) => sink(value),
+            None => sink(b"\0null"),
         }
     }
 }

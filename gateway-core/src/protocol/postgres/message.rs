@@ -103,8 +103,8 @@ pub enum Frontend {
     Flush,
     /// `S`: end of an extended-protocol batch.
     Sync,
-    /// `F`: the fast path, which names a function by oid. Not parsed: it is refused.
-    FunctionCall(Bytes),
+    /// `F`: the fast path, which names a function by oid.
+    FunctionCall(FunctionCall),
     /// `d`: a piece of COPY input.
     CopyData(Bytes),
     /// `c`: the end of COPY input.
@@ -157,6 +157,29 @@ impl fmt::Debug for Bind {
             .field("portal", &self.portal)
             .field("statement", &self.statement)
             .field("parameters", &self.parameters.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call of a function by its oid, outside of SQL.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FunctionCall {
+    /// The function.
+    pub function: u32,
+    /// Formats of the arguments: none, one for all, or one each.
+    pub argument_formats: Vec<Format>,
+    /// The arguments; `None` is NULL.
+    pub arguments: Vec<Option<Bytes>>,
+    /// The format wanted for the result.
+    pub result_format: Format,
+}
+
+impl fmt::Debug for FunctionCall {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FunctionCall")
+            .field("function", &self.function)
+            .field("arguments", &self.arguments.len())
             .finish_non_exhaustive()
     }
 }

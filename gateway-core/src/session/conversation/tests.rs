@@ -17,6 +17,7 @@ enum Sent {
     CloseStatement { name: u8 },
     ClosePortal { name: u8 },
     Query { number: u64, fails: bool, begins: bool, ends: bool },
+    Call { number: u64, fails: bool },
     FaultQuery,
     FaultBatch,
     Sync,
@@ -59,6 +60,7 @@ impl Server {
                 true
             }
             Sent::Query { fails, begins, ends, .. } => return self.query(fails, begins, ends),
+            Sent::Call { fails, .. } => return self.call(fails),
             Sent::FaultQuery => return self.query(true, false, false),
             Sent::FaultBatch => false,
             Sent::Sync => {
@@ -113,6 +115,15 @@ impl Server {
             self.portals.clear();
         }
         self.block |= begins;
+        vec![Reply::Complete, self.ready()]
+    }
+
+    /// SPEC: a function call ends its transaction as a query does, and leaves the unnamed ones.
+    fn call(&mut self, fails: bool) -> Vec<Reply> {
+        if fails || self.failed {
+            self.abort();
+            return vec![Reply::Error, self.ready()];
+        }
         vec![Reply::Complete, self.ready()]
     }
 
@@ -215,6 +226,9 @@ impl World {
             Sent::CloseStatement { name: of } => self.talk.sent_close_statement(name(of)),
             Sent::ClosePortal { name: of } => self.talk.sent_close_portal(name(of)),
             Sent::Query { number, .. } => self.talk.sent_query(OperationNumber(number)),
+            Sent::Call { number, .. } => {
+                self.talk.sent(Expect::Call { number: OperationNumber(number), gives_content: false });
+            }
             Sent::FaultQuery | Sent::FaultBatch => return self.fault(sent),
             Sent::Sync => {
                 self.talk.skipping = false;
@@ -243,6 +257,7 @@ impl World {
             Sent::CloseStatement { .. }
             | Sent::ClosePortal { .. }
             | Sent::Query { .. }
+            | Sent::Call { .. }
             | Sent::FaultQuery
             | Sent::FaultBatch
             | Sent::Sync => false,
@@ -260,7 +275,7 @@ impl World {
     fn answer(&mut self) {
         let Some(reply) = self.replies.pop_front() else { return };
         match reply {
-            Reply::Complete if matches!(self.talk.front(), Some(Expect::Query { .. })) => {}
+            Reply::Complete if self.talk.front().is_some_and(Expect::ends_with_ready) => {}
             Reply::Complete => match self.talk.pop() {
                 Some(Expect::Bind { previous, .. } | Expect::ClosePortal { previous, .. }) => {
                     previous.map(|portal| self.open.remove(&portal.number));
@@ -389,6 +404,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => of.prop_map(|name| Sent::ClosePortal { name }),
         3 => (fails, prop::bool::weighted(0.4), prop::bool::weighted(0.3))
             .prop_map(|(fails, begins, ends)| Sent::Query { number: 0, fails, begins, ends }),
+        1 => fails.prop_map(|fails| Sent::Call { number: 0, fails }),
         1 => Just(Sent::FaultQuery),
         1 => Just(Sent::FaultBatch),
         4 => Just(Sent::Sync),
@@ -403,6 +419,7 @@ fn numbered(sent: Sent, next: u64) -> Sent {
         Sent::Parse { name, fails, .. } => Sent::Parse { name, number: next, fails },
         Sent::Bind { portal, statement, fails, .. } => Sent::Bind { portal, statement, number: next, fails },
         Sent::Query { fails, begins, ends, .. } => Sent::Query { number: next, fails, begins, ends },
+        Sent::Call { fails, .. } => Sent::Call { number: next, fails },
         Sent::DescribeStatement { .. }
         | Sent::DescribePortal { .. }
         | Sent::Execute { .. }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::protocol::postgres::message::{Execute, Secret, Target};
+use crate::protocol::postgres::message::{Execute, Format, FunctionCall, Secret, Target};
 
 fn text(text: &str) -> Text {
     Text::copied(text).unwrap()
@@ -31,8 +31,10 @@ fn fed() -> [Frontend; 4] {
 
 #[test]
 fn what_opens_an_operation_is_no_continuation() {
+    let (argument_formats, arguments, result_format) = (Vec::new(), Vec::new(), Format::Text);
+    let call = FunctionCall { function: 964, argument_formats, arguments, result_format };
     assert!(Continuation::new(Frontend::Query(Query { text: text("select 1") })).is_none());
-    assert!(Continuation::new(Frontend::FunctionCall(Bytes::new())).is_none());
+    assert!(Continuation::new(Frontend::FunctionCall(call)).is_none());
     assert!(Continuation::new(Frontend::Password(Secret(Bytes::new()))).is_none());
 }
 

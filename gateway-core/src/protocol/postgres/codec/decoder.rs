@@ -12,7 +12,7 @@ use crate::protocol::postgres::message::{Frame, backend::tag};
 pub mod limit {
     /// Statement text: Query and Parse.
     pub const STATEMENT_BYTES: usize = 1 << 20;
-    /// Bind, which carries parameters.
+    /// Bind and FunctionCall, which carry values.
     pub const BIND_BYTES: usize = 16 << 20;
     /// One CopyData from a client.
     pub const COPY_DATA_BYTES: usize = 64 << 20;
@@ -278,7 +278,7 @@ const fn is_known(side: Side, tag: u8) -> bool {
 const fn limit_of(side: Side, tag: u8) -> usize {
     match (side, tag) {
         (Side::Frontend, b'Q' | b'P') => limit::STATEMENT_BYTES,
-        (Side::Frontend, b'B') => limit::BIND_BYTES,
+        (Side::Frontend, b'B' | b'F') => limit::BIND_BYTES,
         (Side::Frontend, b'd') => limit::COPY_DATA_BYTES,
         (Side::Frontend, b'p') => limit::PASSWORD_BYTES,
         (Side::Frontend, _) => limit::FRONTEND_BYTES,

@@ -9,7 +9,9 @@ use super::{
     encode::{put_count, put_formats, put_nullable, put_text, write_frame},
     reader::Reader,
 };
-use crate::protocol::postgres::message::{Bind, Execute, Frame, Frontend, Parse, Query, Secret, Target, Text};
+use crate::protocol::postgres::message::{
+    Bind, Execute, Format, Frame, Frontend, FunctionCall, Parse, Query, Secret, Target, Text,
+};
 
 /// Parses a whole frontend message. An error means that this body is malformed; the stream goes on.
 pub fn parse_frontend(frame: &Frame) -> Result<Frontend, CodecError> {
@@ -27,7 +29,7 @@ pub fn parse_frontend(frame: &Frame) -> Result<Frontend, CodecError> {
         b'C' => Frontend::Close(parse_target(&mut reader)?),
         b'H' => Frontend::Flush,
         b'S' => Frontend::Sync,
-        b'F' => return Ok(Frontend::FunctionCall(reader.remainder())),
+        b'F' => Frontend::FunctionCall(parse_call(&mut reader)?),
         b'd' => return Ok(Frontend::CopyData(reader.remainder())),
         b'c' => Frontend::CopyDone,
         b'f' => Frontend::CopyFail(reader.text()?),
@@ -51,6 +53,20 @@ fn parse_bind(reader: &mut Reader) -> Result<Bind, CodecError> {
         return Err(reader.invalid("number of parameter formats"));
     }
     Ok(bind)
+}
+
+fn parse_call(reader: &mut Reader) -> Result<FunctionCall, CodecError> {
+    let call = FunctionCall {
+        function: reader.u32()?,
+        argument_formats: reader.formats()?,
+        arguments: reader.counted(4, Reader::nullable)?,
+        result_format: reader.format()?,
+    };
+    let formats = call.argument_formats.len();
+    if formats > 1 && formats != call.arguments.len() {
+        return Err(reader.invalid("number of argument formats"));
+    }
+    Ok(call)
 }
 
 fn parse_target(reader: &mut Reader) -> Result<Target, CodecError> {
@@ -77,7 +93,7 @@ pub fn encode_frontend(message: &Frontend, out: &mut BytesMut) {
         Frontend::Close(target) => write_frame(b'C', out, |out| put_target(target, out)),
         Frontend::Flush => put_raw(b'H', &Bytes::new(), out),
         Frontend::Sync => put_raw(b'S', &Bytes::new(), out),
-        Frontend::FunctionCall(body) => put_raw(b'F', body, out),
+        Frontend::FunctionCall(call) => write_frame(b'F', out, |out| put_call(call, out)),
         Frontend::CopyData(body) => put_raw(b'd', body, out),
         Frontend::CopyDone => put_raw(b'c', &Bytes::new(), out),
         Frontend::CopyFail(reason) => write_frame(b'f', out, |out| put_text(reason.as_bytes(), out)),
@@ -108,6 +124,16 @@ fn put_bind(bind: &Bind, out: &mut BytesMut) {
         put_nullable(parameter.as_deref(), out);
     }
     put_formats(&bind.result_formats, out);
+}
+
+fn put_call(call: &FunctionCall, out: &mut BytesMut) {
+    out.put_u32(call.function);
+    put_formats(&call.argument_formats, out);
+    put_count(call.arguments.len(), out);
+    for argument in &call.arguments {
+        put_nullable(argument.as_deref(), out);
+    }
+    out.put_u16(u16::from(call.result_format == Format::Binary));
 }
 
 fn put_target(target: &Target, out: &mut BytesMut) {

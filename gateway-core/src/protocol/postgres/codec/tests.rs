@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::protocol::postgres::message::{
-    Bind, CancelKey, Execute, Format, Frame, Frontend, Parse, Query, Secret, Startup, Target, Text,
+    Bind, CancelKey, Execute, Format, Frame, Frontend, FunctionCall, Parse, Query, Secret, Startup, Target, Text,
     backend::{Authentication, Backend, CommandTag, DataRow, Field, TransactionStatus, tag},
 };
 
@@ -53,7 +53,10 @@ fn frontend() -> impl Strategy<Value = Frontend> {
         (text(), any::<i32>()).prop_map(|(portal, max_rows)| Frontend::Execute(Execute { portal, max_rows })),
         Just(Frontend::Flush),
         Just(Frontend::Sync),
-        body().prop_map(Frontend::FunctionCall),
+        (bind(), any::<u32>(), format()).prop_map(|(bind, function, result_format)| {
+            let Bind { parameter_formats: argument_formats, parameters: arguments, .. } = bind;
+            Frontend::FunctionCall(FunctionCall { function, argument_formats, arguments, result_format })
+        }),
         body().prop_map(Frontend::CopyData),
         Just(Frontend::CopyDone),
         text().prop_map(Frontend::CopyFail),

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::{
     super::{
         codec::{FrameDecoder, MAX_STARTUP_BYTES, encode_cancel, encode_startup, parse_sasl_initial, parse_startup},
-        handshake::{self, Login},
+        handshake::{self, Login, Replication},
         message::Startup,
     },
     decode,
@@ -39,7 +39,9 @@ pub fn handshake(input: &[u8]) {
                 assert_eq!(again.parameter("user"), Some("hoop_app"), "another role");
                 assert_eq!(again.parameter("database"), Some("shop"), "another database");
                 assert_eq!(again.parameter("client_encoding"), Some("UTF8"), "an encoding that cannot be read");
-                assert!(again.parameter("replication").is_none() && again.parameter("options").is_none());
+                assert!(again.parameter("options").is_none());
+                let replicates = matches!(again.parameter("replication"), Some("true" | "database"));
+                assert_eq!(replicates, plan.replication != Replication::No, "replication that nobody decides on");
             }
             Ok(Some(Startup::Cancel { process_id, key })) => {
                 let mut wire = BytesMut::new();

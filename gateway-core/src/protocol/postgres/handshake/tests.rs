@@ -44,13 +44,33 @@ fn refuses_settings_that_change_what_a_statement_means() {
         ("session_authorization", "admin"),
         ("row_security", "off"),
         ("backslash_quote", "on"),
-        ("replication", "database"),
+        ("replication", "maybe"),
+        ("REPLICATION", "database"),
         ("standard_conforming_strings", "off"),
         ("client_encoding", "SJIS"),
         ("database", "other"),
     ] {
         assert!(planned(&[("user", "a"), (name, value)]).is_err(), "{name}");
     }
+}
+
+#[test]
+fn replication_is_told_apart_and_its_database_is_the_sites() {
+    for (value, replication, said) in [
+        ("false", Replication::No, None),
+        ("0", Replication::No, None),
+        ("true", Replication::Physical, Some("true")),
+        ("ON", Replication::Physical, Some("true")),
+        ("database", Replication::Database, Some("database")),
+    ] {
+        let parameters = [("user", "a"), ("replication", value)];
+        let planned = plan(&start(&parameters), &facts(), "hoop_app").unwrap();
+        let sent = planned.parameters.iter().find(|(name, _)| name.as_str() == "replication");
+        assert_eq!((planned.replication, sent.map(|(_, value)| value.as_str())), (replication, said), "{value}");
+    }
+    let named = |replication| planned(&[("user", "a"), ("replication", replication), ("database", "replication")]);
+    assert!(named("true").is_ok_and(|sent| sent.contains(&("database".into(), "shop".into()))));
+    assert!(named("database").is_err() && named("false").is_err());
 }
 
 #[test]

@@ -177,6 +177,7 @@ const fn events(verb: Verb) -> Events {
         | Verb::Load
         | Verb::CopyFile
         | Verb::AlterSystem
+        | Verb::Replicate
         | Verb::Unknown => Events::NONE,
     }
 }

@@ -9,7 +9,9 @@ use super::Sight;
 use crate::{
     mask::{Detectors, is_pseudonym},
     model::{Effect, Operation, SealSpan, Verb},
-    sql::{CopyKind, MaskScope, OutputLineage, RawColumn, RawName, RelationColumns, Relations, Statement, Tags},
+    sql::{
+        CopyKind, MaskScope, OutputLineage, RawColumn, RawName, RelationColumns, Relations, Statement, Tags, functions,
+    },
     upstream::TaggedColumn,
 };
 
@@ -80,6 +82,9 @@ impl Scope<'_> {
         if self.veiled_only && self.sight.detects() && statements.iter().any(is_unreadable) {
             return Masking::Refused(unreadable_copy());
         }
+        if self.looks() && statements.iter().any(reads_large_object) {
+            return Masking::Refused(large_object());
+        }
         if !self.is_active() {
             return Masking::Untouched;
         }
@@ -110,6 +115,12 @@ impl Scope<'_> {
 
     fn is_active(&self) -> bool {
         if self.veiled_only { self.sight.hides_columns() } else { self.sight.catalogue.has_tags() }
+    }
+
+    /// Whether anything is hidden at all, by column or by what a value looks like.
+    fn looks(&self) -> bool {
+        let detectors = if self.veiled_only { &self.sight.detectors } else { &self.sight.record_detectors };
+        self.is_active() || !detectors.is_empty()
     }
 
     fn counts(&self, tag: &Arc<str>) -> bool {
@@ -181,6 +192,18 @@ fn unreadable_copy() -> Reason {
     Reason {
         message: "COPY in this format cannot be masked".to_owned(),
         hint: "Use COPY … TO STDOUT by itself, with the usual delimiter, quote and encoding.".to_owned(),
+    }
+}
+
+fn reads_large_object(statement: &Statement) -> bool {
+    statement.functions.iter().any(|name| functions::reads_large_object(&name.name))
+}
+
+/// FAIL-CLOSED: a large object is bytes without columns, read in pieces that cut through any value.
+fn large_object() -> Reason {
+    Reason {
+        message: "what a large object holds cannot be masked".to_owned(),
+        hint: "Ask somebody from whom nothing is masked here, or keep it in a column of a table.".to_owned(),
     }
 }
 

@@ -127,7 +127,7 @@ pub enum Backend {
         /// Options it does not know.
         unknown_options: Vec<Text>,
     },
-    /// The answer to a function call, which is never asked for.
+    /// The answer to a function call.
     FunctionResult(Bytes),
 }
 
