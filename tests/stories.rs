@@ -24,6 +24,7 @@ mod stories {
     mod evasions;
     mod facts;
     mod foundations;
+    mod functions;
     mod harmless;
     mod hold;
     mod keyring;
@@ -34,10 +35,12 @@ mod stories {
     mod named;
     mod names;
     mod native;
+    mod objects;
     mod people;
     mod postgres;
     mod record;
     mod replay;
+    mod replication;
     mod shell;
     mod sigkill;
     mod start;

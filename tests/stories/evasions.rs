@@ -1,14 +1,14 @@
 //! Every way around the gateway that somebody thought of, for ever: each is tried through the wire and judged by what
 //! the server did and which bytes came back.
 
-mod approvals;
+pub(super) mod approvals;
 mod arena;
 mod copies;
 mod doors;
 mod effects;
 mod masking;
 mod order;
-mod raw;
+pub(super) mod raw;
 mod rules;
 mod secrets;
 mod statements;
@@ -21,7 +21,7 @@ const SECRETS: [&str; 8] =
     ["7946 0001", "7946", "555 0102", "0102", "ada@example.com", "4111111111111111", "1000 6497", "378282246310005"];
 
 /// Tags without detectors: what hides a value here is lineage alone.
-const MASKING: &str = r#"
+pub(super) const MASKING: &str = r#"
 [[column]]
 connection = "pg-prod"
 columns = ["public.customers.email"]

@@ -9,7 +9,7 @@ use super::{
 const TEXT: &str = "delete from orders where id = $1";
 
 /// Waits for the notice of a hold and gives the request's id.
-pub(super) fn held(raw: &mut Raw) -> String {
+pub(in super::super) fn held(raw: &mut Raw) -> String {
     let replies = raw.until('N');
     let text = shown(&replies);
     let mut words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));

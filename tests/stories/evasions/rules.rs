@@ -1,7 +1,7 @@
 //! The table of rules: every message in every state of a session, and what comes of it.
 
 use super::{
-    raw::{Raw, bind, execute, flush, frame, parse, query, shown, sync, tags, target},
+    raw::{Raw, bind, call, execute, flush, frame, parse, query, shown, sync, tags, target},
     stage, stage_with,
 };
 
@@ -20,7 +20,7 @@ const STATES: [State; 5] = [State::Idle, State::Transaction, State::Batch, State
 /// What every message is called, and what comes of it idle, in a transaction, in a batch, skipped, and in COPY: the
 /// types of all replies up to the end of the session. `!` is its end by a FATAL protocol violation. Behind the message
 /// come a Sync (in COPY: CopyDone) and a Terminate.
-const RULES: [(&str, [&str; 5]); 15] = [
+const RULES: [(&str, [&str; 5]); 17] = [
     ("Query", ["TDCZZ", "TDCZZ", "TDCZZ", "Z", "!"]),
     ("Query refused", ["EZZ", "EZZ", "EZZ", "Z", "!"]),
     ("Parse", ["1Z", "1Z", "1Z", "Z", "!"]),
@@ -30,7 +30,9 @@ const RULES: [(&str, [&str; 5]); 15] = [
     ("Close", ["3Z", "3Z", "3Z", "Z", "!"]),
     ("Flush", ["Z", "Z", "Z", "Z", "CZ"]),
     ("Sync", ["ZZ", "ZZ", "ZZ", "ZZ", "CZ"]),
-    ("FunctionCall", ["EZZ", "EZZ", "EZZ", "Z", "!"]),
+    ("FunctionCall", ["VZZ", "VZZ", "VZZ", "Z", "!"]),
+    ("FunctionCall refused", ["EZZ", "EZZ", "EZZ", "Z", "!"]),
+    ("FunctionCall malformed", ["EZZ", "EZZ", "EZZ", "Z", "!"]),
     ("CopyData", ["Z", "Z", "Z", "Z", "CZ"]),
     ("CopyDone", ["Z", "Z", "Z", "Z", "CZ"]),
     ("CopyFail", ["Z", "Z", "Z", "Z", "EZ"]),
@@ -49,7 +51,10 @@ fn message(name: &str) -> Vec<u8> {
         "Close" => target(b'C', 'S', "s"),
         "Flush" => flush(),
         "Sync" => sync(),
-        "FunctionCall" => frame(b'F', &[0; 12]),
+        // lo_creat, and lo_export.
+        "FunctionCall" => call(957, &[&[0xff; 4]]),
+        "FunctionCall refused" => call(765, &[&[0; 4], b"/tmp/hoop-never"]),
+        "FunctionCall malformed" => frame(b'F', &[0; 12]),
         "CopyData" => frame(b'd', b"data\n"),
         "CopyDone" => frame(b'c', b""),
         "CopyFail" => frame(b'f', b"no\0"),
