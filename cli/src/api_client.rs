@@ -2,7 +2,10 @@
 //!
 //! [`Api`] is what commands use: it is logged in, and renews its token once when the gateway does not take it any more.
 
-use hoop_gateway_core::api::types::{GatewayInfo, Problem, TokenRequest, TokenResponse};
+use hoop_gateway_core::{
+    api::types::{GatewayInfo, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse},
+    model::StepUp,
+};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
@@ -173,6 +176,9 @@ fn problem(status: StatusCode, body: &[u8], who: &str) -> Failure {
         return if kind == FailureKind::NotLoggedIn { failure.next(LOG_IN) } else { failure };
     };
     let mut failure = Failure::new(kind, lower_first(&problem.title));
+    if problem.kind.as_deref() == Some(STEP_UP_REQUIRED) {
+        failure = failure.wanting(StepUp { max_age_seconds: problem.max_age_seconds, acr: problem.acr });
+    }
     if let Some(detail) = problem.detail {
         failure = failure.because(detail);
     }
@@ -211,6 +217,15 @@ mod tests {
         assert_eq!(failure.kind(), FailureKind::Refused);
         assert_eq!(failure.what(), "not yours to review");
         assert_eq!(failure.why(), ["you asked for it yourself", "rule four-eyes"]);
+    }
+
+    #[test]
+    fn a_step_up_that_is_wanted_is_told_apart_from_other_refusals() {
+        let body = br#"{"type":"/problems/step-up-required","title":"x","status":403,"max_age_seconds":900}"#;
+        let failure = problem(StatusCode::FORBIDDEN, body, "the gateway");
+        assert_eq!(failure.step_up(), Some(&StepUp { max_age_seconds: Some(900), acr: None }));
+        let body = br#"{"title":"x","status":403,"max_age_seconds":900}"#;
+        assert_eq!(problem(StatusCode::FORBIDDEN, body, "the gateway").step_up(), None);
     }
 
     #[test]

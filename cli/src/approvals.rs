@@ -8,7 +8,7 @@ mod watch;
 use comfy_table::Table;
 use hoop_gateway_core::{
     api::types::{ApprovalItem, ApprovalStatus, ReviewRequest},
-    model::ApprovalId,
+    model::{ApprovalId, StepUp},
 };
 use time::OffsetDateTime;
 
@@ -17,6 +17,7 @@ use crate::{
     arguments::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals},
     context::Context,
     failure::{ExitStatus, Failure, FailureKind},
+    login::log_in_again,
     output::printable_line,
 };
 
@@ -59,12 +60,30 @@ async fn review(id: &ApprovalId, verb: &str, reason: Option<String>, context: &C
     let body = ReviewRequest { reason };
     let path = format!("/api/v1/approvals/{id}/{verb}");
     let mut api = Api::new(context).await?;
-    let request: ApprovalItem = match api.post(&path, &body).await {
+    let mut outcome_of: Result<ApprovalItem, Failure> = api.post(&path, &body).await;
+    if let Err(failure) = &outcome_of
+        && let Some(demand) = failure.step_up()
+    {
+        step_up(failure, demand, context).await?;
+        api = Api::new(context).await?;
+        outcome_of = api.post(&path, &body).await;
+    }
+    let request = match outcome_of {
         Ok(request) => request,
         Err(failure) => return Err(too_late(&mut api, id).await.unwrap_or(failure)),
     };
     context.output.value("approval", &request, outcome)?;
     Ok(ExitStatus::SUCCESS)
+}
+
+/// Logs in anew, as the policy wants it. Where nothing may be asked, the failure says what to run.
+async fn step_up(failure: &Failure, demand: &StepUp, context: &Context) -> Result<(), Failure> {
+    if context.no_input {
+        return Err(failure.clone());
+    }
+    let why = failure.why().first().map_or(failure.what(), String::as_str);
+    context.output.say(&format!("A fresh login is needed: {}.", printable_line(why)));
+    log_in_again(context, demand).await
 }
 
 /// A review that failed because nobody decided in time has a status of its own.

@@ -4,6 +4,8 @@
 
 use std::{error::Error, process::ExitCode};
 
+use hoop_gateway_core::model::StepUp;
+
 /// The status that the process leaves with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ExitStatus(u8);
@@ -73,12 +75,14 @@ pub(crate) struct Failure {
     what: String,
     why: Vec<String>,
     next: Option<String>,
+    /// The login that a policy wants before it counts.
+    step_up: Option<Box<StepUp>>,
 }
 
 impl Failure {
     /// A failure of `kind`; `what` is one sentence in lower case without a full stop.
     pub(crate) fn new(kind: FailureKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), why: Vec::new(), next: None }
+        Self { kind, what: what.into(), why: Vec::new(), next: None, step_up: None }
     }
 
     /// It was tried and did not work.
@@ -137,6 +141,18 @@ impl Failure {
     pub(crate) fn next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
+    }
+
+    /// Says that a login of this kind would help.
+    #[must_use]
+    pub(crate) fn wanting(mut self, demand: StepUp) -> Self {
+        self.step_up = Some(Box::new(demand));
+        self
+    }
+
+    /// The login that would help, if one would.
+    pub(crate) fn step_up(&self) -> Option<&StepUp> {
+        self.step_up.as_deref()
     }
 
     /// Its kind.

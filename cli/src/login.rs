@@ -9,15 +9,17 @@ mod discovery;
 mod fresh;
 mod issuer;
 mod renewal;
+mod step_up;
 
 pub(crate) use countdown::spoken;
 pub(crate) use fresh::FreshLogin;
 pub(crate) use issuer::Issuer;
 pub(crate) use renewal::Login;
+pub(crate) use step_up::log_in_again;
 
 use hoop_gateway_core::{
     api::types::{IdentityInfo, TokenChoice, TokenResponse},
-    model::Principal,
+    model::{Principal, StepUp},
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -52,7 +54,9 @@ async fn log_in(arguments: &LoginArguments, context: &Context) -> Result<ExitSta
     let client = ApiClient::new(context)?;
     let info = client.gateway_info().await?;
     let issuer = Issuer::discover(context, &info.identity.issuer, &info.identity.client_id).await?;
-    let grant = device::authorize(context, &issuer, &info.identity.scopes, !arguments.no_browser).await?;
+    let demand = StepUp { max_age_seconds: arguments.max_age, acr: arguments.acr.clone() };
+    let wanted = device::Wanted { demand: &demand, hint: None, may_open_browser: !arguments.no_browser };
+    let grant = device::authorize(context, &issuer, &info.identity.scopes, &wanted).await?;
     let issuer_token = grant.token(info.identity.token)?;
     let answer = client.exchange(&issuer_token).await?;
     let stored = stored_login(info.identity, grant.refresh, answer);

@@ -14,6 +14,7 @@ mod problem;
 mod recordings;
 mod search;
 mod sessions;
+mod step_up;
 mod tokens;
 pub mod types;
 

@@ -9,6 +9,7 @@ mod ids;
 mod operation;
 mod principal;
 mod seal;
+mod step_up;
 
 pub use connection::{ConnectionFacts, ConnectionKind};
 pub use decision::{ApprovalNeed, Quorum, Refusal, RefusalKind, RuleId, Verdict};
@@ -18,3 +19,4 @@ pub use operation::{Access, Effect, ObjectName, Operation, Verb};
 pub(crate) use operation::{EXPORT, WHOLE};
 pub use principal::{Principal, PrincipalKind};
 pub use seal::SealSpan;
+pub use step_up::{Authentication, CLOCK_SKEW_SECONDS, StepUp};

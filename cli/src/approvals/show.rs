@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use hoop_gateway_core::api::types::{ApprovalItem, ApprovalStatus, ReviewItem};
+use hoop_gateway_core::{
+    api::types::{ApprovalItem, ApprovalStatus, ReviewItem},
+    model::StepUp,
+};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::status_word;
@@ -29,6 +32,9 @@ pub(super) fn describe(request: &ApprovalItem, now_millis: i64) -> String {
         format!("held by     {}", joined(&request.rules)),
         format!("needs       {}", progress(request)),
     ];
+    if let Some(demand) = &request.step_up {
+        lines.push(format!("login       {}", wanted(demand)));
+    }
     if request.export {
         lines.push("export      rows leave in bulk".to_owned());
     }
@@ -87,6 +93,16 @@ fn estimated(request: &ApprovalItem) -> String {
         (Some(rows), None) => format!("about {rows}, as the planner estimates"),
         (None, _) => "not estimated".to_owned(),
     }
+}
+
+/// How a reviewer must have logged in.
+fn wanted(demand: &StepUp) -> String {
+    let recent = demand.max_age_seconds.map(|seconds| {
+        format!("at most {} ago", spoken(Duration::from_secs(u64::from(seconds))))
+    });
+    let strong = demand.acr.as_ref().map(|acr| format!("of the kind {acr}"));
+    let parts: Vec<String> = recent.into_iter().chain(strong).collect();
+    printable_line(&format!("reviewers must have logged in {}", parts.join(", ")))
 }
 
 fn review(review: &ReviewItem) -> String {

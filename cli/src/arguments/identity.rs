@@ -10,12 +10,19 @@ use clap::{Args, builder::FalseyValueParser};
                   Tokens go to the operating system's keyring; where there is none, to a file that only you can read.",
     after_help = "Examples:\n  hoop login --gateway https://gateway.example.com\n  \
                   hoop login --no-browser            on a server, with the browser elsewhere\n  \
+                  hoop login --max-age 900           prove who you are again, unless that was minutes ago\n  \
                   HOOP_TOKEN_STORE=file hoop login   keep tokens in a 0600 file even where there is a keyring"
 )]
 pub(crate) struct LoginArguments {
     /// Only print the address; do not try to open a browser
     #[arg(long, env = "HOOP_LOGIN_NO_BROWSER", value_parser = FalseyValueParser::new())]
     pub(crate) no_browser: bool,
+    /// Ask the identity provider for a login that is at most so many seconds old
+    #[arg(long, env = "HOOP_LOGIN_MAX_AGE", value_name = "SECONDS")]
+    pub(crate) max_age: Option<u32>,
+    /// Ask it for a login of this kind (`acr`), such as phr for one that cannot be phished
+    #[arg(long, env = "HOOP_LOGIN_ACR", value_name = "WORD")]
+    pub(crate) acr: Option<String>,
 }
 
 /// End the login and forget its tokens.

@@ -16,6 +16,7 @@ use super::{
     caller::Caller,
     guard::json,
     problem::ApiError,
+    step_up,
     types::{ApprovalItem, ApprovalStatus, ReviewItem, ReviewRequest},
 };
 use crate::{
@@ -63,7 +64,7 @@ pub(super) async fn approve(
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<ApprovalItem>, ApiError> {
-    review(&state, caller.principal(), &id, Vote::Approve, body).await
+    review(&state, &caller, &id, Vote::Approve, body).await
 }
 
 pub(super) async fn deny(
@@ -72,12 +73,12 @@ pub(super) async fn deny(
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<ApprovalItem>, ApiError> {
-    review(&state, caller.principal(), &id, Vote::Deny, body).await
+    review(&state, &caller, &id, Vote::Deny, body).await
 }
 
 async fn review(
     state: &ApiState,
-    who: &Principal,
+    caller: &Caller,
     id: &str,
     vote: Vote,
     body: Result<Bytes, BytesRejection>,
@@ -87,11 +88,15 @@ async fn review(
         Ok(body) if body.is_empty() => ReviewRequest::default(),
         body => json(body)?,
     };
+    let who = caller.principal();
     let case = visible(state, who, id).await?;
     let reviewer = entitled(state, who, &case).await?;
     let reason = request.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     let at_millis = state.0.clock.unix_millis();
     case.admit(&Review { by: reviewer.clone(), vote, reason: reason.clone(), at_millis })?;
+    if vote == Vote::Approve {
+        step_up::check(state, caller, &reviewer, &case).await?;
+    }
     let id = case.request().id.clone();
     // FAIL-CLOSED: a review that is not in the record does not count.
     let approved = vote == Vote::Approve;
@@ -135,7 +140,7 @@ async fn entitled(state: &ApiState, who: &Principal, case: &Case) -> Result<Prin
     }
 }
 
-fn on(case: &Case) -> ApiResource {
+pub(super) fn on(case: &Case) -> ApiResource {
     let request = case.request();
     ApiResource::Request { requester: request.requester.clone(), connection: request.connection.clone() }
 }
@@ -191,6 +196,7 @@ fn item(case: &Case) -> ApprovalItem {
         reviews: reviews.collect(),
         created_at_millis: request.created_at_millis,
         expires_at_millis: request.expires_at_millis,
+        step_up: step_up::shown(&request.need.step_up),
     }
 }
 

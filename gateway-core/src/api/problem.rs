@@ -5,11 +5,14 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::{recordings::RecordingsError, types::Problem};
+use super::{
+    recordings::RecordingsError,
+    types::{Problem, STEP_UP_REQUIRED},
+};
 use crate::{
     approval::{DeskError, ReviewError},
     identity::IdentityError,
-    model::{Refusal, RuleId},
+    model::{Refusal, RuleId, StepUp},
     store::StoreError,
 };
 
@@ -21,11 +24,12 @@ pub(super) struct ApiError {
     detail: Option<String>,
     hint: Option<String>,
     rule: Option<RuleId>,
+    step_up: Option<StepUp>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, title: &'static str) -> Self {
-        Self { status, title, detail: None, hint: None, rule: None }
+        Self { status, title, detail: None, hint: None, rule: None, step_up: None }
     }
 
     pub(super) fn detail(self, detail: impl Into<String>) -> Self {
@@ -51,6 +55,11 @@ impl ApiError {
         }
     }
 
+    /// The caller must authenticate anew before this counts.
+    pub(super) fn step_up(demand: StepUp) -> Self {
+        Self { step_up: Some(demand), ..Self::new(StatusCode::FORBIDDEN, "a fresh login is needed") }
+    }
+
     /// Something below does not work, so nothing is shown or changed. The log says what; the caller need not know.
     pub(super) fn unavailable(title: &'static str, failure: &impl std::fmt::Display) -> Self {
         tracing::error!(%failure, "{title}");
@@ -67,11 +76,14 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let problem = Problem {
+            kind: self.step_up.is_some().then(|| STEP_UP_REQUIRED.to_owned()),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
             hint: self.hint,
             rule: self.rule,
+            max_age_seconds: self.step_up.as_ref().and_then(|demand| demand.max_age_seconds),
+            acr: self.step_up.and_then(|demand| demand.acr),
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();

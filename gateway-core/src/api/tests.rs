@@ -2,6 +2,7 @@
 
 mod reviews;
 mod search;
+mod step_up;
 mod tokens;
 mod world;
 

@@ -45,7 +45,7 @@ pub(super) async fn issue(
             .detail("its site sets no `listen` for it")
             .hint(format!("use `hoop connect {}`, or ask the gateway's operator for `listen`", connection.facts.name))
     })?;
-    let login = Verified { principal: who.clone(), expires_at: caller.1 };
+    let login = Verified { expires_at: caller.1, ..caller.0.clone() };
     let issued = state.0.connection_tokens.issue(&login, &connection.facts.name).map_err(|error| match error {
         ConnectionTokenError::Expired => ApiError::unauthenticated(&error),
         ConnectionTokenError::TooMany => {

@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, PrincipalName, Quorum, RuleId, SessionId};
+use crate::model::{
+    ApprovalId, ConnectionKind, ConnectionName, Principal, PrincipalName, Quorum, RuleId, SessionId, StepUp,
+};
 
 /// `GET /api/v1/gateway`, without authentication: how to log in here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +252,9 @@ pub struct ApprovalItem {
     pub created_at_millis: i64,
     /// When it lapses.
     pub expires_at_millis: i64,
+    /// How a reviewer must have authenticated, where a policy says so.
+    #[serde(default)]
+    pub step_up: Option<StepUp>,
 }
 
 /// Body of `POST /api/v1/approvals/{id}/approve` and `/deny`.
@@ -342,6 +347,9 @@ pub struct RecordedEvent {
 /// An error body (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
+    /// Which kind of problem, where a client can do something about it: [`STEP_UP_REQUIRED`].
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// One short sentence.
     pub title: String,
     /// The HTTP status.
@@ -355,7 +363,16 @@ pub struct Problem {
     /// The rule that refused, where one did.
     #[serde(default)]
     pub rule: Option<RuleId>,
+    /// With [`STEP_UP_REQUIRED`]: how recent the caller's login must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<u32>,
+    /// With [`STEP_UP_REQUIRED`]: of which kind it must be; one of these words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
 }
+
+/// The caller may do it, but only after a fresher or stronger login.
+pub const STEP_UP_REQUIRED: &str = "/problems/step-up-required";
 
 /// Tags that a sample proposes. Holds no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

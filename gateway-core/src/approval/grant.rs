@@ -2,7 +2,7 @@
 //!
 //! Made only by an approved ticket, once. Holds no text and no value.
 
-use crate::model::{ApprovalId, PrincipalName, Quorum, RuleId};
+use crate::model::{ApprovalId, PrincipalName, Quorum, RuleId, StepUp};
 
 /// An approval that was met. Not cloneable: it serves one decision.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Grant {
     pub(crate) rules: Vec<RuleId>,
     /// The quorums that were met. A rule that asks for more by now holds again.
     pub(crate) quorums: Vec<Quorum>,
+    /// What the reviewers' authentication was held to. A rule that demands more by now holds again.
+    pub(crate) step_up: Vec<StepUp>,
     /// What was shown to the reviewers.
     pub(crate) digest: [u8; 32],
     /// Who approved.
@@ -33,7 +35,12 @@ impl Grant {
         digest: [u8; 32],
         by: Vec<PrincipalName>,
     ) -> Self {
-        Self { id, rules, quorums, digest, by, _seal: Seal }
+        Self { id, rules, quorums, step_up: Vec::new(), digest, by, _seal: Seal }
+    }
+
+    /// The same, given under these demands on the reviewers' authentication.
+    pub(crate) fn held_to(self, step_up: Vec<StepUp>) -> Self {
+        Self { step_up, ..self }
     }
 
     /// The approved request.

@@ -58,6 +58,7 @@ pub(crate) fn request(number: u8, requester: Principal) -> Request {
             rules: vec![RuleId("hold-deletes".into())],
             message: Some("a DBA looks at deletes".into()),
             expires_after: Duration::from_mins(1),
+            step_up: Vec::new(),
         },
         created_at_millis: 0,
         expires_at_millis: 60_000,

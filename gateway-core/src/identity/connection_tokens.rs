@@ -205,7 +205,7 @@ mod tests {
         super::scram::{SCRAM_SHA_256, challenge},
         *,
     };
-    use crate::model::{PrincipalKind, PrincipalName};
+    use crate::model::{Authentication, PrincipalKind, PrincipalName};
 
     struct World {
         tokens: ConnectionTokens,
@@ -222,7 +222,8 @@ mod tests {
             claims: BTreeMap::new(),
             owner: None,
         };
-        let login = Verified { principal, expires_at: clock.unix_seconds() + 3600 };
+        let expires_at = clock.unix_seconds() + 3600;
+        let login = Verified { principal, expires_at, authentication: Authentication::default() };
         World { tokens: ConnectionTokens::new(clock.clone()).unwrap(), clock, login }
     }
 

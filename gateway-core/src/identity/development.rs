@@ -54,6 +54,8 @@ const CLIENT_ID: &str = "hoop-cli";
 const AUDIENCE: &str = "hoop-development";
 const SCOPES: &[&str] = &["openid", "offline_access", "groups"];
 const TOKEN_SECONDS: i64 = 900;
+/// How strong a login is here: whoever reads the terminal.
+const ACR: &str = "development";
 const PATH: &str = "/dev/idp";
 
 /// Who can log in, and the groups of each; `crew` is an agent that alice answers for.
@@ -159,7 +161,7 @@ impl DevelopmentProvider {
     /// An access token without a login, for the tests of the token exchange.
     #[cfg(test)]
     pub(crate) fn access_token(&self, user: &str) -> Result<String, IdentityError> {
-        self.tokens(user, &[]).map(|(access, _id)| access)
+        self.tokens(user, &[], self.0.clock.unix_seconds()).map(|(access, _id)| access)
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -172,14 +174,20 @@ impl DevelopmentProvider {
     }
 
     /// An access token (RFC 9068) and, for `openid`, an ID token.
-    fn tokens(&self, user: &str, scopes: &[String]) -> Result<(String, Option<String>), IdentityError> {
+    fn tokens(
+        &self,
+        user: &str,
+        scopes: &[String],
+        authenticated_at: i64,
+    ) -> Result<(String, Option<String>), IdentityError> {
         let now = self.0.clock.unix_seconds();
         let groups = USERS.iter().find(|(name, _groups)| *name == user).map(|(_name, groups)| *groups);
         let groups = groups.ok_or(IdentityError::Invalid("there is no such user"))?;
         let claims = |audience: &str| {
             json!({
                 "iss": self.0.issuer, "sub": user, "aud": audience, "client_id": CLIENT_ID,
-                "iat": now, "exp": now + TOKEN_SECONDS, "groups": groups, "scope": scopes.join(" "),
+                "iat": now, "exp": now + TOKEN_SECONDS, "auth_time": authenticated_at, "acr": ACR,
+                "groups": groups, "scope": scopes.join(" "),
             })
         };
         let access = self.sign("at+jwt", &claims(AUDIENCE))?;

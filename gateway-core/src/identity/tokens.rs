@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{IdentityError, Verified};
-use crate::{clock::WallClock, model::Principal};
+use crate::{
+    clock::WallClock,
+    model::{Authentication, Principal},
+};
 
 /// The longest life of a token.
 pub const TOKEN_LIFE_SECONDS: i64 = 600;
@@ -85,6 +88,9 @@ struct Claims {
     /// When the login that proved it ends: what native sessions live by, which nobody renews.
     #[serde(default)]
     login: Option<i64>,
+    /// When and how they proved who they are; a new token of the same login says the same.
+    #[serde(default)]
+    authentication: Authentication,
     principal: Principal,
 }
 
@@ -149,6 +155,7 @@ impl GatewayTokens {
             iat: now,
             exp: expires_at,
             login: Some(verified.expires_at),
+            authentication: verified.authentication.clone(),
             principal,
         };
         let mut header = Header::new(Algorithm::EdDSA);
@@ -170,7 +177,8 @@ impl GatewayTokens {
     pub fn verify_with_login(&self, token: &str) -> Result<(Verified, i64), IdentityError> {
         let claims = self.claims(token)?;
         let login = claims.login.unwrap_or(claims.exp).max(claims.exp);
-        Ok((Verified { principal: claims.principal, expires_at: claims.exp }, login))
+        let Claims { principal, exp: expires_at, authentication, .. } = claims;
+        Ok((Verified { principal, expires_at, authentication }, login))
     }
 
     fn claims(&self, token: &str) -> Result<Claims, IdentityError> {

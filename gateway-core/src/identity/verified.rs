@@ -2,7 +2,7 @@
 //!
 //! Shared by every way of proving an identity. Holds no token.
 
-use crate::model::Principal;
+use crate::model::{Authentication, Principal};
 
 /// A principal whose token was validated, and until when that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Verified {
     pub principal: Principal,
     /// When the token ends, seconds since 1970.
     pub expires_at: i64,
+    /// When and how they proved who they are.
+    pub authentication: Authentication,
 }
 
 /// Why a token was not accepted. Never holds the token or a claim's value.

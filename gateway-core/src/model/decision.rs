@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::GroupName;
+use super::{GroupName, StepUp};
 
 /// The name of the policy that decided: its `@id`, or file and position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub struct ApprovalNeed {
     pub message: Option<String>,
     /// How long the request stands.
     pub expires_after: Duration,
+    /// How reviewers must have authenticated; every one of these must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_up: Vec<StepUp>,
 }
 
 /// Why something was refused.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     mask::MaskFunction,
-    model::{ConnectionFacts, Principal, Refusal, RefusalKind, RuleId, Verdict},
+    model::{Authentication, ConnectionFacts, Principal, Refusal, RefusalKind, RuleId, StepUp, Verdict},
 };
 
 /// The name of the refusal that no policy of the site speaks: nobody reviews their own.
@@ -25,7 +25,7 @@ const NOT_IN_GROUP: &str = "hoop:not-in-group";
 /// The name of the mask where no policy says whether a tag may be seen.
 const NOT_PERMITTED: &str = "hoop:not-permitted";
 /// Nothing was granted.
-const NOTHING: Granted<'_> = Granted { rules: &[], quorums: None };
+const NOTHING: Granted<'_> = Granted { rules: &[], quorums: None, step_up: &[] };
 
 impl Loaded {
     pub(super) fn connect(&self, who: &Principal, to: &ConnectionFacts, circumstances: &Circumstances) -> Verdict {
@@ -106,6 +106,15 @@ impl Loaded {
         };
         let asked = || Asked { what: action.as_str().replace('_', " "), connection: place(on) };
         self.verdict(answered(ask()), &NOTHING, asked)
+    }
+
+    /// What is missing where each of the permits that applied demands more of the authentication than it has. One that
+    /// demands nothing, or whose demand is met, is enough.
+    pub(super) fn step_up(&self, permits: &[RuleId], proved: &Authentication, now_seconds: i64) -> Option<StepUp> {
+        let mut demands = permits.iter().map(|id| self.rule(id).and_then(|rule| rule.step_up.as_ref()));
+        let first = demands.next()?;
+        let unmet = |demand: Option<&StepUp>| demand.filter(|demand| !demand.is_met_by(proved, now_seconds)).cloned();
+        demands.map(unmet).try_fold(unmet(first)?, |kept, next| next.map(|_also| kept))
     }
 }
 

@@ -9,7 +9,7 @@ use cedar_policy::{ActionConstraint, Effect as PolicyEffect, EntityUid, Policy};
 
 use crate::{
     mask::MaskFunction,
-    model::{Effect, GroupName, Quorum, RuleId, Verb},
+    model::{Effect, GroupName, Quorum, RuleId, StepUp, Verb},
 };
 
 /// How long a request stands when the policy does not say.
@@ -21,7 +21,11 @@ const MAX_QUORUM: u8 = 20;
 /// The longest `@message`, in bytes.
 const MAX_MESSAGE_BYTES: usize = 500;
 /// Annotations that mean something.
-const KEYS: [&str; 5] = ["id", "message", "approval", "expires", "mask"];
+const KEYS: [&str; 7] = ["id", "message", "approval", "expires", "mask", "fresh", "acr"];
+/// The shortest `@fresh`: a login takes a while, and clocks differ.
+const MIN_FRESH: Duration = Duration::from_mins(1);
+/// The longest `@acr`, in bytes.
+const MAX_ACR_BYTES: usize = 200;
 
 /// What a policy does when it applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub(super) struct Rule {
     pub(super) id: RuleId,
     pub(super) message: Option<String>,
     pub(super) obligation: Obligation,
+    /// How a reviewer must have authenticated: of whoever lifts this hold, or of whom this permits to approve.
+    pub(super) step_up: Option<StepUp>,
 }
 
 /// What is wrong with an annotation, and the fix.
@@ -78,8 +84,9 @@ pub(super) fn read(policy: &Policy, id: RuleId) -> Result<Rule, Vec<AnnotationPr
     let mut problems: Vec<_> = annotations.keys().filter(|key| !KEYS.contains(key)).map(|key| unknown(key)).collect();
     let message = annotations.get("message").and_then(|text| keep(&mut problems, message(text)));
     let obligation = keep(&mut problems, obligation(policy, &annotations));
+    let step_up = keep(&mut problems, step_up(policy, &annotations)).flatten();
     match (obligation, problems.is_empty()) {
-        (Some(obligation), true) => Ok(Rule { id, message, obligation }),
+        (Some(obligation), true) => Ok(Rule { id, message, obligation, step_up }),
         _ => Err(problems),
     }
 }
@@ -141,6 +148,40 @@ fn holds_operations(policy: &Policy) -> bool {
     })
 }
 
+/// `@fresh("15m")` and `@acr("phr")`, on what reviewers lift or on what lets them review.
+fn step_up(policy: &Policy, annotations: &BTreeMap<&str, &str>) -> Result<Option<StepUp>, AnnotationProblem> {
+    let (fresh, strength) = (annotations.get("fresh"), annotations.get("acr"));
+    let Some(key) = fresh.map(|_| "fresh").or(strength.map(|_| "acr")) else { return Ok(None) };
+    let permits = policy.effect() == PolicyEffect::Permit;
+    let approves = action_names(policy).is_some_and(|names| names.iter().all(|name| name == "approve"));
+    if !(annotations.contains_key("approval") || (permits && approves)) {
+        return Err(problem(
+            key,
+            format!("`@{key}` stands where nobody reviews"),
+            "put it on a forbid with `@approval`, or on `permit(principal, action == Action::\"approve\", resource …)`",
+        ));
+    }
+    let max_age_seconds = fresh.map(|text| max_age(text)).transpose()?;
+    let acr = strength.map(|text| acr(text)).transpose()?;
+    Ok(Some(StepUp { max_age_seconds, acr }))
+}
+
+fn max_age(text: &str) -> Result<u32, AnnotationProblem> {
+    let wrong = || problem("fresh", format!("`{text}` is no time from 1m to 7d"), "write `15m`, `4h`, `1d`");
+    let age = duration(text).filter(|age| (MIN_FRESH..=MAX_EXPIRY).contains(age)).ok_or_else(wrong)?;
+    u32::try_from(age.as_secs()).map_err(|_longer| wrong())
+}
+
+fn acr(text: &str) -> Result<String, AnnotationProblem> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let words = text.split(' ').all(|word| !word.is_empty());
+    if !plain || !words || text.len() > MAX_ACR_BYTES {
+        let fix = "write the words of the identity provider, separated by one space: `phr`, `phr phrh`";
+        return Err(problem("acr", "`@acr` names no authentication context", fix));
+    }
+    Ok(text.to_owned())
+}
+
 /// `dba`, `2 of dba`, `2 of dba, 1 of security`.
 fn quorums(text: &str) -> Result<Vec<Quorum>, AnnotationProblem> {
     let mut quorums: Vec<Quorum> = Vec::new();
@@ -172,20 +213,20 @@ fn expiry(text: &str) -> Result<Duration, AnnotationProblem> {
             "write a number and a unit: `90s`, `15m`, `4h`, `1d`",
         )
     };
+    duration(text).filter(|duration| !duration.is_zero() && *duration <= MAX_EXPIRY).ok_or_else(wrong)
+}
+
+/// A whole number and a unit.
+fn duration(text: &str) -> Option<Duration> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let seconds = match text.strip_prefix(digits) {
-        Some("s") => 1,
-        Some("m") => 60,
-        Some("h") => 3600,
-        Some("d") => 86400,
-        _ => return Err(wrong()),
+    let seconds = match text.strip_prefix(digits)? {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return None,
     };
-    let count: u64 = digits.parse().map_err(|_unread| wrong())?;
-    count
-        .checked_mul(seconds)
-        .map(Duration::from_secs)
-        .filter(|duration| !duration.is_zero() && *duration <= MAX_EXPIRY)
-        .ok_or_else(wrong)
+    digits.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }
 
 fn message(text: &str) -> Result<String, AnnotationProblem> {
@@ -248,9 +289,28 @@ mod tests {
             "@mask(\"last4\") permit(principal, action == Action::\"reveal\", resource);",
             "@mask(\"blur\") forbid(principal, action == Action::\"reveal\", resource);",
             "@message(\"\") forbid(principal, action, resource);",
+            "@fresh(\"15m\") forbid(principal, action == Action::\"delete\", resource);",
+            "@fresh(\"15m\") permit(principal, action == Action::\"delete\", resource);",
+            "@fresh(\"15m\") permit(principal, action, resource);",
+            "@fresh(\"30s\") permit(principal, action == Action::\"approve\", resource);",
+            "@fresh(\"8d\") permit(principal, action == Action::\"approve\", resource);",
+            "@fresh(\"\") permit(principal, action == Action::\"approve\", resource);",
+            "@acr(\"\") permit(principal, action == Action::\"approve\", resource);",
+            "@acr(\"a  b\") permit(principal, action == Action::\"approve\", resource);",
+            "@acr(\"phr\") forbid(principal, action == Action::\"approve\", resource);",
         ] {
             assert_eq!(rule(text).map_err(|problems| problems.len()), Err(1), "{text}");
         }
+    }
+
+    #[test]
+    fn reads_what_reviewers_must_have_proved() {
+        let demand = |text: &str| rule(text).unwrap().step_up.map(|demand| (demand.max_age_seconds, demand.acr));
+        let hold = "@approval(\"dba\") @fresh(\"15m\") forbid(principal, action == Action::\"delete\", resource);";
+        assert_eq!(demand(hold), Some((Some(900), None)));
+        let permit = "@acr(\"phr phrh\") @fresh(\"1d\") permit(principal, action == Action::\"approve\", resource);";
+        assert_eq!(demand(permit), Some((Some(86_400), Some("phr phrh".into()))));
+        assert_eq!(demand("permit(principal, action, resource);"), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     config::Problem,
     mask::MaskFunction,
     model::{
-        ConnectionFacts, Operation, Principal, Refusal, RefusalKind, RuleId, Verdict,
+        Authentication, ConnectionFacts, Operation, Principal, Refusal, RefusalKind, RuleId, StepUp, Verdict,
         flow::{Digestible, Inspected, Preparation},
     },
 };
@@ -94,7 +94,7 @@ impl PolicySet {
         if operation.ends_transaction() {
             return Verdict::Permit { rules: Vec::new() };
         }
-        let reach = || self.weigh_granted(who, to, operation, circumstances, &Granted { rules: &[], quorums: None });
+        let reach = || self.weigh_granted(who, to, operation, circumstances, &Granted { rules: &[], quorums: None, step_up: &[] });
         let verdict = match &self.0.cache {
             Some(cache) => cache.get_or(Asked { who, to, operation, circumstances }, reach),
             None => reach(),
@@ -111,7 +111,7 @@ impl PolicySet {
         circumstances: &Circumstances,
         granted: &[RuleId],
     ) -> Verdict {
-        let granted = Granted { rules: granted, quorums: None };
+        let granted = Granted { rules: granted, quorums: None, step_up: &[] };
         advised(self.weigh_granted(who, to, operation, circumstances, &granted), operation)
     }
 
@@ -158,11 +158,11 @@ impl PolicySet {
         circumstances: &Circumstances,
         grant: Grant,
     ) -> Decision<M> {
-        let Grant { id, rules, quorums, digest, .. } = grant;
+        let Grant { id, rules, quorums, step_up, digest, .. } = grant;
         if inspected.digest() != digest {
             return Decision::Refuse { refusal: approved_another(), inspected };
         }
-        let granted = Granted { rules: &rules, quorums: Some(&quorums) };
+        let granted = Granted { rules: &rules, quorums: Some(&quorums), step_up: &step_up };
         let weigh = |asked| advised(self.weigh_granted(who, to, asked, circumstances, &granted), asked);
         match strictest(inspected.operations().iter().map(weigh)) {
             Verdict::Permit { rules } => Decision::Permit(Permitted::new(inspected, rules, Some(id))),
@@ -179,6 +179,11 @@ impl PolicySet {
     /// May the API do this for this principal? The same policies as for the data path (law 10).
     pub fn may(&self, who: &Principal, action: &ApiAction, on: &ApiResource) -> Verdict {
         self.0.loaded.may(who, action, on)
+    }
+
+    /// What a caller whom these permits let approve must prove first; `None` where what they proved is enough.
+    pub fn step_up(&self, permits: &[RuleId], proved: &Authentication, now_seconds: i64) -> Option<StepUp> {
+        self.0.loaded.step_up(permits, proved, now_seconds)
     }
 
     fn weigh_granted(

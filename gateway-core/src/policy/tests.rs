@@ -9,7 +9,7 @@ use crate::{
     mask::MaskFunction,
     model::{
         Access, ApprovalId, ConnectionFacts, ConnectionKind, ConnectionName, Effect, GroupName, ObjectName, Operation,
-        Principal, PrincipalKind, PrincipalName, Quorum, RefusalKind, Verb, Verdict,
+        Principal, PrincipalKind, PrincipalName, Quorum, RefusalKind, StepUp, Verb, Verdict,
         flow::{Digestible, Inspected},
     },
 };

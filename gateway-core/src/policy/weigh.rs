@@ -13,7 +13,7 @@ use super::{
     world::{self, World, WorldError},
 };
 use crate::model::{
-    Access, ConnectionFacts, Operation, Principal, Quorum, Refusal, RefusalKind, RuleId, Verb, Verdict,
+    Access, ConnectionFacts, Operation, Principal, Quorum, Refusal, RefusalKind, RuleId, StepUp, Verb, Verdict,
 };
 
 /// What was approved already: these rules, by these quorums.
@@ -21,6 +21,8 @@ pub(super) struct Granted<'grant> {
     pub(super) rules: &'grant [RuleId],
     /// `None`: the rules count as met whatever they ask for now.
     pub(super) quorums: Option<&'grant [Quorum]>,
+    /// What the reviewers' authentication was held to.
+    pub(super) step_up: &'grant [StepUp],
 }
 
 impl Loaded {
@@ -77,16 +79,19 @@ impl Loaded {
     }
 
     fn is_lifted(&self, id: &RuleId, granted: &Granted<'_>) -> bool {
-        let asks = match self.rule(id).map(|rule| &rule.obligation) {
-            Some(Obligation::Hold { quorums, .. }) => quorums,
-            Some(Obligation::Permit | Obligation::Forbid | Obligation::Mask(_)) | None => return false,
+        let Some(rule) = self.rule(id) else { return false };
+        let asks = match &rule.obligation {
+            Obligation::Hold { quorums, .. } => quorums,
+            Obligation::Permit | Obligation::Forbid | Obligation::Mask(_) => return false,
         };
+        // A demand that came after the approval was not met by it.
+        let proved = granted.quorums.is_none() || rule.step_up.as_ref().is_none_or(|one| granted.step_up.contains(one));
         let met = |asked: &Quorum| {
             granted
                 .quorums
                 .is_none_or(|met| met.iter().any(|quorum| quorum.group == asked.group && quorum.count >= asked.count))
         };
-        granted.rules.contains(id) && asks.iter().all(met)
+        granted.rules.contains(id) && proved && asks.iter().all(met)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{answer::No, load::Loaded, rule::Obligation};
-use crate::model::{ApprovalNeed, Quorum, Refusal, RefusalKind, RuleId};
+use crate::model::{ApprovalNeed, Quorum, Refusal, RefusalKind, RuleId, StepUp};
 
 /// What was asked, in words: `delete on public.orders`.
 pub(super) struct Asked {
@@ -50,18 +50,20 @@ pub(super) fn refusal(loaded: &Loaded, reasons: &BTreeSet<No>, asked: &Asked) ->
     Refusal { kind: RefusalKind::Policy, rule, message, hint }
 }
 
-/// What must be met to lift these rules: the largest count per group, the shortest time, the first message.
+/// What must be met to lift these rules: the largest count per group, the shortest time, the first message, every demand.
 pub(super) fn need(loaded: &Loaded, held: &BTreeSet<RuleId>) -> ApprovalNeed {
     let mut need = ApprovalNeed {
         quorums: Vec::new(),
         rules: held.iter().cloned().collect(),
         message: None,
         expires_after: Duration::MAX,
+        step_up: Vec::new(),
     };
     for rule in held.iter().filter_map(|id| loaded.rule(id)) {
         if need.message.is_none() {
             need.message.clone_from(&rule.message);
         }
+        need.step_up.extend(rule.step_up.clone());
         if let Obligation::Hold { quorums, expires_after } = &rule.obligation {
             need.expires_after = need.expires_after.min(*expires_after);
             for quorum in quorums {
@@ -69,6 +71,7 @@ pub(super) fn need(loaded: &Loaded, held: &BTreeSet<RuleId>) -> ApprovalNeed {
             }
         }
     }
+    tidy(&mut need.step_up);
     need
 }
 
@@ -82,6 +85,13 @@ pub(super) fn join(need: &mut ApprovalNeed, more: ApprovalNeed) {
     need.rules.dedup();
     need.message = need.message.take().or(more.message);
     need.expires_after = need.expires_after.min(more.expires_after);
+    need.step_up.extend(more.step_up);
+    tidy(&mut need.step_up);
+}
+
+fn tidy(demands: &mut Vec<StepUp>) {
+    demands.sort();
+    demands.dedup();
 }
 
 fn add(quorums: &mut Vec<Quorum>, more: &Quorum) {

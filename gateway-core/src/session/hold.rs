@@ -216,7 +216,9 @@ impl Session {
                 drop(ticket);
                 self.refuse(number, &refusal, &understood, kind.is_query())?;
             }
-            Decision::NeedsApproval { need: now, inspected } if now.quorums == need.quorums => {
+            Decision::NeedsApproval { need: now, inspected }
+                if now.quorums == need.quorums && now.step_up == need.step_up =>
+            {
                 self.held = Some(Held { number, inspected, kind, understood, need, ticket });
                 return Ok(());
             }

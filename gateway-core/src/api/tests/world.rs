@@ -27,7 +27,7 @@ use crate::{
     approval::{Desk, Limits, testing},
     clock::WallClock,
     identity::{ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, PublicOrigin, Verified},
-    model::{Principal, SessionId},
+    model::{Authentication, Principal, SessionId},
     policy::{PolicySet, PolicySource, TagNames},
     record::GatewayEvent,
     session::registry::Registry,
@@ -43,6 +43,9 @@ const POLICIES: &str = r#"
 @id("mask-pii") @mask("last4") forbid(principal, action == Action::"reveal", resource in DataClass::"pii")
   unless { principal in Group::"auditors" };
 @id("dba-approve") permit(principal in Group::"dba", action == Action::"approve", resource);
+@id("security-approve") @fresh("15m") @acr("phr")
+permit(principal in Group::"security", action == Action::"approve", resource);
+@id("officers-approve") permit(principal in Group::"officers", action == Action::"approve", resource);
 @id("no-approvals-on-leave") forbid(principal in Group::"on-leave", action == Action::"approve", resource);
 @id("auditors") permit(principal in Group::"auditors",
   action in [Action::"replay", Action::"list_sessions", Action::"reveal"], resource);
@@ -140,8 +143,14 @@ impl World {
 
     /// A bearer for somebody.
     pub(super) fn token(&self, principal: &Principal) -> String {
+        self.token_after(principal, Authentication::default())
+    }
+
+    /// A bearer for somebody who authenticated like this.
+    pub(super) fn token_after(&self, principal: &Principal, authentication: Authentication) -> String {
         let expires_at = self.clock.unix_seconds() + 3_600;
-        let issued = self.tokens.issue(&Verified { principal: principal.clone(), expires_at }).unwrap();
+        let verified = Verified { principal: principal.clone(), expires_at, authentication };
+        let issued = self.tokens.issue(&verified).unwrap();
         issued.token.expose_secret().to_owned()
     }
 

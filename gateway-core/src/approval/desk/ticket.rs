@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     approval::{Grant, Request, State},
     clock::WallClock,
-    model::{ApprovalId, Quorum, RuleId},
+    model::{ApprovalId, Quorum, RuleId, StepUp},
 };
 
 /// A place in the queue. Dropping it withdraws the request, if it is still pending.
@@ -16,6 +16,7 @@ pub struct Ticket {
     id: ApprovalId,
     rules: Vec<RuleId>,
     quorums: Vec<Quorum>,
+    step_up: Vec<StepUp>,
     digest: [u8; 32],
     expires_at_millis: i64,
     states: watch::Receiver<State>,
@@ -34,6 +35,7 @@ impl Ticket {
             id: request.id.clone(),
             rules: request.need.rules.clone(),
             quorums: request.need.quorums.clone(),
+            step_up: request.need.step_up.clone(),
             digest: request.digest,
             expires_at_millis: request.expires_at_millis,
             states,
@@ -89,7 +91,8 @@ impl Ticket {
         if self.clock.unix_millis() >= self.expires_at_millis {
             return None;
         }
-        Some(Grant::new(self.id.clone(), self.rules.clone(), self.quorums.clone(), self.digest, by))
+        let grant = Grant::new(self.id.clone(), self.rules.clone(), self.quorums.clone(), self.digest, by);
+        Some(grant.held_to(self.step_up.clone()))
     }
 }
 

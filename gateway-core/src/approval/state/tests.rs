@@ -30,6 +30,7 @@ fn need(quorums: &[(u8, &str)]) -> ApprovalNeed {
         rules: vec![RuleId("hold-deletes".into())],
         message: None,
         expires_after: Duration::from_mins(1),
+        step_up: Vec::new(),
     }
 }
 

@@ -31,7 +31,7 @@ struct Grant {
 #[derive(Clone, PartialEq, Eq)]
 enum Outcome {
     Pending,
-    Approved { user: String },
+    Approved { user: String, at: i64 },
     Denied,
 }
 
@@ -40,6 +40,7 @@ struct Refresh {
     family: u64,
     user: String,
     scopes: Vec<String>,
+    authenticated_at: i64,
     expires_at: i64,
     used: bool,
 }
@@ -49,6 +50,8 @@ struct Refresh {
 pub(super) struct Login {
     pub(super) user: String,
     pub(super) scopes: Vec<String>,
+    /// When the person showed the secret; a refresh does not change it.
+    pub(super) authenticated_at: i64,
     pub(super) family: u64,
 }
 
@@ -108,7 +111,7 @@ impl Grants {
     pub(super) fn decide(&mut self, user_code: &str, user: Option<&str>, now: i64) -> bool {
         let mut waiting = self.pending.values_mut().filter(|grant| grant.waits(now));
         let Some(grant) = waiting.find(|grant| grant.user_code == user_code) else { return false };
-        grant.outcome = user.map_or(Outcome::Denied, |user| Outcome::Approved { user: user.to_owned() });
+        grant.outcome = user.map_or(Outcome::Denied, |user| Outcome::Approved { user: user.to_owned(), at: now });
         true
     }
 
@@ -129,9 +132,9 @@ impl Grants {
         }
         let grant = self.pending.remove(device_code).ok_or(Unmet::Invalid)?;
         match grant.outcome {
-            Outcome::Approved { user } => {
+            Outcome::Approved { user, at } => {
                 self.families += 1;
-                Ok(Login { user, scopes: grant.scopes, family: self.families })
+                Ok(Login { user, scopes: grant.scopes, authenticated_at: at, family: self.families })
             }
             Outcome::Denied | Outcome::Pending => Err(Unmet::Denied),
         }
@@ -146,9 +149,9 @@ impl Grants {
                 self.refreshes.remove(&token);
             }
         }
-        let Login { user, scopes, family } = login.clone();
+        let Login { user, scopes, authenticated_at, family } = login.clone();
         let expires_at = now + REFRESH_SECONDS;
-        self.refreshes.insert(token, Refresh { family, user, scopes, expires_at, used: false });
+        self.refreshes.insert(token, Refresh { family, user, scopes, authenticated_at, expires_at, used: false });
     }
 
     /// Spends a refresh token. One that was spent before ends every token of its login.
@@ -160,7 +163,8 @@ impl Grants {
             return Err(Unmet::Invalid);
         }
         refresh.used = true;
-        Ok(Login { user: refresh.user.clone(), scopes: refresh.scopes.clone(), family })
+        let Refresh { user, scopes, authenticated_at, .. } = refresh;
+        Ok(Login { user: user.clone(), scopes: scopes.clone(), authenticated_at: *authenticated_at, family })
     }
 }
 
@@ -210,7 +214,8 @@ mod tests {
         let mut grants = begun();
         assert_eq!(grants.poll("device", 1), Err(Unmet::Pending));
         assert!(grants.decide("BCDFGHJK", Some("bob"), 2));
-        assert_eq!(grants.poll("device", 3).unwrap().user, "bob");
+        let login = grants.poll("device", 3).unwrap();
+        assert_eq!((login.user.as_str(), login.authenticated_at), ("bob", 2), "when the person said yes");
         assert_eq!(grants.poll("device", 9), Err(Unmet::Invalid));
     }
 
@@ -252,7 +257,7 @@ mod tests {
     #[test]
     fn refresh_tokens_rotate_and_a_stolen_one_ends_the_login() {
         let mut grants = Grants::default();
-        let login = Login { user: "bob".into(), scopes: Vec::new(), family: 1 };
+        let login = Login { user: "bob".into(), scopes: Vec::new(), authenticated_at: 0, family: 1 };
         grants.remember("first".into(), &login, 0);
         assert_eq!(grants.refresh("first", 1), Ok(login.clone()));
         grants.remember("second".into(), &login, 1);

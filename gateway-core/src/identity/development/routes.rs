@@ -159,7 +159,7 @@ async fn revoke(State(provider): State<DevelopmentProvider>, Form(asked): Form<R
 }
 
 fn grant(provider: &DevelopmentProvider, login: &Login, now: i64) -> Result<Response, IdentityError> {
-    let (access, id) = provider.tokens(&login.user, &login.scopes)?;
+    let (access, id) = provider.tokens(&login.user, &login.scopes, login.authenticated_at)?;
     let mut answer = json!({
         "access_token": access, "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "scope": login.scopes.join(" "),
     });

@@ -10,7 +10,7 @@ use crate::{
     api::types::TokenChoice,
     config::{AgentRule, OidcConfig},
     identity::{IdentityError, Verified},
-    model::{GroupName, Principal, PrincipalKind, PrincipalName},
+    model::{Authentication, CLOCK_SKEW_SECONDS, GroupName, Principal, PrincipalKind, PrincipalName},
 };
 
 /// How far the issuer's clock may be off.
@@ -50,7 +50,7 @@ pub(super) fn prove(
         Some(rule) => agent(rule, claims),
         None => person(claims, config)?,
     };
-    Ok(Verified { principal, expires_at })
+    Ok(Verified { principal, expires_at, authentication: authentication(claims, now)? })
 }
 
 fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, IdentityError> {
@@ -64,6 +64,18 @@ fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, IdentityErr
         }
     }
     Ok(expires_at)
+}
+
+/// What the token says of the login behind it; `iat` says nothing of it, since a renewed token has a new one.
+fn authentication(claims: &Map<String, Value>, now: i64) -> Result<Authentication, IdentityError> {
+    // Some issuers write the time as text: a login that cannot be dated is not fresh, and no more.
+    let dated = claims.get("auth_time").is_some_and(Value::is_number);
+    let at = if dated { seconds(claims, "auth_time")? } else { None };
+    if at.is_some_and(|at| at > now.saturating_add(CLOCK_SKEW_SECONDS)) {
+        return Err(IdentityError::Invalid("it says that its holder will log in later than now"));
+    }
+    let acr = claims.get("acr").and_then(Value::as_str).filter(|acr| acr.len() <= MAX_CLAIM_BYTES);
+    Ok(Authentication { at, acr: acr.map(str::to_owned) })
 }
 
 fn seconds(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, IdentityError> {

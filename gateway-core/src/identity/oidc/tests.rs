@@ -20,7 +20,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::types::TokenChoice,
-    model::{GroupName, PrincipalKind, PrincipalName},
+    model::{Authentication, GroupName, PrincipalKind, PrincipalName},
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -108,6 +108,25 @@ async fn takes_an_access_token_and_names_the_principal() {
         assert_eq!(verified.principal.groups, BTreeSet::from([GroupName::new("engineers").unwrap()]));
         assert_eq!(verified.expires_at, NOW + 300);
         assert!(!verified.principal.claims.contains_key("exp"));
+    }
+}
+
+#[tokio::test]
+async fn carries_when_and_how_the_holder_logged_in_and_nothing_else_stands_in_for_it() {
+    let proved = async |change: fn(&mut Value)| access("JWT", change).await.map(|verified| verified.authentication);
+    let known = |at: Option<i64>, acr: Option<&str>| Authentication { at, acr: acr.map(str::to_owned) };
+    assert_eq!(proved(|_claims| {}).await, Ok(known(None, None)), "iat is no login");
+    let both = proved(|claims| {
+        claims["auth_time"] = json!(NOW - 900);
+        claims["acr"] = json!("phr");
+    });
+    assert_eq!(both.await, Ok(known(Some(NOW - 900), Some("phr"))));
+    assert_eq!(proved(|claims| claims["auth_time"] = json!("2027-01-15T08:00:00Z")).await, Ok(known(None, None)));
+    assert_eq!(proved(|claims| claims["acr"] = json!(["phr"])).await, Ok(known(None, None)));
+    assert_eq!(proved(|claims| claims["auth_time"] = json!(NOW + 60)).await, Ok(known(Some(NOW + 60), None)));
+    for impossible in [NOW + 61, i64::MAX, -1] {
+        let refused = access("JWT", |claims| claims["auth_time"] = json!(impossible)).await;
+        assert!(matches!(refused, Err(IdentityError::Invalid(_))), "{impossible}");
     }
 }
 

@@ -10,7 +10,8 @@ use crate::approval::testing::person;
 const ISSUER: &str = "https://127.0.0.1:8443";
 
 fn verified(clock: &WallClock, life: i64) -> Verified {
-    Verified { principal: person("alice", &["engineers"]), expires_at: clock.unix_seconds() + life }
+    let authentication = Authentication { at: Some(clock.unix_seconds() - 5), acr: Some("phr".into()) };
+    Verified { principal: person("alice", &["engineers"]), expires_at: clock.unix_seconds() + life, authentication }
 }
 
 fn clock() -> WallClock {
@@ -25,6 +26,8 @@ fn a_token_carries_the_principal_for_ten_minutes_at_most() {
     assert_eq!(issued.expires_at, clock.unix_seconds() + TOKEN_LIFE_SECONDS);
     let back = tokens.verify(issued.token.expose_secret()).unwrap();
     assert_eq!((back.principal, back.expires_at), (person("alice", &["engineers"]), issued.expires_at));
+    let proved = Authentication { at: Some(clock.unix_seconds() - 5), acr: Some("phr".into()) };
+    assert_eq!(back.authentication, proved, "as the issuer said it");
     clock.advance(TOKEN_LIFE_SECONDS * 1_000);
     assert_eq!(tokens.verify(issued.token.expose_secret()), Err(IdentityError::Expired));
 }

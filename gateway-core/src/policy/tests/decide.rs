@@ -27,6 +27,24 @@ fn grant(rules: &[&str], quorums: &[(u8, &str)], digest: [u8; 32]) -> Grant {
     )
 }
 
+#[test]
+fn an_approval_lifts_no_rule_that_demands_more_of_the_login_by_now() {
+    let fresh = HOLD.replace("forbid", "@fresh(\"15m\") forbid");
+    let set = policies(&format!("{PERMIT_ALL}{fresh}"));
+    let alice = person("alice", &[]);
+    let decide = |grant| {
+        let asked = inspected(vec![delete("orders")]);
+        outcome(&set.decide_approved(&alice, &production(), asked, &now(), grant))
+    };
+    let digest = inspected(vec![delete("orders")]).digest();
+    assert_eq!(decide(grant(&["hold"], &[(1, "dba")], digest)), "hold hold for 1 of dba");
+    let demand = StepUp { max_age_seconds: Some(900), acr: None };
+    let proved = grant(&["hold"], &[(1, "dba")], digest).held_to(vec![demand.clone()]);
+    assert!(decide(proved).starts_with("permit"));
+    let Verdict::NeedsApproval(need) = weigh(&set, &alice, &delete("orders")) else { panic!() };
+    assert_eq!(need.step_up, [demand]);
+}
+
 fn outcome(decision: &Decision<Text>) -> String {
     match decision {
         Decision::Permit(permitted) => format!("permit {:?}", permitted.approval().map(ToString::to_string)),

@@ -89,6 +89,7 @@ fn a_hold_says_who_can_approve_until_when_and_how() {
         rules: Vec::new(),
         message: None,
         expires_after: Duration::from_mins(15),
+        step_up: Vec::new(),
     };
     let request = ApprovalId::new(1, [7; 5]);
     let mut wire = BytesMut::new();
