@@ -35,6 +35,7 @@ mod stories {
     mod named;
     mod names;
     mod native;
+    mod notifications;
     mod objects;
     mod people;
     mod postgres;
@@ -44,6 +45,7 @@ mod stories {
     mod shell;
     mod sigkill;
     mod start;
+    mod step_up;
     mod tunnel;
     mod upstream;
 }

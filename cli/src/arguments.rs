@@ -6,6 +6,7 @@ mod connect;
 mod gateway;
 mod generate;
 mod identity;
+mod notifications;
 mod policy;
 mod sessions;
 
@@ -14,6 +15,7 @@ pub(crate) use connect::{ClassifyArguments, ConnectArguments, LsArguments, Token
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
+pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
 pub(crate) use policy::{PolicyArguments, PolicyCommand};
 pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, ListSessions, ReplayArguments, SessionsArguments, SessionsCommand,
@@ -113,6 +115,7 @@ pub(crate) enum Command {
     Token(TokenArguments),
     Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),
+    Notifications(NotificationsArguments),
     Sessions(SessionsArguments),
     Replay(ReplayArguments),
     Audit(AuditArguments),

@@ -20,6 +20,7 @@ mod login;
 mod logout;
 mod ls;
 mod man;
+mod notifications;
 mod output;
 #[cfg_attr(not(test), expect(dead_code, reason = "the dashboard draws with the rest"))]
 mod paint;
@@ -81,6 +82,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,
+        Command::Notifications(arguments) => Box::pin(notifications::run(arguments, context)).await,
         Command::Sessions(arguments) => Box::pin(sessions::run(arguments, context)).await,
         Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,
         Command::Audit(arguments) => Box::pin(audit::run(arguments, context)).await,

@@ -10,6 +10,8 @@ mod classify;
 mod connections;
 mod entry;
 mod guard;
+mod landing;
+mod notifications;
 mod problem;
 mod recordings;
 mod search;
@@ -35,6 +37,7 @@ use crate::{
     clock::WallClock,
     identity::{ConnectionTokens, GatewayTokens, PublicOrigin, Verifier},
     model::ConnectionFacts,
+    notify::Outbox,
     policy::PolicySet,
     session::registry::Registry,
     store::SessionIndex,
@@ -74,6 +77,8 @@ pub struct ApiParts {
     pub sessions: SessionIndex,
     /// Recordings, and the record of what the API does.
     pub recordings: Arc<dyn Recordings>,
+    /// What is still to be told.
+    pub outbox: Outbox,
     /// Samples tables, to propose tags.
     pub sampler: Arc<dyn Sampler>,
     /// The policies of the moment.
@@ -127,6 +132,9 @@ pub fn router(state: ApiState) -> Router {
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))
         .route("/approvals/{id}/deny", post(approvals::deny))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/{id}/retry", post(notifications::retry))
+        .route("/notifications/{id}/drop", post(notifications::forget))
         .route("/sessions", get(search::list))
         .route("/sessions/{id}", get(sessions::show))
         .route("/sessions/{id}/recording", get(sessions::recording))
@@ -134,7 +142,7 @@ pub fn router(state: ApiState) -> Router {
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(state.clone(), guard::guard));
-    Router::new().nest("/api/v1", routes.with_state(state))
+    Router::new().nest("/api/v1", routes.with_state(state.clone())).merge(landing::routes(state))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod connection;
 mod development;
 mod gateway;
 mod masking;
+mod notifications;
 pub(crate) mod place;
 mod reader;
 mod secret;
@@ -27,6 +28,8 @@ pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
 };
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
+pub(crate) use notifications::EMAIL;
+pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, WebhookConfig};
 pub use secret::{SecretReference, SecretReferenceError};
 pub use site::Site;
 

@@ -6,6 +6,7 @@ pub mod certificate;
 mod connections;
 mod listener;
 mod native;
+mod receivers;
 mod sampler;
 mod upstream_tls;
 
@@ -28,6 +29,7 @@ use crate::{
     },
     mask::{Detectors, MaskKeys},
     model::ConnectionName,
+    notify::{Couriers, Outbox},
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{Environment, Served, registry::Registry},
@@ -138,6 +140,7 @@ pub struct Gateway {
     environment: Arc<Environment>,
     tokens: GatewayTokens,
     recordings: Arc<RecordingsOnDisk>,
+    couriers: Couriers,
     policies: watch::Sender<PolicySet>,
     version: &'static str,
 }
@@ -163,6 +166,8 @@ impl Gateway {
         let recorder = open_recorder(&site, keys, version).await?;
         let store = Store::open(&site.gateway.store.path)?;
         let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
+        let (outbox, couriers) = notifications(&site, dev, &store, &clock)?;
+        let store = store.announcing(Arc::new(outbox.clone()));
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, SaidIndex::open(&store)?));
         let desk = Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await?;
         let (policies, in_force) = watch::channel(site.policies.clone());
@@ -195,6 +200,7 @@ impl Gateway {
             desk,
             sessions: index,
             recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
+            outbox,
             sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
             policies: in_force,
             connections,
@@ -220,6 +226,7 @@ impl Gateway {
             environment,
             tokens,
             recordings,
+            couriers,
             policies,
             version,
         })
@@ -253,6 +260,7 @@ impl Gateway {
     /// Serves until `shutdown`, then stops accepting, lets sessions end for a few seconds, and closes the log.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
         let tasks = TaskTracker::new();
+        self.couriers.start(&tasks, &shutdown).await?;
         let acceptor = listener::SessionAcceptor::new(Arc::clone(&self.environment), self.tokens.clone());
         for native in self.native {
             tasks.spawn(native::accept(native, Arc::clone(&self.door), tasks.clone(), shutdown.clone()));
@@ -350,6 +358,16 @@ fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClo
         .map(|path| std::fs::read(path).map_err(|source| GatewayError::File { path: path.clone(), source }))
         .transpose()?;
     Ok(Verifier::discovered(oidc.clone(), site.agents.clone(), authorities.as_deref(), clock.clone())?)
+}
+
+/// Where changes of requests are entered, and who delivers them.
+fn notifications(site: &Site, dev: bool, store: &Store, clock: &WallClock) -> Result<(Outbox, Couriers), GatewayError> {
+    let config = &site.gateway.notifications;
+    let (receivers, addressees) = receivers::prepare(config, dev)?;
+    let outbox = Outbox::new(store.clone(), addressees, clock.clone());
+    let retry = (config.retry_base, config.attempts);
+    let public_url = site.gateway.public_url.clone();
+    Ok((outbox.clone(), Couriers::new(receivers, outbox, public_url, retry, clock.clone())))
 }
 
 fn detectors(site: &Site, keys: Arc<MaskKeys>) -> Detectors {

@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod identity;
 pub mod mask;
 pub mod model;
+pub mod notify;
 pub mod policy;
 pub mod protocol;
 pub mod record;

@@ -1,4 +1,4 @@
-//! The embedded store: one SQLite file for approvals and the index of sessions.
+//! The embedded store: one SQLite file for approvals, what is to be told of them, and the index of sessions.
 //!
 //! Every write of an approval is durable when it returns (WAL, `synchronous=FULL`); the index of sessions, which the
 //! recording can rebuild, is written without a sync of its own. Knows no policy and no protocol; `approval` and
@@ -6,6 +6,7 @@
 
 mod approvals;
 mod migrations;
+mod notifications;
 mod said;
 mod sessions;
 
@@ -20,6 +21,7 @@ use std::{
 
 use rusqlite::Connection;
 
+pub use notifications::{Announce, Delivery, DeliveryCounts, DeliveryQueue};
 pub use said::{Said, SaidIndex, folded};
 pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex, Span};
 
@@ -50,6 +52,8 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
+    /// Told, within the write, of every case that is saved through this handle.
+    announce: Option<Arc<dyn Announce>>,
 }
 
 impl fmt::Debug for Store {
@@ -73,7 +77,13 @@ impl Store {
     fn with(mut connection: Connection) -> Result<Self, StoreError> {
         prepare(&connection, "FULL")?;
         migrations::apply(&mut connection)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), announce: None })
+    }
+
+    /// The same store; what is saved through it is announced in the same write.
+    #[must_use]
+    pub fn announcing(self, announce: Arc<dyn Announce>) -> Self {
+        Self { announce: Some(announce), ..self }
     }
 
     /// The same store for rows that can be rebuilt: what is written becomes durable with the next durable write or
@@ -83,7 +93,7 @@ impl Store {
         let Some(file) = file else { return Ok(self.clone()) };
         let connection = Connection::open(file)?;
         prepare(&connection, "NORMAL")?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), announce: None })
     }
 
     /// Runs blocking work on the one connection.

@@ -57,7 +57,7 @@ fn keep(person: &Person, login: &Value) {
 }
 
 /// Lets the gateway's token end, as time would.
-fn expire(person: &Person) {
+pub(super) fn expire(person: &Person) {
     keep(person, &ended(stored(person)));
 }
 

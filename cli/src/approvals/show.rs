@@ -97,9 +97,9 @@ fn estimated(request: &ApprovalItem) -> String {
 
 /// How a reviewer must have logged in.
 fn wanted(demand: &StepUp) -> String {
-    let recent = demand.max_age_seconds.map(|seconds| {
-        format!("at most {} ago", spoken(Duration::from_secs(u64::from(seconds))))
-    });
+    let recent = demand
+        .max_age_seconds
+        .map(|seconds| format!("at most {} ago", spoken(Duration::from_secs(u64::from(seconds)))));
     let strong = demand.acr.as_ref().map(|acr| format!("of the kind {acr}"));
     let parts: Vec<String> = recent.into_iter().chain(strong).collect();
     printable_line(&format!("reviewers must have logged in {}", parts.join(", ")))

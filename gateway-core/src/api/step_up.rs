@@ -21,8 +21,11 @@ pub(super) async fn check(
     let Some(demand) = unmet(state, &caller.0.authentication, reviewer, case) else { return Ok(()) };
     let id = &case.request().id;
     let (reason, login) = (words(&demand), command(&demand));
-    let event =
-        GatewayEvent::Denied { who: caller.principal().clone(), action: format!("approve {id}"), reason: reason.clone() };
+    let event = GatewayEvent::Denied {
+        who: caller.principal().clone(),
+        action: format!("approve {id}"),
+        reason: reason.clone(),
+    };
     if let Err(failure) = state.0.recordings.note(event).await {
         tracing::error!(%failure, "a refusal could not be recorded");
     }

@@ -2,10 +2,13 @@
 //!
 //! Times are seconds since 1970 unless the name says `_millis`. Knows no HTTP.
 
+mod notifications;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::notifications::{NotificationItem, NotificationState, Notifications};
 use crate::model::{
     ApprovalId, ConnectionKind, ConnectionName, Principal, PrincipalName, Quorum, RuleId, SessionId, StepUp,
 };

@@ -11,11 +11,12 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    Connection, Credential, GatewayConfig, Problem, Site, UpstreamAddress, UpstreamTls, gateway::DEFAULT_LISTEN,
+    Connection, Credential, EMAIL, GatewayConfig, Problem, Site, UpstreamAddress, UpstreamTls, gateway::DEFAULT_LISTEN,
     masking, reader::Document,
 };
 use crate::{
     model::{ConnectionKind, ConnectionName},
+    notify::is_loopback,
     policy::{PolicySet, PolicySource, TagNames},
 };
 
@@ -132,6 +133,13 @@ pub fn check_development(site: &Site) -> Vec<Problem> {
             message,
             "write `public_url = \"https://127.0.0.1:8443\"`, or run without --dev",
         ));
+    }
+    let notifications = &site.gateway.notifications;
+    let webhooks = notifications.webhooks.iter().filter(|one| !is_loopback(&one.url)).map(|one| one.name.as_str());
+    let email = notifications.email.iter().filter(|email| !email.server.is_loopback()).map(|_mail| EMAIL);
+    for name in webhooks.chain(email) {
+        let message = format!("receiver `{name}` is elsewhere, and a development gateway reaches this machine only");
+        problems.push(problem("gateway.toml", message, "use one on 127.0.0.1, or run without --dev"));
     }
     for connection in site.connections.iter().filter(|connection| !connection.upstream.is_loopback()) {
         let message = format!(

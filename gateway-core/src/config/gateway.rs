@@ -8,7 +8,10 @@ use std::{
 
 use url::{Host, Url};
 
-use super::reader::{Document, Table};
+use super::{
+    NotificationsConfig, notifications,
+    reader::{Document, Table},
+};
 use crate::api::types::TokenChoice;
 
 /// The gateway's own settings.
@@ -30,6 +33,8 @@ pub struct GatewayConfig {
     pub recordings: RecordingsConfig,
     /// A read of more rows than this is an export.
     pub export_rows: u64,
+    /// Who is told of requests for approval.
+    pub notifications: NotificationsConfig,
 }
 
 /// PEM files, relative to the site.
@@ -139,6 +144,7 @@ impl GatewayConfig {
                 result_cap_bytes: DEFAULT_RESULT_CAP_BYTES,
             },
             export_rows: DEFAULT_EXPORT_ROWS,
+            notifications: NotificationsConfig::default(),
         }
     }
 }
@@ -164,6 +170,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let data_dir_or_root = data_dir.clone().unwrap_or_else(|| root.to_owned());
     let recordings = recordings(&mut file, root, &data_dir_or_root);
     let export_rows = file.number("export_rows").map_or(DEFAULT_EXPORT_ROWS, |rows| *rows.get_ref());
+    let notifications = section(&mut file, "notifications", |table| Some(notifications::read(table, root)));
     file.finish();
     Some(GatewayConfig {
         listen: listen?,
@@ -174,6 +181,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
         store: StoreConfig { path: store_path.unwrap_or_else(|| data_dir_or_root.join("store.sqlite")) },
         recordings,
         export_rows,
+        notifications: notifications.unwrap_or_default(),
     })
 }
 

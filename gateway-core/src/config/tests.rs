@@ -63,7 +63,7 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
         (told.message.as_str(), told.fix.as_str()),
         ("connection.lables is not known", "did you mean `labels`?")
     );
-    let told = problem("gateway.toml", &format!("{GATEWAY}[notifications]\nslack = 1\n"));
+    let told = problem("gateway.toml", &format!("{GATEWAY}[notification]\nslack = 1\n"));
     assert_eq!(told.line, 3, "{told}");
 }
 

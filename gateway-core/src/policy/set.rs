@@ -94,7 +94,9 @@ impl PolicySet {
         if operation.ends_transaction() {
             return Verdict::Permit { rules: Vec::new() };
         }
-        let reach = || self.weigh_granted(who, to, operation, circumstances, &Granted { rules: &[], quorums: None, step_up: &[] });
+        let reach = || {
+            self.weigh_granted(who, to, operation, circumstances, &Granted { rules: &[], quorums: None, step_up: &[] })
+        };
         let verdict = match &self.0.cache {
             Some(cache) => cache.get_or(Asked { who, to, operation, circumstances }, reach),
             None => reach(),

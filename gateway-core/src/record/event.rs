@@ -267,6 +267,13 @@ pub enum GatewayEvent {
         /// Why, if said.
         reason: Option<String>,
     },
+    /// Someone changed something of the gateway itself.
+    Administered {
+        /// Who.
+        who: Principal,
+        /// What was done.
+        action: String,
+    },
     /// The site was applied or reloaded.
     PolicyChanged {
         /// Digest of the policies now in force.

@@ -112,6 +112,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::Looked { .. } => "looked",
         GatewayEvent::Searched { .. } => "searched",
         GatewayEvent::Reviewed { .. } => "reviewed",
+        GatewayEvent::Administered { .. } => "administered",
         GatewayEvent::PolicyChanged { .. } => "policy_changed",
         GatewayEvent::Denied { .. } => "denied",
     }
@@ -157,6 +158,10 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("approval", approval.as_str());
             to.field("approved", if *approved { "true" } else { "false" });
             optional("reason", reason.as_deref(), to);
+        }
+        GatewayEvent::Administered { who, action } => {
+            to.json_field("who", who);
+            to.field("action", action);
         }
         GatewayEvent::Denied { who, action, reason } => {
             to.json_field("who", who);

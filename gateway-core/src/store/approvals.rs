@@ -2,7 +2,7 @@
 //!
 //! Holds only what reviewers may see: requests come masked. Called by the desk's task.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
 
 use super::{Store, StoreError};
 use crate::{
@@ -14,14 +14,25 @@ impl Storage for Store {
     fn save(&self, case: &Case) -> Result<(), StorageError> {
         self.run(|connection| {
             let content = serde_json::to_string(case).map_err(StoreError::Row)?;
-            connection.execute(
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let id = case.request().id.as_str();
+            let before: Option<String> =
+                transaction.query_row("SELECT state FROM approval WHERE id = ?1", [id], |row| row.get(0)).optional()?;
+            transaction.execute(
                 "INSERT INTO approval (id, state, created_at_millis, content) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (id) DO UPDATE SET state = excluded.state, content = excluded.content",
-                params![case.request().id.as_str(), case.state().word(), case.request().created_at_millis, content],
+                params![id, case.state().word(), case.request().created_at_millis, content],
             )?;
-            Ok(())
+            // What is to be told is in the same write: a crash loses both or neither.
+            let told = self.announce.as_ref().map(|announce| announce.of_case(case, before.as_deref()));
+            super::notifications::enter(&transaction, &told.unwrap_or_default())?;
+            Ok(transaction.commit()?)
         })
-        .map_err(|failure| failed(&failure))
+        .map_err(|failure| failed(&failure))?;
+        if let Some(announce) = &self.announce {
+            announce.wake();
+        }
+        Ok(())
     }
 
     fn load(&self, id: &ApprovalId) -> Result<Option<Case>, StorageError> {

@@ -41,6 +41,19 @@ const STEPS: &[&str] = &[
         place INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    CREATE TABLE notification (
+        id TEXT PRIMARY KEY,
+        target TEXT NOT NULL,
+        recipient TEXT,
+        due_at_millis INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        error TEXT,
+        dead INTEGER NOT NULL,
+        content TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX notification_by_due ON notification (dead, target, due_at_millis);
+",
 ];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.

@@ -17,6 +17,15 @@ pub(crate) fn python(script: &str, tunnel: &Tunnel) -> Outcome {
 
 /// Runs a script of the fixtures with these facts in its environment.
 pub(crate) fn python_with(script: &str, facts: &[(&str, &str)]) -> Outcome {
+    Program::run(&mut command(script, facts), "")
+}
+
+/// Starts a script of the fixtures with these facts in its environment.
+pub(crate) fn start_python(script: &str, facts: &[(&str, &str)]) -> Program {
+    Program::start(&mut command(script, facts))
+}
+
+fn command(script: &str, facts: &[(&str, &str)]) -> Command {
     let mut command = Command::new(interpreter());
     command
         .env_clear()
@@ -25,7 +34,7 @@ pub(crate) fn python_with(script: &str, facts: &[(&str, &str)]) -> Outcome {
         .envs(facts.iter().copied())
         .current_dir(FIXTURES)
         .arg(script);
-    Program::run(&mut command, "")
+    command
 }
 
 /// `HOOP_TESTS_PYTHON` names it; otherwise it is where `tests/run --only packages` puts it.

@@ -28,6 +28,7 @@ use crate::{
     clock::WallClock,
     identity::{ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, PublicOrigin, Verified},
     model::{Authentication, Principal, SessionId},
+    notify::{Addressee, Addresses, Filter, Outbox},
     policy::{PolicySet, PolicySource, TagNames},
     record::GatewayEvent,
     session::registry::Registry,
@@ -50,6 +51,7 @@ permit(principal in Group::"security", action == Action::"approve", resource);
 @id("auditors") permit(principal in Group::"auditors",
   action in [Action::"replay", Action::"list_sessions", Action::"reveal"], resource);
 @id("watchers") permit(principal in Group::"watchers", action == Action::"list_sessions", resource);
+@id("operators") permit(principal in Group::"operators", action == Action::"administer", resource);
 "#;
 
 /// A connection without tables.
@@ -69,6 +71,7 @@ pub(super) struct World {
     pub(super) state: ApiState,
     pub(super) clock: WallClock,
     pub(super) desk: Desk,
+    pub(super) outbox: Outbox,
     pub(super) recordings: Arc<FakeRecordings>,
     provider: DevelopmentProvider,
     sessions: SessionIndex,
@@ -99,6 +102,9 @@ impl World {
         let mode = DevelopmentMode::enable(HOST.parse().unwrap()).unwrap();
         let provider = DevelopmentProvider::start(mode, &url, clock.clone()).unwrap();
         let store = Store::in_memory().unwrap();
+        let hook = Addressee { name: "hook".into(), filter: Filter::default(), addresses: Addresses::Itself };
+        let outbox = Outbox::new(store.clone(), vec![hook], clock.clone());
+        let store = store.announcing(Arc::new(outbox.clone()));
         let desk = Desk::open(Arc::new(store.clone()), clock.clone(), Limits::STANDARD).await.unwrap();
         let sessions = SessionIndex::open(store, 0).await.unwrap();
         let tokens = GatewayTokens::ephemeral(url.as_str(), clock.clone()).unwrap();
@@ -123,6 +129,7 @@ impl World {
             desk: desk.clone(),
             sessions: sessions.clone(),
             recordings: shared,
+            outbox: outbox.clone(),
             sampler: Arc::new(NoTables),
             policies,
             connections,
@@ -132,6 +139,7 @@ impl World {
             state,
             clock,
             desk,
+            outbox,
             recordings,
             provider,
             sessions,
@@ -252,6 +260,7 @@ impl Recordings for FakeRecordings {
             GatewayEvent::Reviewed { who, approved, reason, .. } => {
                 format!("reviewed: {} {approved} {}", who.name, reason.unwrap_or_default())
             }
+            GatewayEvent::Administered { who, action } => format!("administered: {} {action}", who.name),
             GatewayEvent::Denied { who, action, .. } => format!("denied: {} {action}", who.name),
             other @ (GatewayEvent::Started { .. }
             | GatewayEvent::Stopped { .. }
