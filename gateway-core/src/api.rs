@@ -10,6 +10,7 @@ mod classify;
 mod connections;
 mod entry;
 mod guard;
+mod health;
 mod landing;
 mod notifications;
 mod problem;
@@ -35,6 +36,7 @@ pub use self::recordings::{LineSink, MayReveal, Recordings, RecordingsError, Rec
 use crate::{
     approval::Desk,
     clock::WallClock,
+    config::UpstreamAddress,
     identity::{ConnectionTokens, GatewayTokens, PublicOrigin, Verifier},
     model::ConnectionFacts,
     notify::Outbox,
@@ -55,6 +57,8 @@ pub struct ApiConnection {
     pub tags: Vec<String>,
     /// Where native clients reach it.
     pub native: Option<types::NativeAddress>,
+    /// Where the real server is. It is shown to nobody.
+    pub upstream: UpstreamAddress,
 }
 
 /// Everything the API works with.
@@ -121,7 +125,8 @@ pub fn router(state: ApiState) -> Router {
     let routes = Router::new()
         .route("/gateway", get(entry::gateway))
         .route("/token", post(entry::token))
-        .route("/health", get(entry::health))
+        .route("/health", get(health::health))
+        .route("/health/detail", get(health::detail))
         .route("/whoami", get(entry::whoami))
         .route("/audit/key", get(entry::audit_key))
         .route("/connections", get(connections::list))

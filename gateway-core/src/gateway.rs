@@ -164,12 +164,8 @@ impl Gateway {
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
         let (sealer, audit_key, masking) = (Arc::clone(keys.sealer()), keys.public(), Arc::clone(keys.masking()));
         let recorder = open_recorder(&site, keys, version).await?;
-        let store = Store::open(&site.gateway.store.path)?;
-        let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
-        let (outbox, couriers) = notifications(&site, dev, &store, &clock)?;
-        let store = store.announcing(Arc::new(outbox.clone()));
-        let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, SaidIndex::open(&store)?));
-        let desk = Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await?;
+        let Kept { index, said, desk, outbox, couriers } = keep(&site, dev, &clock).await?;
+        let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
         let served = connections::serve(&site, dev)?;
         let environment = Arc::new(Environment {
@@ -360,14 +356,29 @@ fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClo
     Ok(Verifier::discovered(oidc.clone(), site.agents.clone(), authorities.as_deref(), clock.clone())?)
 }
 
-/// Where changes of requests are entered, and who delivers them.
-fn notifications(site: &Site, dev: bool, store: &Store, clock: &WallClock) -> Result<(Outbox, Couriers), GatewayError> {
+/// What is kept in the store, and who tells of it.
+struct Kept {
+    index: SessionIndex,
+    said: SaidIndex,
+    desk: Desk,
+    outbox: Outbox,
+    couriers: Couriers,
+}
+
+/// Opens the store, the desk over it, and the couriers; what an earlier run left pending is told too.
+async fn keep(site: &Site, dev: bool, clock: &WallClock) -> Result<Kept, GatewayError> {
     let config = &site.gateway.notifications;
     let (receivers, addressees) = receivers::prepare(config, dev)?;
+    let store = Store::open(&site.gateway.store.path)?;
+    let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
+    let said = SaidIndex::open(&store)?;
     let outbox = Outbox::new(store.clone(), addressees, clock.clone());
     let retry = (config.retry_base, config.attempts);
     let public_url = site.gateway.public_url.clone();
-    Ok((outbox.clone(), Couriers::new(receivers, outbox, public_url, retry, clock.clone())))
+    let couriers = Couriers::new(receivers, outbox.clone(), public_url, retry, clock.clone());
+    let store = store.announcing(Arc::new(outbox.clone()));
+    let desk = Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await?;
+    Ok(Kept { index, said, desk, outbox, couriers })
 }
 
 fn detectors(site: &Site, keys: Arc<MaskKeys>) -> Detectors {

@@ -1,4 +1,4 @@
-//! How a client comes in: what the gateway is, the token exchange, who I am, whether it works, its audit key.
+//! How a client comes in: what the gateway is, the token exchange, who I am, its audit key.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use axum::{
     extract::{ConnectInfo, State, rejection::BytesRejection},
     response::{IntoResponse as _, Response},
 };
-use http::{Extensions, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue, header};
 use secrecy::ExposeSecret as _;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     caller::Caller,
     guard::json,
     problem::ApiError,
-    types::{GatewayInfo, Health, TokenRequest, TokenResponse, Whoami},
+    types::{GatewayInfo, TokenRequest, TokenResponse, Whoami},
 };
 use crate::record::GatewayEvent;
 
@@ -55,11 +55,4 @@ pub(super) async fn audit_key(State(state): State<ApiState>, _caller: Caller) ->
     let mut response = state.0.recordings.audit_key().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-pem-file"));
     response
-}
-
-pub(super) async fn health(State(state): State<ApiState>) -> (StatusCode, Json<Health>) {
-    let recorder = state.0.recordings.works();
-    let (store, identity) = tokio::join!(state.0.desk.works(), state.0.verifier.works());
-    let status = if recorder && store && identity { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Health { ok: status.is_success(), recorder, store, identity }))
 }

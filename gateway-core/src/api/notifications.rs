@@ -44,7 +44,7 @@ pub(super) async fn forget(
     found(state.0.outbox.forget(&id).await?)
 }
 
-async fn administers(state: &ApiState, caller: &Caller, action: &str) -> Result<(), ApiError> {
+pub(super) async fn administers(state: &ApiState, caller: &Caller, action: &str) -> Result<(), ApiError> {
     match state.authorize(caller.principal(), &ApiAction::Administer, &ApiResource::Gateway) {
         Ok(()) => Ok(()),
         Err(refusal) => Err(state.refuse(caller.principal(), action.to_owned(), refusal).await),

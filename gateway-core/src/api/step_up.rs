@@ -20,7 +20,11 @@ pub(super) async fn check(
 ) -> Result<(), ApiError> {
     let Some(demand) = unmet(state, &caller.0.authentication, reviewer, case) else { return Ok(()) };
     let id = &case.request().id;
-    let (reason, login) = (words(&demand), command(&demand));
+    let mut reason = words(&demand);
+    if demand.max_age_seconds.is_some() && caller.0.authentication.at.is_none() {
+        reason.push_str(", and your token does not say when you logged in (`auth_time`)");
+    }
+    let login = command(&demand);
     let event = GatewayEvent::Denied {
         who: caller.principal().clone(),
         action: format!("approve {id}"),

@@ -2,12 +2,14 @@
 //!
 //! Times are seconds since 1970 unless the name says `_millis`. Knows no HTTP.
 
+mod health;
 mod notifications;
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth};
 pub use self::notifications::{NotificationItem, NotificationState, Notifications};
 use crate::model::{
     ApprovalId, ConnectionKind, ConnectionName, Principal, PrincipalName, Quorum, RuleId, SessionId, StepUp,

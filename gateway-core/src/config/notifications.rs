@@ -152,8 +152,8 @@ fn receivers<T>(
     }
     let one = |(number, mut table): (usize, Table<'_>)| {
         let name = table.text("name");
-        let named = table.parsed("name", name, "name = \"ops\"", receiver_name);
-        let name = named.unwrap_or_else(|| format!("{key}-{number}"));
+        let given = table.parsed("name", name, "name = \"ops\"", receiver_name);
+        let name = given.unwrap_or_else(|| format!("{key}-{number}"));
         if name == EMAIL || !names.insert(name.clone()) {
             table.problem(table.span(), format!("a second receiver is named `{name}`"), "give it another name");
         }
@@ -236,7 +236,7 @@ fn email(table: &mut Table<'_>, root: &Path) -> Option<EmailConfig> {
     let mut groups = BTreeMap::new();
     for mut group in table.tables("group") {
         let name = group.required("name", "name = \"dba\"");
-        let name = group.parsed("name", name, "name = \"dba\"", GroupName::new);
+        let name = group.parsed("name", name, "name = \"dba\"", |name| GroupName::new(name));
         let to = addresses(&mut group);
         group.finish();
         if let Some(name) = name {
@@ -259,7 +259,7 @@ fn addresses(table: &mut Table<'_>) -> BTreeSet<String> {
 
 fn filter(table: &mut Table<'_>) -> Filter {
     let groups = table.texts("groups").unwrap_or_default();
-    let group = |text| table.parsed("groups", Some(text), "groups = [\"dba\"]", GroupName::new);
+    let group = |text| table.parsed("groups", Some(text), "groups = [\"dba\"]", |name| GroupName::new(name));
     let groups = groups.into_iter().filter_map(group).collect();
     Filter { groups, ..events(table) }
 }

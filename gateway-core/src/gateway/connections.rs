@@ -43,7 +43,7 @@ pub(super) fn listed(site: &Site, listeners: &[NativeListener]) -> Vec<ApiConnec
         let tags: std::collections::BTreeSet<String> = tags.collect();
         let reached = listeners.iter().find(|listener| listener.connections().any(|name| *name == facts.name));
         let native = reached.map(|listener| NativeAddress { host: host.to_owned(), port: listener.address().port() });
-        ApiConnection { facts, tags: tags.into_iter().collect(), native }
+        ApiConnection { facts, tags: tags.into_iter().collect(), native, upstream: connection.upstream.clone() }
     };
     site.connections.iter().map(listed).collect()
 }

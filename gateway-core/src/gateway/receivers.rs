@@ -24,28 +24,28 @@ pub(super) type Receivers = (Vec<(String, Receiver)>, Vec<Addressee>);
 
 /// Makes every receiver of the settings. With `dev`, one that is not on this machine is refused.
 pub(super) fn prepare(config: &NotificationsConfig, dev: bool) -> Result<Receivers, GatewayError> {
-    let (mut receivers, mut addressees) = (Vec::new(), Vec::new());
+    let (mut receivers, mut planned) = (Vec::new(), Vec::new());
     for one in &config.webhooks {
         let made = Receiver::webhook(one.url.clone(), &secret(&one.name, &one.secret)?);
         receivers.push((one.name.clone(), made.map_err(|error| wrong(&one.name, &error))?));
-        addressees.push((one.name.clone(), one.filter.clone(), Addresses::Itself));
+        planned.push((one.name.clone(), one.filter.clone(), Addresses::Itself));
     }
     for one in &config.chats {
-        let made = Receiver::chat(secret(&one.name, &one.url)?).map_err(|error| wrong(&one.name, &error))?;
+        let made = Receiver::chat(&secret(&one.name, &one.url)?).map_err(|error| wrong(&one.name, &error))?;
         if dev && !made.is_local() {
             return Err(wrong(&one.name, &"it is elsewhere, and a development gateway reaches this machine only"));
         }
         receivers.push((one.name.clone(), made));
-        addressees.push((one.name.clone(), one.filter.clone(), Addresses::Itself));
+        planned.push((one.name.clone(), one.filter.clone(), Addresses::Itself));
     }
     if let Some(email) = &config.email {
         let from = Mailbox::new(Some("hoop".to_owned()), email.from.clone());
         receivers.push((EMAIL.to_owned(), Receiver::mail(transport(email)?, from)));
         let addresses = Addresses::Mailboxes { always: email.to.clone(), groups: email.groups.clone() };
-        addressees.push((EMAIL.to_owned(), email.filter.clone(), addresses));
+        planned.push((EMAIL.to_owned(), email.filter.clone(), addresses));
     }
     let addressee = |(name, filter, addresses)| Addressee { name, filter, addresses };
-    Ok((receivers, addressees.into_iter().map(addressee).collect()))
+    Ok((receivers, planned.into_iter().map(addressee).collect()))
 }
 
 fn transport(email: &EmailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, GatewayError> {

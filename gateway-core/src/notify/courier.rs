@@ -116,6 +116,7 @@ impl Courier {
     async fn attempt(&self, delivery: Delivery) -> Result<(), StoreError> {
         let outcome = self.receiver.deliver(&delivery, &self.links, self.clock.unix_seconds()).await;
         let queue = self.outbox.queue();
+        self.outbox.noted(&self.name, outcome.as_ref().err().map(|failure| failure.why.as_str()));
         let Err(failure) = outcome else {
             tracing::debug!(receiver = %self.name, id = %delivery.id, "delivered");
             return queue.remove(&delivery.id).await.map(drop);

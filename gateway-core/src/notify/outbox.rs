@@ -3,13 +3,18 @@
 //! The store asks it, within the write of a case, which deliveries belong to it. Couriers take from it, the API shows
 //! it. Cheap to clone.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::sync::watch;
 
 use super::{Addressee, Notice};
 use crate::{
+    api::types::ReceiverHealth,
     approval::Case,
     clock::WallClock,
     store::{Announce, Delivery, DeliveryCounts, DeliveryQueue, Store, StoreError},
@@ -22,6 +27,8 @@ pub struct Outbox {
     addressees: Arc<[Addressee]>,
     news: watch::Sender<u64>,
     clock: WallClock,
+    /// How each receiver did since the gateway started.
+    receivers: Arc<Mutex<BTreeMap<String, ReceiverHealth>>>,
 }
 
 impl fmt::Debug for Outbox {
@@ -34,7 +41,10 @@ impl Outbox {
     /// An outbox for these receivers.
     pub fn new(store: Store, addressees: Vec<Addressee>, clock: WallClock) -> Self {
         let queue = DeliveryQueue::new(store);
-        Self { queue, addressees: addressees.into(), news: watch::Sender::new(0), clock }
+        let known =
+            |one: &Addressee| (one.name.clone(), ReceiverHealth { name: one.name.clone(), ..Default::default() });
+        let receivers = Arc::new(Mutex::new(addressees.iter().map(known).collect()));
+        Self { queue, addressees: addressees.into(), news: watch::Sender::new(0), clock, receivers }
     }
 
     /// Tells something that is no change of a case. It is durable when this returns.
@@ -64,6 +74,23 @@ impl Outbox {
     /// Forgets a delivery; `false` where there is none of that id.
     pub async fn forget(&self, id: &str) -> Result<bool, StoreError> {
         self.queue.remove(id).await
+    }
+
+    /// How each receiver did since the gateway started.
+    pub fn receivers(&self) -> Vec<ReceiverHealth> {
+        self.receivers.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Keeps how an attempt ended.
+    pub(super) fn noted(&self, receiver: &str, failure: Option<&str>) {
+        let now = self.clock.unix_millis();
+        let mut receivers = self.receivers.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(health) = receivers.get_mut(receiver) else { return };
+        if let Some(why) = failure {
+            (health.failed_at_millis, health.error) = (Some(now), Some(why.to_owned()));
+        } else {
+            health.delivered_at_millis = Some(now);
+        }
     }
 
     pub(super) fn queue(&self) -> &DeliveryQueue {

@@ -57,9 +57,10 @@ pub(super) fn chat(notice: &Notice, links: &Links) -> Value {
     let fields: Vec<Value> = facts(notice).iter().map(|(name, value)| plain(&format!("{name}: {value}"))).collect();
     let mut blocks =
         vec![json!({ "type": "header", "text": plain(&title) }), json!({ "type": "section", "fields": fields })];
-    let lines = commands(notice).as_object().map(|named| named.values().filter_map(Value::as_str).collect::<Vec<_>>());
-    if let Some(lines) = lines.filter(|lines| !lines.is_empty()) {
-        let text = format!("```{}```", lines.join("\n"));
+    let named = commands(notice);
+    let typed = named.as_object().map(|named| named.values().filter_map(Value::as_str).collect::<Vec<_>>());
+    if let Some(typed) = typed.filter(|typed| !typed.is_empty()) {
+        let text = format!("```{}```", typed.join("\n"));
         blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } }));
     }
     let button = json!({ "type": "button", "text": plain("How to review"), "url": links.page(notice) });
@@ -71,15 +72,15 @@ pub(super) fn chat(notice: &Notice, links: &Links) -> Value {
 
 /// Subject and text of a mail.
 pub(super) fn mail(notice: &Notice, links: &Links) -> (String, String) {
-    let mut lines = vec![format!("{}.", title(notice)), String::new()];
-    lines.extend(facts(notice).iter().map(|(name, value)| format!("{:<12}{value}", format!("{name}:"))));
+    let mut text = vec![format!("{}.", title(notice)), String::new()];
+    text.extend(facts(notice).iter().map(|(name, value)| format!("{:<12}{value}", format!("{name}:"))));
     let commands = commands(notice);
     if let Some(commands) = commands.as_object().filter(|commands| !commands.is_empty()) {
-        lines.extend([String::new(), "In a terminal:".to_owned()]);
-        lines.extend(commands.values().filter_map(Value::as_str).map(|command| format!("    {command}")));
+        text.extend([String::new(), "In a terminal:".to_owned()]);
+        text.extend(commands.values().filter_map(Value::as_str).map(|command| format!("    {command}")));
     }
-    lines.extend([String::new(), links.page(notice), String::new()]);
-    (format!("[hoop] {}", title(notice)), lines.join("\r\n"))
+    text.extend([String::new(), links.page(notice), String::new()]);
+    (format!("[hoop] {}", title(notice)), text.join("\r\n"))
 }
 
 /// One sentence, without a full stop.

@@ -101,13 +101,13 @@ mod tests {
 
     #[test]
     fn mail_goes_once_to_everybody_who_is_asked() {
-        let mail = |addresses: &[&str]| addresses.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<_>>();
+        let set = |boxes: &[&str]| boxes.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<_>>();
         let addresses = Addresses::Mailboxes {
-            always: mail(&["ops@x.test", "bob@x.test"]),
-            groups: BTreeMap::from([(group("dba"), mail(&["bob@x.test"])), (group("security"), mail(&["eve@x.test"]))]),
+            always: set(&["ops@x.test", "bob@x.test"]),
+            groups: BTreeMap::from([(group("dba"), set(&["bob@x.test"])), (group("security"), set(&["eve@x.test"]))]),
         };
-        let addressee = Addressee { name: "email".into(), filter: Filter::default(), addresses };
-        let copies: Vec<_> = addressee.copies(&requested()).into_iter().flatten().collect();
+        let mail = Addressee { name: "email".into(), filter: Filter::default(), addresses };
+        let copies: Vec<_> = mail.copies(&requested()).into_iter().flatten().collect();
         assert_eq!(copies, ["bob@x.test", "ops@x.test"]);
     }
 }

@@ -88,7 +88,7 @@ impl Receiver {
     }
 
     /// A Slack-compatible incoming webhook. Its address is its secret.
-    pub fn chat(address: SecretString) -> Result<Self, ReceiverError> {
+    pub fn chat(address: &SecretString) -> Result<Self, ReceiverError> {
         let url = Url::parse(address.expose_secret().trim()).map_err(|_unread| ReceiverError::Address)?;
         if !is_safe(&url) {
             return Err(ReceiverError::Address);
@@ -241,10 +241,10 @@ mod tests {
         assert!(Receiver::webhook(url(), &secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")).is_ok());
         for address in ["http://hooks.test/services/hunter2", "hunter2", "https://u:hunter2@x.test/", "file:///hunter2"]
         {
-            let error = Receiver::chat(secret(address)).unwrap_err();
+            let error = Receiver::chat(&secret(address)).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
-        let chat = Receiver::chat(secret("https://hooks.test/services/hunter2")).unwrap();
+        let chat = Receiver::chat(&secret("https://hooks.test/services/hunter2")).unwrap();
         assert!(!format!("{chat:?}").contains("hunter2"));
     }
 

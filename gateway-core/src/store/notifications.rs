@@ -153,7 +153,8 @@ impl DeliveryQueue {
             .run_aside(|connection| {
                 let count = |dead: bool| -> Result<u64, StoreError> {
                     let query = "SELECT count(*) FROM notification WHERE dead = ?1";
-                    Ok(connection.query_row(query, [dead], |row| row.get(0))?)
+                    let count: i64 = connection.query_row(query, [dead], |row| row.get(0))?;
+                    Ok(u64::try_from(count).unwrap_or(0))
                 };
                 Ok(DeliveryCounts { waiting: count(false)?, dead: count(true)? })
             })

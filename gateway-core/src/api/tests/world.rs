@@ -96,6 +96,12 @@ impl Answer {
 
 impl World {
     pub(super) async fn new() -> Self {
+        // Nothing listens there.
+        Self::reaching(1).await
+    }
+
+    /// With an upstream at this port of this machine.
+    pub(super) async fn reaching(port: u16) -> Self {
         let url = Url::parse(&format!("https://{HOST}")).unwrap();
         // Requests of `approval::testing` begin at the epoch and lapse a minute later.
         let clock = WallClock::manual(1_000);
@@ -116,6 +122,7 @@ impl World {
             facts: testing::connection(),
             tags: vec!["email".into(), "jwt".into()],
             native: Some(types::NativeAddress { host: "127.0.0.1".into(), port: 5432 }),
+            upstream: format!("127.0.0.1:{port}").parse().unwrap(),
         };
         let (connection_sender, connections) = watch::channel(vec![connection]);
         let shared: Arc<dyn Recordings> = Arc::<FakeRecordings>::clone(&recordings);

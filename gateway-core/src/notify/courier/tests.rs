@@ -47,6 +47,7 @@ impl Hook {
     }
 
     async fn take(State(hook): State<Arc<Self>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+        tokio::task::yield_now().await;
         let left = hook.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         hook.taken.lock().unwrap().push((headers, body));
         hook.heard.notify_waiters();
@@ -127,6 +128,9 @@ async fn a_failing_receiver_is_tried_again_with_the_same_id_and_a_new_signature(
     world.tell().await;
     let heard = hook.hears(4).await;
     world.settles(0, 0).await;
+    let health = world.outbox.receivers().remove(0);
+    assert_eq!((health.name.as_str(), health.error.as_deref()), ("hook", Some("it answered with status 500")));
+    assert!(health.delivered_at_millis.is_some() && health.failed_at_millis.is_some());
     let verifier = Webhook::new(KEY).unwrap();
     for (headers, body) in &heard {
         verifier.verify(body, headers).unwrap();

@@ -23,13 +23,66 @@ fn denied(requester: &str) -> Notice {
 
 #[test]
 fn a_webhook_says_what_is_asked_of_whom_where_and_how_to_decide() {
-    insta::assert_snapshot!(serde_json::to_string_pretty(&webhook(&requested(), &links())).unwrap(), @r#""#);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&webhook(&requested(), &links())).unwrap(), @r#"
+    {
+      "type": "approval.requested",
+      "timestamp": "1970-01-01T00:00:01Z",
+      "data": {
+        "connection": "pg-prod",
+        "session": "ses_0000000001040g2081040g2081",
+        "requester": {
+          "kind": "agent",
+          "name": "crew",
+          "owner": "alice"
+        },
+        "link": "https://hoop.example.com/approvals/apr_0000000001040g2081",
+        "commands": {
+          "show": "hoop approvals show apr_0000000001040g2081",
+          "approve": "hoop approvals approve apr_0000000001040g2081",
+          "deny": "hoop approvals deny apr_0000000001040g2081 --reason '…'"
+        },
+        "by": [],
+        "id": "apr_0000000001040g2081",
+        "kind": "delete",
+        "effect": "write",
+        "groups": [
+          "dba"
+        ],
+        "quorums": [
+          {
+            "count": 1,
+            "group": "dba"
+          }
+        ],
+        "risk": 40,
+        "expires_at": "1970-01-01T00:01:00Z"
+      }
+    }
+    "#);
 }
 
 #[test]
 fn a_mail_says_the_same_in_lines() {
     let (subject, text) = mail(&requested(), &links());
-    insta::assert_snapshot!(format!("{subject}\n{}", text.replace("\r\n", "\n")), @"");
+    insta::assert_snapshot!(format!("{subject}\n{}", text.replace("\r\n", "\n")), @r"
+    [hoop] crew, an agent of alice asks for approval of a delete on pg-prod
+    crew, an agent of alice asks for approval of a delete on pg-prod.
+
+    connection: pg-prod
+    requester:  crew, an agent of alice
+    operation:  delete (write)
+    risk:       40 of 100
+    needs:      1 of dba
+    expires:    1970-01-01T00:01:00Z
+    request:    apr_0000000001040g2081
+
+    In a terminal:
+        hoop approvals show apr_0000000001040g2081
+        hoop approvals approve apr_0000000001040g2081
+        hoop approvals deny apr_0000000001040g2081 --reason '…'
+
+    https://hoop.example.com/approvals/apr_0000000001040g2081
+    ");
 }
 
 #[test]
