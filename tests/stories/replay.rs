@@ -38,7 +38,7 @@ fn sessions(person: &Person, arguments: &[&str]) -> Vec<String> {
 #[test]
 fn a_session_is_played_on_a_terminal_and_left_in_order() {
     let stage = stage();
-    let screen = Screen::open(&stage.alice.command(&["replay", &stage.session]), 80, 24);
+    let screen = Screen::open(&stage.alice.command(&["replay", &stage.session]), 120, 30);
     screen.expect(&["alice", "operations", "? keys"]);
     screen.press(&["g", "r"]);
     screen.expect(&["drop table orders", "✗ refused", "nothing-is-dropped", "tables are neither dropped nor emptied"]);
@@ -52,7 +52,7 @@ fn a_session_is_played_on_a_terminal_and_left_in_order() {
     assert!(!screen.title().contains("taken over"), "the recording reached the terminal: {}", screen.title());
     screen.press(&["?"]);
     screen.expect(&["play or pause"]);
-    screen.press(&["Escape", "G"]);
+    screen.press(&["?", "G"]);
     screen.expect(&["■"]);
     screen.press(&["q"]);
     assert_eq!(screen.status(), 0);
@@ -63,6 +63,7 @@ fn a_session_is_played_in_ascii_and_without_colour_where_that_is_asked() {
     let stage = stage();
     let mut command = stage.carol.command(&["replay", &stage.session, "--at", "2", "--theme", "high-contrast"]);
     let screen = Screen::open(command.env("HOOP_ASCII", "1").env("NO_COLOR", "1"), 80, 24);
+    screen.expect(&["operations", "? keys"]);
     screen.press(&["g", "r"]);
     let text = screen.expect(&["x refused", "drop table orders", "+-"]);
     assert!(text.is_ascii(), "{text}");

@@ -22,7 +22,7 @@ use super::{
     script::{Cue, Mark, Operation, Script},
 };
 use crate::{
-    output::printable_line,
+    output::{printable, printable_line},
     paint::{Painted, Theme},
 };
 use prompt::Place;
@@ -124,6 +124,8 @@ struct Memory {
     lines: Vec<Line<'static>>,
 }
 
+/// More than this is not put on a clipboard: terminals drop it.
+const MAX_COPIED_BYTES: usize = 64 << 10;
 const SLOWEST: f64 = 0.125;
 const FASTEST: f64 = 256.0;
 
@@ -342,7 +344,13 @@ impl Player {
 
     fn copy(&mut self) -> Wish {
         let Some((_, operation)) = self.current() else { return Wish::Stay };
-        let (number, text) = (operation.number, operation.text.clone());
+        let number = operation.number;
+        if operation.text.len() > MAX_COPIED_BYTES {
+            self.note = Some(format!("#{number} is too long for the clipboard of a terminal"));
+            return Wish::Stay;
+        }
+        // What is pasted elsewhere has no escape sequences in it either.
+        let text = printable(&operation.text);
         self.note = Some(format!("copied the text of #{number}"));
         Wish::Copy(text)
     }

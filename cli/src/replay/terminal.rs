@@ -28,8 +28,6 @@ use crate::{
 
 /// How often a frame is drawn while playing.
 const FRAME: Duration = Duration::from_millis(33);
-/// More than this is not put on a clipboard: terminals drop it.
-const MAX_COPIED_BYTES: usize = 64 << 10;
 
 /// Plays until the watcher leaves. Blocks.
 pub(super) fn play(mut player: Player, theme: Theme) -> Result<ExitStatus, Failure> {
@@ -70,7 +68,6 @@ pub(super) fn play(mut player: Player, theme: Theme) -> Result<ExitStatus, Failu
 
 /// Puts a text on the clipboard of the terminal (OSC 52).
 fn copy(text: &str) -> std::io::Result<()> {
-    let text = text.get(..text.floor_char_boundary(MAX_COPIED_BYTES)).unwrap_or_default();
     let mut stdout = stdout().lock();
     write!(stdout, "\u{1b}]52;c;{}\u{7}", BASE64.encode(text))?;
     stdout.flush()

@@ -23,14 +23,16 @@ impl Screen {
     pub(crate) fn open(program: &Command, columns: u16, rows: u16) -> Self {
         let screen = Self { folder: tempfile::Builder::new().prefix("hoop-tmux-").tempdir().expect("a folder") };
         let mut start = screen.tmux(&["new-session", "-d", "-x", &columns.to_string(), "-y", &rows.to_string()]);
+        // What it ends with is left on the screen, and the screen stays.
+        start.args(["sh", "-c", "\"$@\"; echo \"status $?\"; exec cat", "sh"]);
         start.args(["env", "-i", "TERM=tmux-256color", "LC_ALL=C.UTF-8"]);
         for (name, value) in program.get_envs() {
-            if let Some(value) = value.filter(|_| name != "TERM") {
+            // Here somebody sits before it.
+            if let Some(value) = value.filter(|_| !matches!(name.to_str(), Some("TERM" | "HOOP_NO_INPUT"))) {
                 start.arg(format!("{}={}", name.to_string_lossy(), value.to_string_lossy()));
             }
         }
         start.arg(program.get_program()).args(program.get_args());
-        start.args([";", "set-option", "-w", "remain-on-exit", "on"]);
         Program::run(&mut start, "").success();
         screen
     }
@@ -58,9 +60,8 @@ impl Screen {
     /// The status with which the program ended; waits for its end.
     pub(crate) fn status(&self) -> i32 {
         let ended = || {
-            let format = "#{pane_dead} #{pane_dead_status}";
-            let said = Program::run(&mut self.tmux(&["display-message", "-p", format]), "").success();
-            said.trim().strip_prefix("1 ").and_then(|status| status.parse().ok())
+            let text = self.text();
+            text.lines().find_map(|line| line.strip_prefix("status ")).and_then(|status| status.trim().parse().ok())
         };
         wait(ended).unwrap_or_else(|| panic!("it never ended:\n{}", self.text()))
     }

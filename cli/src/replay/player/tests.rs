@@ -145,9 +145,9 @@ fn begins_at_the_operation_that_is_named_and_ends_when_asked() {
 }
 
 #[test]
-fn the_statement_is_copied_as_it_was_recorded() {
+fn the_statement_is_copied_as_it_is_shown() {
     let mut player = Player::new(Script::new(&session(), None), 1.0, Some(2));
-    assert_eq!(player.update(key(KeyCode::Char('y'))), Wish::Copy("drop table \u{1b}[2Jorders".into()));
+    assert_eq!(player.update(key(KeyCode::Char('y'))), Wish::Copy("drop table ␛[2Jorders".into()));
 }
 
 #[derive(Debug, Clone)]
