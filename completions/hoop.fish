@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_hoop_global_optspecs
-    string join \n gateway= output= color= no-input v/verbose h/help V/version
+    string join \n gateway= output= color= theme= ascii no-input v/verbose h/help V/version
 end
 
 function __fish_hoop_needs_command
@@ -31,6 +31,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_needs_command" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_needs_command" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_needs_command" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_needs_command" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_needs_command" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -44,6 +48,7 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "connect" -d 'Open a local
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "token" -d 'Get a password for a native client: one connection, one use'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "classify" -d 'Propose tags for the columns of a connection'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "approvals" -d 'Decide on operations that wait for approval'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "notifications" -d 'See and repair what receivers were not told'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "sessions" -d 'List and show live and past sessions'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "replay" -d 'Play a recorded session in the terminal'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "audit" -d 'Verify recordings offline'
@@ -52,6 +57,8 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "gateway" -d 'Run the gate
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "demo" -d 'Show everything on this machine, against a real PostgreSQL'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "completions" -d 'Print shell completions'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "man" -d 'Print or write the man pages'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l max-age -d 'Ask the identity provider for a login that is at most so many seconds old' -r
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l acr -d 'Ask it for a login of this kind (`acr`), such as phr for one that cannot be phished' -r
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -59,7 +66,11 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-browser -d 'Only print the address; do not try to open a browser'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand login" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -71,6 +82,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand logout" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand logout" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand logout" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand logout" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand logout" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -82,6 +97,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand whoami" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand whoami" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand whoami" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -93,6 +112,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand status" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand status" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand status" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand status" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand status" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -104,7 +127,11 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -l all -d 'Also list connections that you may not use'
+complete -c hoop -n "__fish_hoop_using_subcommand ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -117,8 +144,12 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l socket -d 'Listen on a Unix socket in a private folder instead of a port'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l password -d 'Also ask local clients for a random password, made for this tunnel'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -130,6 +161,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand token" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand token" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand token" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -141,6 +176,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand classify" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand classify" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -152,6 +191,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -168,7 +211,11 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l all -d 'Also list requests that are decided or lapsed'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -180,6 +227,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -192,6 +243,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -204,6 +259,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -215,10 +274,79 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -f -a "ls" -d 'List what waits and what was given up, and why'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -f -a "retry" -d 'Try again at once'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -f -a "drop" -d 'Forget; nobody will be told'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -l dead -d 'All that were given up'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from retry" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -l dead -d 'All that were given up'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -226,6 +354,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -234,6 +366,13 @@ complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -f -a "show" -d 'Show one session: every operation, its decision and outcome'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l connection -d 'Only sessions on this connection' -r
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l principal -d 'Only sessions of this principal' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l who -d 'Only sessions of principals, or of agents of people, whose name contains this' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l text -d 'Only sessions in which this was said, in either case; parts that are sealed are not searched' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l decision -d 'Only sessions in which something was decided so' -r -f -a "refused\t'Something was refused'
+held\t'Something waited for approval'
+masked\t'Something was masked'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l since -d 'Only sessions that were open after then: 90m, 24h, 7d ago, or a time such as 2026-11-21T09:00:00Z' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l until -d 'Only sessions that had begun by then' -r
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l limit -d 'At most so many' -r
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
@@ -242,7 +381,11 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l live -d 'Only sessions that are still open'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -254,6 +397,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -268,6 +415,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -279,6 +430,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -293,6 +448,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -304,6 +463,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -317,6 +480,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -328,6 +495,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -339,6 +510,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -359,7 +534,11 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l dev -d 'Development: this machine only, built-in users'
+complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -371,7 +550,11 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand demo" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand demo" -s y -l yes -d 'Ask nothing and end after the tour'
+complete -c hoop -n "__fish_hoop_using_subcommand demo" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand demo" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand demo" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -383,6 +566,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand completions" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand completions" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand completions" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand completions" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -395,6 +582,10 @@ jsonl\t'One versioned JSON object a line'"
 complete -c hoop -n "__fish_hoop_using_subcommand man" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand man" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand man" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand man" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
