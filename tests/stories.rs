@@ -19,6 +19,7 @@ mod stories {
     mod change;
     mod classify;
     mod custody;
+    mod dashboard;
     mod demo;
     mod drivers;
     mod evasions;

@@ -3,7 +3,7 @@
 //! [`Api`] is what commands use: it is logged in, and renews its token once when the gateway does not take it any more.
 
 use hoop_gateway_core::{
-    api::types::{GatewayInfo, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse},
+    api::types::{GatewayInfo, Health, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse},
     model::StepUp,
 };
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -60,6 +60,17 @@ impl ApiClient {
     /// `GET /api/v1/gateway`: how to log in there.
     pub(crate) async fn gateway_info(&self) -> Result<GatewayInfo, Failure> {
         self.send(self.http.get(self.gateway.endpoint("/api/v1/gateway"))).await
+    }
+
+    /// `GET /api/v1/health`. A gateway of which something does not work says so with another status, and still answers.
+    pub(crate) async fn health(&self) -> Result<Health, Failure> {
+        let who = self.name();
+        let request = self.http.get(self.gateway.endpoint("/api/v1/health"));
+        let response = request.send().await.map_err(|error| http_client::unreachable(&who, error))?;
+        let body = http_client::body(response, MAX_ANSWER_BYTES)
+            .await
+            .map_err(|error| Failure::unreachable(format!("{who} did not finish its answer")).caused_by(&error))?;
+        self.read(&body)
     }
 
     /// `POST /api/v1/token`: the gateway's own token for the issuer's.

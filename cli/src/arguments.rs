@@ -3,6 +3,7 @@
 
 mod approvals;
 mod connect;
+mod dashboard;
 mod gateway;
 mod generate;
 mod identity;
@@ -12,6 +13,7 @@ mod sessions;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
 pub(crate) use connect::{ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
+pub(crate) use dashboard::DashboardArguments;
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
@@ -118,6 +120,7 @@ pub(crate) enum Command {
     Notifications(NotificationsArguments),
     Sessions(SessionsArguments),
     Replay(ReplayArguments),
+    Dashboard(DashboardArguments),
     Audit(AuditArguments),
     Policy(PolicyArguments),
     Gateway(GatewayArguments),
@@ -153,6 +156,7 @@ Examples:
   hoop connect pg-prod                 tunnel on 127.0.0.1, prints a ready psql command
   hoop connect pg-prod -- -c 'TABLE t' start psql through the tunnel
   hoop approvals watch                 see what waits for you
+  hoop dashboard                       decide and watch in the terminal
   hoop demo                            try everything on this machine
 
 Exit status:

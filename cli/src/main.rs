@@ -10,6 +10,7 @@ mod classify;
 mod completions;
 mod connect;
 mod context;
+mod dashboard;
 mod demo;
 mod failure;
 mod gateway;
@@ -85,6 +86,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Notifications(arguments) => Box::pin(notifications::run(arguments, context)).await,
         Command::Sessions(arguments) => Box::pin(sessions::run(arguments, context)).await,
         Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,
+        Command::Dashboard(arguments) => Box::pin(dashboard::run(arguments, context)).await,
         Command::Audit(arguments) => Box::pin(audit::run(arguments, context)).await,
         Command::Policy(arguments) => Box::pin(policy::run(arguments, context)).await,
         Command::Gateway(arguments) => Box::pin(gateway::run(arguments, context)).await,

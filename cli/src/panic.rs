@@ -11,12 +11,7 @@ use crate::failure::{ExitStatus, FailureKind};
 pub(crate) fn install_hook() {
     set_hook(Box::new(|panic| {
         if crossterm::terminal::is_raw_mode_enabled().unwrap_or(false) {
-            drop(crossterm::terminal::disable_raw_mode());
-            drop(crossterm::execute!(
-                std::io::stdout(),
-                crossterm::terminal::LeaveAlternateScreen,
-                crossterm::cursor::Show
-            ));
+            crate::dashboard::restore();
         }
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let said = panic.payload_as_str().unwrap_or("without a message");

@@ -1,0 +1,205 @@
+//! Does what the core asks for: calls the gateway, each kind of call in a task of its own, and brings back the answers.
+
+use hoop_gateway_core::{
+    api::types::{ApprovalItem, ReviewRequest, Whoami},
+    model::{ApprovalId, SessionId},
+};
+use serde::Serialize;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::{AbortHandle, JoinSet},
+};
+
+use std::sync::Arc;
+
+use super::{
+    effect::Effect,
+    feed,
+    message::{Answer, HealthReport, Message, Trouble, Watched},
+    state::Choice,
+};
+use crate::{
+    api_client::{Api, ApiClient},
+    context::Context,
+    failure::{Failure, FailureKind},
+};
+
+/// Calls that wait behind a slow one.
+const QUEUE: usize = 64;
+
+/// The tasks that speak with the gateway. They end when this is dropped.
+pub(super) struct Hands {
+    context: Context,
+    inbox: mpsc::Sender<Message>,
+    decisions: mpsc::Sender<Effect>,
+    questions: mpsc::Sender<Effect>,
+    again: Arc<Notify>,
+    watching: Option<AbortHandle>,
+    tasks: JoinSet<Result<(), Failure>>,
+}
+
+/// Why a session is killed, as it crosses the API.
+#[derive(Serialize)]
+struct KillRequest<'reason> {
+    reason: &'reason str,
+}
+
+impl Hands {
+    /// Starts to follow the gateway; news and answers go to the inbox.
+    pub(super) fn new(context: &Context, inbox: mpsc::Sender<Message>) -> Self {
+        let mut tasks = JoinSet::new();
+        let again = Arc::new(Notify::new());
+        tasks.spawn(feed::follow(context.clone(), inbox.clone(), Arc::clone(&again)));
+        let mut line = |what: &'static str| {
+            let (sender, effects) = mpsc::channel(QUEUE);
+            tasks.spawn(work_off(what, context.clone(), effects, inbox.clone()));
+            sender
+        };
+        // A decision never waits behind a question.
+        let (decisions, questions) = (line("decisions"), line("questions"));
+        Self { context: context.clone(), inbox, decisions, questions, again, watching: None, tasks }
+    }
+
+    /// Takes something to do.
+    pub(super) fn take(&mut self, effect: Effect) {
+        match effect {
+            Effect::Approve(..) | Effect::Deny(..) | Effect::Kill(..) => self.queue(&self.decisions.clone(), effect),
+            Effect::AskMe | Effect::AskHealth | Effect::Look(_) => self.queue(&self.questions.clone(), effect),
+            Effect::List => self.again.notify_one(),
+            Effect::Watch(session, from) => {
+                self.stop_watching();
+                let follow = feed::watch(self.context.clone(), session, from, self.inbox.clone());
+                self.watching = Some(self.tasks.spawn(follow));
+            }
+            Effect::StopWatching => self.stop_watching(),
+            // These are the terminal's.
+            Effect::Quit | Effect::Interrupt | Effect::Suspend | Effect::Ring(_) | Effect::Copy(_) => {}
+        }
+    }
+
+    /// Waits until one of the tasks fails, which none should. Cancel-safe.
+    pub(super) async fn fault(&mut self) -> Failure {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Err(ended)) if !ended.is_cancelled() => {
+                    return Failure::internal("a part of the dashboard ended early").caused_by(&ended);
+                }
+                Some(Ok(Err(failure))) => return failure,
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn queue(&self, line: &mpsc::Sender<Effect>, effect: Effect) {
+        if let Err(mpsc::error::TrySendError::Full(effect)) = line.try_send(effect) {
+            let trouble = Trouble {
+                said: "the gateway is slow; too much waits for it already".to_owned(),
+                next: Some("try again in a moment".to_owned()),
+                needs_fresh_login: false,
+            };
+            if let Some(answer) = refused(&effect, trouble) {
+                // A full inbox means that there is plenty to tell already.
+                drop(self.inbox.try_send(Message::Answer(answer)));
+            }
+        }
+    }
+
+    fn stop_watching(&mut self) {
+        if let Some(task) = self.watching.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Does one call after the other.
+async fn work_off(
+    _what: &'static str,
+    context: Context,
+    mut effects: mpsc::Receiver<Effect>,
+    inbox: mpsc::Sender<Message>,
+) -> Result<(), Failure> {
+    let mut api = Api::new(&context).await?;
+    while let Some(effect) = effects.recv().await {
+        let Some(answer) = call(&mut api, &context, effect).await else { continue };
+        if inbox.send(Message::Answer(answer)).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Answer> {
+    Some(match effect {
+        Effect::Approve(id, choice) => approve(api, id, choice).await,
+        Effect::Deny(id, reason) => {
+            let body = ReviewRequest { reason: Some(reason), ..ReviewRequest::default() };
+            review(api, id, false, &body).await
+        }
+        Effect::Kill(session, reason) => kill(api, session, &reason).await,
+        Effect::AskMe => {
+            let me = api.get::<Whoami>("/api/v1/whoami").await;
+            Answer::Me(me.map_err(|failure| trouble(&failure)))
+        }
+        Effect::AskHealth => Answer::Health(Box::new(health(context).await)),
+        Effect::Look(id) => {
+            let item: Option<ApprovalItem> = api.get(&format!("/api/v1/approvals/{id}")).await.ok();
+            // A request that may not be seen any more is swept out when it lapses.
+            Answer::Looked(Box::new(item?))
+        }
+        _ => return None,
+    })
+}
+
+async fn approve(api: &mut Api, id: ApprovalId, choice: Choice) -> Answer {
+    let body = ReviewRequest { reason: choice.reason, shape: choice.shape };
+    review(api, id, true, &body).await
+}
+
+async fn review(api: &mut Api, id: ApprovalId, approved: bool, body: &ReviewRequest) -> Answer {
+    let verb = if approved { "approve" } else { "deny" };
+    let outcome = api.post::<_, ApprovalItem>(&format!("/api/v1/approvals/{id}/{verb}"), body).await;
+    Answer::Reviewed { id, approved, outcome: outcome.map(Box::new).map_err(|failure| trouble(&failure)) }
+}
+
+async fn kill(api: &mut Api, session: SessionId, reason: &str) -> Answer {
+    let outcome = api.post::<_, ()>(&format!("/api/v1/sessions/{session}/kill"), &KillRequest { reason }).await;
+    Answer::Killed(session, outcome.map_err(|failure| trouble(&failure)))
+}
+
+/// Without a login: health is told to anybody, so that a broken login does not hide a broken gateway.
+async fn health(context: &Context) -> HealthReport {
+    let client = match ApiClient::new(context) {
+        Ok(client) => client,
+        Err(failure) => return HealthReport { health: Err(failure.what().to_owned()), gateway: None },
+    };
+    let (health, gateway) = tokio::join!(client.health(), client.gateway_info());
+    let health = health.map_err(|failure| crate::output::printable_line(&trouble(&failure).said));
+    HealthReport { health, gateway: gateway.ok() }
+}
+
+/// A failure in the words of the dashboard.
+pub(super) fn trouble(failure: &Failure) -> Trouble {
+    let mut said = failure.what().to_owned();
+    for why in failure.why() {
+        said.push_str(": ");
+        said.push_str(why);
+    }
+    let needs_fresh_login = failure.kind() == FailureKind::Refused && said.contains("fresh");
+    Trouble { said, next: failure.next_step().map(str::to_owned), needs_fresh_login }
+}
+
+/// The answer to something that was not even tried.
+fn refused(effect: &Effect, trouble: Trouble) -> Option<Answer> {
+    match effect {
+        Effect::Approve(id, _) => Some(Answer::Reviewed { id: id.clone(), approved: true, outcome: Err(trouble) }),
+        Effect::Deny(id, _) => Some(Answer::Reviewed { id: id.clone(), approved: false, outcome: Err(trouble) }),
+        Effect::Kill(session, _) => Some(Answer::Killed(session.clone(), Err(trouble))),
+        _ => None,
+    }
+}
+
+/// News of a watched session, as a message.
+pub(super) fn watched(session: &SessionId, news: Watched) -> Message {
+    Message::Answer(Answer::Watched(session.clone(), news))
+}

@@ -1,0 +1,5 @@
+//! What must hold of decisions, of the place one looks at, and of when the screen is drawn.
+
+mod decisions;
+mod places;
+mod quiet;
