@@ -18,8 +18,9 @@ use crate::{
     context::Context,
     failure::{ExitStatus, Failure},
 };
-use player::Player;
-use script::Script;
+pub(crate) use player::{Message as PlayerMessage, Player, Wish};
+pub(crate) use screen::draw;
+pub(crate) use script::Script;
 
 /// Fetches the recording and shows it.
 pub(crate) async fn run(arguments: ReplayArguments, context: &Context) -> Result<ExitStatus, Failure> {

@@ -6,6 +6,7 @@ mod chrome;
 mod help;
 mod pages;
 mod prompt;
+mod replays;
 mod sessions;
 
 pub(crate) use chrome::tab_at;
@@ -53,7 +54,7 @@ fn page(state: &State, brush: &mut Brush<'_>) -> Option<Shown> {
     match state.tab {
         Tab::Approvals => shown = approvals::draw(state, &areas, brush),
         Tab::Sessions => sessions::draw(state, areas.body, brush),
-        Tab::Replays => pages::replays(areas.body, brush),
+        Tab::Replays => replays::draw(state, areas.body, brush),
         Tab::Runs => pages::runs(areas.body, brush),
         Tab::Health => pages::health(state, areas.body, brush),
     }

@@ -2,7 +2,7 @@
 
 use hoop_gateway_core::model::{ApprovalId, SessionId};
 
-use super::state::Choice;
+use super::state::{Choice, Query};
 
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub(crate) enum Effect {
     Watch(SessionId, u64),
     /// Follow no session.
     StopWatching,
+    /// Search old sessions.
+    Search(Query),
+    /// Fetch a recording, to play it.
+    Fetch(SessionId),
     /// Kill a session, and why.
     Kill(SessionId, String),
 }

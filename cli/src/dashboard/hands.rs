@@ -64,7 +64,7 @@ impl Hands {
     pub(super) fn take(&mut self, effect: Effect) {
         match effect {
             Effect::Approve(..) | Effect::Deny(..) | Effect::Kill(..) => self.queue(&self.decisions.clone(), effect),
-            Effect::AskMe | Effect::AskHealth | Effect::Look(_) => self.queue(&self.questions.clone(), effect),
+            Effect::AskMe | Effect::AskHealth | Effect::Look(_) | Effect::Search(_) | Effect::Fetch(_) => self.queue(&self.questions.clone(), effect),
             Effect::List => self.again.notify_one(),
             Effect::Watch(session, from) => {
                 self.stop_watching();
@@ -142,6 +142,15 @@ async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Answer
             Answer::Me(me.map_err(|failure| trouble(&failure)))
         }
         Effect::AskHealth => Answer::Health(Box::new(health(context).await)),
+        Effect::Search(query) => {
+            let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let found = api.get_with("/api/v1/sessions", &query).await;
+            Answer::Found(found.map_err(|failure| trouble(&failure)))
+        }
+        Effect::Fetch(session) => {
+            let events = api.get_lines(&format!("/api/v1/sessions/{session}/recording")).await;
+            Answer::Fetched(session, events.map_err(|failure| trouble(&failure)))
+        }
         Effect::Look(id) => {
             let item: Option<ApprovalItem> = api.get(&format!("/api/v1/approvals/{id}")).await.ok();
             // A request that may not be seen any more is swept out when it lapses.

@@ -36,6 +36,7 @@ pub(crate) enum Action {
     FourthTab,
     FifthTab,
     Filter,
+    Search,
     Command,
     Help,
     Suspend,
@@ -60,6 +61,8 @@ pub(crate) enum Mode {
     Killing,
     /// Old sessions.
     Replays,
+    /// An old session is played: the player takes the keys.
+    Playing,
     /// Runs.
     Runs,
     /// Health.
@@ -92,7 +95,7 @@ pub(crate) struct Binding {
 impl Mode {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Approvals,
         Self::Reading,
         Self::Approving,
@@ -100,6 +103,7 @@ impl Mode {
         Self::Watching,
         Self::Killing,
         Self::Replays,
+        Self::Playing,
         Self::Runs,
         Self::Health,
         Self::Typing,
@@ -108,6 +112,7 @@ impl Mode {
 }
 
 const LISTS: &[Mode] = &[Mode::Approvals, Mode::Sessions, Mode::Replays];
+const FILTERED: &[Mode] = &[Mode::Approvals, Mode::Sessions];
 const SCROLLED: &[Mode] =
     &[Mode::Approvals, Mode::Reading, Mode::Approving, Mode::Sessions, Mode::Watching, Mode::Replays, Mode::Helping];
 const PAGES: &[Mode] =
@@ -167,10 +172,17 @@ pub(crate) const BINDINGS: &[Binding] = &[
     binding!([letter(' '), letter('J')], ReadDown, &[Mode::Approvals], "scroll the request down", "read on"),
     binding!([letter(' ')], PageDown, &[Mode::Reading, Mode::Approving], "read on"),
     binding!([letter('K')], ReadUp, &[Mode::Approvals], "scroll the request up"),
-    binding!([letter('y')], CopyId, &[Mode::Approvals, Mode::Reading, Mode::Sessions, Mode::Watching], "copy the id"),
+    binding!([letter('y')], CopyId, &[Mode::Approvals, Mode::Reading, Mode::Sessions, Mode::Watching, Mode::Replays], "copy the id"),
     binding!([letter('Y')], CopyText, REQUEST, "copy the statement"),
     binding!([letter('R')], Again, PAGES, "ask the gateway again"),
-    binding!([letter('/')], Filter, LISTS, "filter the list", "filter"),
+    binding!([letter('/')], Filter, FILTERED, "filter the list", "filter"),
+    binding!(
+        [letter('/')],
+        Search,
+        &[Mode::Replays],
+        "search: who:ann on:pg-prod refused held masked since:7d until:1h, and what was said",
+        "search"
+    ),
     binding!(
         [letter(':')],
         Command,
@@ -202,7 +214,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     ),
     binding!([Chord::Plain(KeyCode::Esc), Chord::Control('c')], Back, &[Mode::Typing], "leave it", "leave it"),
     binding!([Chord::Plain(KeyCode::Esc), letter('q'), letter('?')], Back, &[Mode::Helping], "close the help", "close"),
-    binding!([Chord::Plain(KeyCode::Esc)], Back, LISTS, "drop the filter"),
+    binding!([Chord::Plain(KeyCode::Esc)], Back, FILTERED, "drop the filter"),
     binding!([letter('?')], Help, PAGES, "this help", "help"),
     binding!([Chord::Control('z')], Suspend, EVERYWHERE_BUT_TYPING, "suspend; `fg` comes back"),
     binding!(
@@ -283,7 +295,8 @@ mod tests {
 
     #[test]
     fn every_mode_can_be_left_and_says_how() {
-        for mode in Mode::ALL {
+        // The player has keys of its own, and its own line of hints.
+        for mode in Mode::ALL.into_iter().filter(|mode| *mode != Mode::Playing) {
             let leaves = |binding: &Binding| matches!(binding.action, Action::Back | Action::Quit);
             assert!(live(mode).any(|binding| leaves(binding) && binding.hint.is_some()), "{mode:?}");
         }

@@ -54,6 +54,8 @@ pub(crate) enum Answer {
     Reviewed { id: ApprovalId, approved: bool, outcome: Result<Box<ApprovalItem>, Trouble> },
     Looked(Box<ApprovalItem>),
     Watched(SessionId, Watched),
+    Found(Result<Vec<SessionItem>, Trouble>),
+    Fetched(SessionId, Result<Vec<RecordedEvent>, Trouble>),
     Killed(SessionId, Result<(), Trouble>),
     Copied(Result<(), String>),
 }

@@ -2,11 +2,13 @@
 
 mod approvals;
 mod prompt;
+mod replays;
 mod sessions;
 mod tally;
 
 pub(crate) use approvals::{Approvals, Armed, Choice};
 pub(crate) use prompt::{Asking, Prompt};
+pub(crate) use replays::{Query, Replays, query as replay_query};
 pub(crate) use sessions::{Conversation, Follow, Killing, Sessions, Watching};
 pub(crate) use tally::Tally;
 
@@ -48,6 +50,8 @@ pub(crate) struct State {
     pub(crate) approvals: Approvals,
     /// The sessions.
     pub(crate) sessions: Sessions,
+    /// The replays.
+    pub(crate) replays: Replays,
     /// What is known of the gateway's health.
     pub(crate) health: HealthPage,
     /// When who I am was last asked.
@@ -149,6 +153,7 @@ impl State {
             notice: None,
             approvals: Approvals::default(),
             sessions: Sessions::default(),
+            replays: Replays::default(),
             health: HealthPage::default(),
             asked_me_at_millis: now_millis,
         };
@@ -167,6 +172,7 @@ impl State {
             (Overlay::Nothing, Tab::Approvals) => Mode::Approvals,
             (Overlay::Nothing, Tab::Sessions) if self.sessions.watching.is_some() => Mode::Watching,
             (Overlay::Nothing, Tab::Sessions) => Mode::Sessions,
+            (Overlay::Nothing, Tab::Replays) if self.replays.player.is_some() => Mode::Playing,
             (Overlay::Nothing, Tab::Replays) => Mode::Replays,
             (Overlay::Nothing, Tab::Runs) => Mode::Runs,
             (Overlay::Nothing, Tab::Health) => Mode::Health,
@@ -184,6 +190,7 @@ impl State {
         let Some(areas) = self.areas() else { return };
         self.approvals.lay_out(&areas, self.theme);
         self.sessions.lay_out(&areas, self.theme);
+        self.replays.lay_out(&areas);
     }
 
     /// Says something.

@@ -5,6 +5,7 @@ mod command;
 mod fed;
 mod keyed;
 mod mouse;
+mod replays;
 mod sessions;
 mod timed;
 
@@ -74,6 +75,8 @@ fn answered(state: &mut State, answer: Answer) -> Outcome {
         Answer::Reviewed { id, approved, outcome } => return approvals::reviewed(state, &id, approved, outcome),
         Answer::Looked(item) => return fed::approval(state, *item, false),
         Answer::Watched(session, news) => return sessions::watched(state, &session, news),
+        Answer::Found(outcome) => return replays::found(state, outcome),
+        Answer::Fetched(session, outcome) => return replays::fetched(state, &session, outcome),
         Answer::Killed(session, Ok(())) => state.say(Tone::Good, format!("{session} is being killed")),
         Answer::Killed(_, Err(trouble)) => state.say(Tone::Bad, trouble.in_one_line()),
         Answer::Copied(Ok(())) => state.say(Tone::Good, "copied, if your terminal takes OSC 52"),

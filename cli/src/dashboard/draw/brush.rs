@@ -98,6 +98,11 @@ impl<'buffer> Brush<'buffer> {
         inside
     }
 
+    /// A session that is played.
+    pub(super) fn player(&mut self, player: &crate::replay::Player, area: Rect) {
+        crate::replay::draw(player, self.theme, area, self.buffer);
+    }
+
     /// Anything that draws itself.
     pub(super) fn widget(&mut self, widget: impl Widget, area: Rect) {
         widget.render(area.intersection(self.buffer.area), self.buffer);

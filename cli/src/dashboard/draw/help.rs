@@ -36,6 +36,7 @@ fn beneath(state: &State) -> Mode {
         Tab::Approvals => Mode::Approvals,
         Tab::Sessions if state.sessions.watching.is_some() => Mode::Watching,
         Tab::Sessions => Mode::Sessions,
+        Tab::Replays if state.replays.player.is_some() => Mode::Playing,
         Tab::Replays => Mode::Replays,
         Tab::Runs => Mode::Runs,
         Tab::Health => Mode::Health,

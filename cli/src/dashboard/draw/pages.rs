@@ -25,12 +25,6 @@ pub(super) fn runs(area: Rect, brush: &mut Brush<'_>) {
     say(&lines, area, brush);
 }
 
-/// Old sessions.
-pub(super) fn replays(area: Rect, brush: &mut Brush<'_>) {
-    let lines = ["Old sessions are named by `hoop sessions ls` and played by `hoop replay`."];
-    say(&lines, area, brush);
-}
-
 fn say(lines: &[&str], area: Rect, brush: &mut Brush<'_>) {
     for (index, line) in lines.iter().enumerate() {
         let place = row(area, index + 1);

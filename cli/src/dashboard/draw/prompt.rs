@@ -9,6 +9,7 @@ use crate::dashboard::state::{Asking, Prompt};
 pub(super) fn draw(prompt: &Prompt, area: Rect, brush: &mut Brush<'_>) {
     let (title, rows) = match &prompt.asking {
         Asking::Filter => ("filter: rows with all of these words".to_owned(), 1),
+        Asking::Search => ("search: who:ann on:pg-prod refused held masked since:7d, and what was said".to_owned(), 1),
         Asking::Command => ("command".to_owned(), 1),
         Asking::Deny(id) => (format!("why is {id} denied? the requester is told"), 4),
         Asking::Reason(armed) => (format!("why is {} approved? recorded, and shown to who asked", armed.id), 4),

@@ -136,6 +136,32 @@ fn sessions() {
 }
 
 #[test]
+fn replays() {
+    let found = || Message::Answer(Answer::Found(Ok(vec![session(1, "alice"), session(2, "crew")])));
+    snapshots("replays", |desk| {
+        desk.press("3");
+        desk.take(found());
+    });
+    snapshots("replays_searching", |desk| {
+        desk.press("3");
+        desk.take(found());
+        desk.press("/who:al drop table");
+    });
+    snapshots("replays_nothing_found", |desk| {
+        desk.press("3/zebra<enter>");
+        desk.take(Message::Answer(Answer::Found(Ok(Vec::new()))));
+    });
+    snapshots("replays_playing", |desk| {
+        desk.press("3");
+        desk.take(found());
+        desk.press("<enter>");
+        let session = desk.state.replays.fetching.clone().expect("asked for");
+        desk.take(Message::Answer(Answer::Fetched(session, Ok(events()))));
+        desk.press("G");
+    });
+}
+
+#[test]
 fn the_other_pages() {
     snapshots("runs", |desk| desk.press("4"));
     snapshots("health_asking", |desk| desk.press("5"));

@@ -12,6 +12,8 @@ use crate::output::{printable, printable_line};
 pub(crate) enum Asking {
     /// To filter the list of the page.
     Filter,
+    /// To search old sessions.
+    Search,
     /// A command.
     Command,
     /// Why a request is denied.

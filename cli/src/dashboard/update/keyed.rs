@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
-use super::{Outcome, approvals, command, sessions};
+use super::{Outcome, approvals, command, replays, sessions};
 use crate::dashboard::{
     effect::Effect,
     keys::{self, Action, Mode},
@@ -18,6 +18,9 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Outcome {
         return Outcome::nothing();
     }
     let mode = state.mode();
+    if mode == Mode::Playing {
+        return replays::press(state, key);
+    }
     let Some(action) = keys::action(mode, key) else {
         let Overlay::Prompt(prompt) = &mut state.overlay else { return Outcome::nothing() };
         prompt.press(key);
@@ -66,6 +69,7 @@ fn act(state: &mut State, mode: Mode, action: Action) -> Outcome {
         Action::ThirdTab => go_to(state, Tab::Replays),
         Action::FourthTab => go_to(state, Tab::Runs),
         Action::FifthTab => go_to(state, Tab::Health),
+        Action::Search => ask(state, Asking::Search, state.replays.search.clone()),
         Action::Filter => ask(state, Asking::Filter, filter(state)),
         Action::Command => ask(state, Asking::Command, String::new()),
         Action::Help => help(state),
@@ -87,7 +91,7 @@ fn act(state: &mut State, mode: Mode, action: Action) -> Outcome {
 pub(super) fn go_to(state: &mut State, tab: Tab) -> Outcome {
     state.tab = tab;
     state.overlay = Overlay::Nothing;
-    Outcome::redraw()
+    if tab == Tab::Replays { replays::opened(state) } else { Outcome::redraw() }
 }
 
 /// How many rows an action scrolls; `None` where it does not scroll.
@@ -119,6 +123,7 @@ fn page(state: &State) -> usize {
         Mode::Reading | Mode::Approving => state.approvals.room,
         Mode::Watching => state.sessions.watching.as_ref().map_or(1, |watching| watching.room),
         Mode::Sessions => state.sessions.listing.height(),
+        Mode::Replays => state.replays.listing.height(),
         Mode::Helping => usize::from(state.size.1 / 2),
         _ => state.approvals.listing.height(),
     }
@@ -129,6 +134,7 @@ fn scroll(state: &mut State, mode: Mode, rows: isize) -> Outcome {
         Mode::Reading | Mode::Approving => state.approvals.scroll_by(rows),
         Mode::Approvals => state.approvals.listing.move_by(rows),
         Mode::Sessions => state.sessions.listing.move_by(rows),
+        Mode::Replays => state.replays.listing.move_by(rows),
         Mode::Watching => {
             if let Some(watching) = &mut state.sessions.watching {
                 watching.scroll_by(rows);
@@ -139,7 +145,7 @@ fn scroll(state: &mut State, mode: Mode, rows: isize) -> Outcome {
                 *scrolled = scrolled.saturating_add_signed(rows).min(keys::BINDINGS.len());
             }
         }
-        Mode::Killing | Mode::Replays | Mode::Runs | Mode::Health | Mode::Typing => return Outcome::nothing(),
+        Mode::Killing | Mode::Playing | Mode::Runs | Mode::Health | Mode::Typing => return Outcome::nothing(),
     }
     Outcome::redraw()
 }
@@ -152,7 +158,8 @@ fn open(state: &mut State) -> Outcome {
             Outcome::effect(Effect::Look(id))
         }
         Tab::Sessions => sessions::watch(state),
-        Tab::Replays | Tab::Runs | Tab::Health => Outcome::nothing(),
+        Tab::Replays => replays::open(state),
+        Tab::Runs | Tab::Health => Outcome::nothing(),
     }
 }
 
@@ -163,7 +170,7 @@ fn back(state: &mut State) -> Outcome {
             match prompt.asking {
                 Asking::Filter => set_filter(state, ""),
                 Asking::Reason(armed) => state.overlay = Overlay::Approve(armed),
-                Asking::Command | Asking::Deny(_) | Asking::Shape(_) | Asking::Kill(_) => {}
+                Asking::Search | Asking::Command | Asking::Deny(_) | Asking::Shape(_) | Asking::Kill(_) => {}
             }
             Outcome::redraw()
         }
@@ -196,6 +203,7 @@ fn submit(state: &mut State) -> Outcome {
             state.overlay = Overlay::Nothing;
             Outcome::redraw()
         }
+        Asking::Search => replays::search(state, &text),
         Asking::Command => {
             state.overlay = Overlay::Nothing;
             command::run(state, &text)
@@ -229,6 +237,10 @@ fn again(state: &mut State) -> Outcome {
         state.health.asked_at_millis = Some(state.now_millis);
         return Outcome::effect(Effect::AskHealth);
     }
+    if state.tab == Tab::Replays {
+        let text = state.replays.search.clone();
+        return replays::search(state, &text);
+    }
     Outcome::effect(Effect::List)
 }
 
@@ -240,7 +252,8 @@ fn copy(state: &mut State, statement: bool) -> Outcome {
             crate::output::printable(&text)
         }),
         Tab::Sessions => state.sessions.listing.selected().map(ToString::to_string),
-        Tab::Replays | Tab::Runs | Tab::Health => None,
+        Tab::Replays => state.replays.listing.selected().map(ToString::to_string),
+        Tab::Runs | Tab::Health => None,
     };
     match text {
         Some(text) if text.len() > MOST_COPIED_BYTES => {

@@ -3,3 +3,4 @@
 mod decisions;
 mod places;
 mod quiet;
+mod replays;

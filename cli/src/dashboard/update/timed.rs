@@ -25,12 +25,14 @@ struct Face {
 /// It is later now.
 pub(super) fn tick(state: &mut State, now_millis: i64) -> Outcome {
     let before = face(state);
+    let before_millis = state.now_millis;
     let tallies = [state.approvals.tally(state.now_millis), state.sessions.tally(state.now_millis)];
     state.now_millis = now_millis;
     if tallies.iter().any(|tally| tally.has_overdue || now_millis >= tally.due_millis) {
         sweep(state);
     }
     let mut outcome = Outcome::when(face(state) != before);
+    outcome.redraw |= super::replays::pass(state, before_millis);
     disarm_lapsed(state, &mut outcome);
     if state.tab == Tab::Health && now_millis >= health_due(state) {
         state.health.asked_at_millis = Some(now_millis);
@@ -52,6 +54,9 @@ pub(crate) fn next_change(state: &State) -> i64 {
     }
     if counts(state) {
         due = due.min((now.div_euclid(1000) + 1) * 1000);
+    }
+    if super::replays::is_playing(state) {
+        due = due.min(now + super::replays::FRAME_MILLIS);
     }
     if state.tab == Tab::Health {
         due = due.min(health_due(state));
