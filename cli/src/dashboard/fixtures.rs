@@ -168,7 +168,9 @@ impl Desk {
     /// The screen as it is now.
     pub(super) fn screen(&self) -> TestBackend {
         let mut terminal = self.terminal();
-        terminal.draw(|frame| drop(draw(&self.state, frame.buffer_mut()))).expect("draws");
+        let mut shown = Shown::default();
+        terminal.draw(|frame| shown = draw(&self.state, frame.buffer_mut())).expect("draws");
+        assert!(shown.request_rows.is_none() || self.state.tab == super::state::Tab::Approvals);
         terminal.backend().clone()
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::{
     effect::Effect,
     feed,
-    message::{Answer, HealthReport, Message, Trouble, Watched},
+    message::{Answer, Fed, HealthReport, Message, Trouble, Watched},
     state::Choice,
 };
 use crate::{
@@ -64,7 +64,9 @@ impl Hands {
     pub(super) fn take(&mut self, effect: Effect) {
         match effect {
             Effect::Approve(..) | Effect::Deny(..) | Effect::Kill(..) => self.queue(&self.decisions.clone(), effect),
-            Effect::AskMe | Effect::AskHealth | Effect::Look(_) | Effect::Search(_) | Effect::Fetch(_) => self.queue(&self.questions.clone(), effect),
+            Effect::AskMe | Effect::AskHealth | Effect::Look(_) | Effect::Search(_) | Effect::Fetch(_) => {
+                self.queue(&self.questions.clone(), effect)
+            }
             Effect::List => self.again.notify_one(),
             Effect::Watch(session, from) => {
                 self.stop_watching();
@@ -121,16 +123,17 @@ async fn work_off(
 ) -> Result<(), Failure> {
     let mut api = Api::new(&context).await?;
     while let Some(effect) = effects.recv().await {
-        let Some(answer) = call(&mut api, &context, effect).await else { continue };
-        if inbox.send(Message::Answer(answer)).await.is_err() {
+        let Some(message) = call(&mut api, &context, effect).await else { continue };
+        if inbox.send(message).await.is_err() {
             break;
         }
     }
     Ok(())
 }
 
-async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Answer> {
-    Some(match effect {
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what was queued comes here")]
+async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Message> {
+    let answer = match effect {
         Effect::Approve(id, choice) => approve(api, id, choice).await,
         Effect::Deny(id, reason) => {
             let body = ReviewRequest { reason: Some(reason), ..ReviewRequest::default() };
@@ -152,12 +155,13 @@ async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Answer
             Answer::Fetched(session, events.map_err(|failure| trouble(&failure)))
         }
         Effect::Look(id) => {
-            let item: Option<ApprovalItem> = api.get(&format!("/api/v1/approvals/{id}")).await.ok();
             // A request that may not be seen any more is swept out when it lapses.
-            Answer::Looked(Box::new(item?))
+            let item: ApprovalItem = api.get(&format!("/api/v1/approvals/{id}")).await.ok()?;
+            return Some(Message::Fed(Fed::Approval(Box::new(item))));
         }
         _ => return None,
-    })
+    };
+    Some(Message::Answer(answer))
 }
 
 async fn approve(api: &mut Api, id: ApprovalId, choice: Choice) -> Answer {
@@ -199,6 +203,7 @@ pub(super) fn trouble(failure: &Failure) -> Trouble {
 }
 
 /// The answer to something that was not even tried.
+#[expect(clippy::wildcard_enum_match_arm, reason = "who asked a question sees that it is not answered")]
 fn refused(effect: &Effect, trouble: Trouble) -> Option<Answer> {
     match effect {
         Effect::Approve(id, _) => Some(Answer::Reviewed { id: id.clone(), approved: true, outcome: Err(trouble) }),

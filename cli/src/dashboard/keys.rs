@@ -172,7 +172,12 @@ pub(crate) const BINDINGS: &[Binding] = &[
     binding!([letter(' '), letter('J')], ReadDown, &[Mode::Approvals], "scroll the request down", "read on"),
     binding!([letter(' ')], PageDown, &[Mode::Reading, Mode::Approving], "read on"),
     binding!([letter('K')], ReadUp, &[Mode::Approvals], "scroll the request up"),
-    binding!([letter('y')], CopyId, &[Mode::Approvals, Mode::Reading, Mode::Sessions, Mode::Watching, Mode::Replays], "copy the id"),
+    binding!(
+        [letter('y')],
+        CopyId,
+        &[Mode::Approvals, Mode::Reading, Mode::Sessions, Mode::Watching, Mode::Replays],
+        "copy the id"
+    ),
     binding!([letter('Y')], CopyText, REQUEST, "copy the statement"),
     binding!([letter('R')], Again, PAGES, "ask the gateway again"),
     binding!([letter('/')], Filter, FILTERED, "filter the list", "filter"),
@@ -240,6 +245,7 @@ pub(crate) fn live(mode: Mode) -> impl Iterator<Item = &'static Binding> {
 }
 
 /// A key as the table knows it. Other modifiers are other keys, which mean nothing.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most keys of a keyboard mean nothing here")]
 fn chord(key: KeyEvent) -> Option<Chord> {
     let held = key.modifiers - KeyModifiers::SHIFT;
     match key.code {

@@ -42,6 +42,7 @@ impl<K, V> Default for Listing<K, V> {
 
 impl<K: Ord + Clone, V: Row> Listing<K, V> {
     /// Puts a row in, or in the place of the one with this id.
+    #[expect(clippy::needless_pass_by_value, reason = "an id is cheap to clone, and the list keeps it")]
     pub(crate) fn put(&mut self, id: K, row: V) {
         self.revision += 1;
         let key = (row.rank(), id.clone());

@@ -65,7 +65,10 @@ impl Request {
         match self.item.status {
             ApprovalStatus::Pending if left > 0 => Standing::Waiting(left),
             ApprovalStatus::Pending | ApprovalStatus::Expired => Standing::Lapsed,
-            settled => Standing::Settled(settled),
+            ApprovalStatus::Approved
+            | ApprovalStatus::Denied
+            | ApprovalStatus::Withdrawn
+            | ApprovalStatus::Superseded => Standing::Settled(self.item.status),
         }
     }
 

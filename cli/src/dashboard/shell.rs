@@ -33,7 +33,7 @@ const INBOX: usize = 1_024;
 /// So many of them are taken before the next frame.
 const BATCH: usize = 4_096;
 /// Even when nothing is due, the time is looked at so often.
-const LONGEST_NAP: Duration = Duration::from_secs(600);
+const LONGEST_NAP: Duration = Duration::from_mins(10);
 
 /// Something to draw on, and how often that was done.
 #[derive(Debug)]
@@ -157,6 +157,7 @@ impl<B: Backend<Error = std::io::Error>> Shell<B> {
     }
 
     /// What only the terminal can do is done here; the rest is for the hands.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the hands list every effect")]
     fn act(&mut self, effect: Effect) -> Result<Option<End>, Failure> {
         match effect {
             Effect::Quit => return Ok(Some(End::Quit)),

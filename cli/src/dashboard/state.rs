@@ -10,7 +10,6 @@ pub(crate) use approvals::{Approvals, Armed, Choice};
 pub(crate) use prompt::{Asking, Prompt};
 pub(crate) use replays::{Query, Replays, query as replay_query};
 pub(crate) use sessions::{Conversation, Follow, Killing, Sessions, Watching};
-pub(crate) use tally::Tally;
 
 use hoop_gateway_core::api::types::{GatewayInfo, Health, Whoami};
 

@@ -71,7 +71,8 @@ impl Telling<'_> {
         let time = self.field("duration_micros").and_then(|text| text.parse().ok()).map(took).unwrap_or_default();
         let masked: BTreeMap<String, u64> =
             self.field("masked").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let masked: String = masked.iter().map(|(class, count)| format!(", {count} {class} masked")).collect();
+        let masked: Vec<String> = masked.iter().map(|(class, count)| format!(", {count} {class} masked")).collect();
+        let masked = masked.concat();
         let (role, word) = match self.field("status") {
             Some("completed") => (Role::Ok, self.field("tag").unwrap_or("completed").to_owned()),
             Some("failed") => (Role::Bad, format!("ERROR {}", self.field("sqlstate").unwrap_or("?"))),

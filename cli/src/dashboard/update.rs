@@ -67,18 +67,16 @@ pub(crate) fn update(state: &mut State, message: Message) -> Outcome {
 fn answered(state: &mut State, answer: Answer) -> Outcome {
     match answer {
         Answer::Me(Ok(me)) => state.me = Some(me),
-        Answer::Me(Err(trouble)) => state.say(Tone::Bad, trouble.in_one_line()),
         Answer::Health(report) => {
             state.health.health = Some(report.health);
             state.health.gateway = report.gateway.or(state.health.gateway.take());
         }
         Answer::Reviewed { id, approved, outcome } => return approvals::reviewed(state, &id, approved, outcome),
-        Answer::Looked(item) => return fed::approval(state, *item, false),
         Answer::Watched(session, news) => return sessions::watched(state, &session, news),
         Answer::Found(outcome) => return replays::found(state, outcome),
         Answer::Fetched(session, outcome) => return replays::fetched(state, &session, outcome),
         Answer::Killed(session, Ok(())) => state.say(Tone::Good, format!("{session} is being killed")),
-        Answer::Killed(_, Err(trouble)) => state.say(Tone::Bad, trouble.in_one_line()),
+        Answer::Me(Err(trouble)) | Answer::Killed(_, Err(trouble)) => state.say(Tone::Bad, trouble.in_one_line()),
         Answer::Copied(Ok(())) => state.say(Tone::Good, "copied, if your terminal takes OSC 52"),
         Answer::Copied(Err(why)) => state.say(Tone::Bad, why),
     }

@@ -33,7 +33,7 @@ impl Tmux {
         start.args(["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows]);
         // A shell with job control, as a person has it: the program is a job of it.
         start.args(["bash", "--norc", "--noprofile", "-i"]);
-        succeeded(start.output().expect("tmux runs; ./install.sh --packages tests installs it"));
+        succeeded(&start.output().expect("tmux runs; ./install.sh --packages tests installs it"));
         tmux.tmux(&["set-option", "-g", "remain-on-exit", "on"]);
         tmux.wait_for("a prompt", |screen| screen.contains('$') || screen.contains('#'));
         tmux.line(&format!("clear; {}; echo \"status $?\"", script.display()));
@@ -91,7 +91,7 @@ impl Tmux {
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {
-        succeeded(self.command().args(arguments).output().expect("tmux runs"))
+        succeeded(&self.command().args(arguments).output().expect("tmux runs"))
     }
 
     fn command(&self) -> Command {
@@ -125,7 +125,7 @@ fn shell_script(command: &Command) -> String {
     format!("#!/bin/sh\nexec env -i TERM=\"$TERM\" {variables}{program} {}\n", arguments.join(" "))
 }
 
-fn succeeded(output: Output) -> String {
+fn succeeded(output: &Output) -> String {
     assert!(output.status.success(), "tmux: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -57,7 +57,7 @@ fn list(state: &State, area: Rect, brush: &mut Brush<'_>) {
         groups: "NEEDS",
         statement: "STATEMENT",
     };
-    brush.cells(row(area, 0), &columns.cells(&heading, Look::plain(Role::Dim)));
+    brush.cells(row(area, 0), &columns.cells(&heading, &Look::plain(Role::Dim)));
     if listing.listed() == 0 {
         brush.text(row(area, 2), &empty(state), Role::Dim);
     }
@@ -88,7 +88,7 @@ fn request_row(request: &Request, now_millis: i64, columns: &Columns, place: Rec
     let standing = request.standing(now_millis);
     let left = match standing {
         Standing::Waiting(left) => moments::left(left),
-        settled => settled.word().to_owned(),
+        settled @ (Standing::Lapsed | Standing::Settled(_)) => settled.word().to_owned(),
     };
     let words = &request.words;
     let risk = request.item.risk.to_string();
@@ -111,7 +111,7 @@ fn request_row(request: &Request, now_millis: i64, columns: &Columns, place: Rec
         },
         Standing::Lapsed | Standing::Settled(_) => Look::plain(Role::Dim),
     };
-    brush.cells(place, &columns.cells(&cells, look));
+    brush.cells(place, &columns.cells(&cells, &look));
 }
 
 /// From here on a risk is shown as one.
@@ -170,7 +170,7 @@ impl Columns {
         Self { who, connection, kind, groups, statement: usize::from(width).saturating_sub(taken) }
     }
 
-    fn cells<'text>(&self, row: &Row<'text>, look: Look) -> [Cell<'text>; 8] {
+    fn cells<'text>(&self, row: &Row<'text>, look: &Look) -> [Cell<'text>; 8] {
         [
             Cell { text: row.sign, width: 2, role: look.sign },
             Cell { text: row.who, width: self.who, role: look.rest },
@@ -192,7 +192,9 @@ fn detail(state: &State, area: Rect, brush: &mut Brush<'_>) -> Shown {
     let standing = request.standing(state.now_millis);
     let (title, role) = match standing {
         Standing::Waiting(left) => (format!("{}, {} left", request.item.id, moments::left(left)), Role::Title),
-        settled => (format!("{}, {}", request.item.id, settled.word()), Role::Dim),
+        settled @ (Standing::Lapsed | Standing::Settled(_)) => {
+            (format!("{}, {}", request.item.id, settled.word()), Role::Dim)
+        }
     };
     let rows = state.approvals.scrolled..exhibit.rows.len().min(state.approvals.scrolled + state.approvals.room);
     let progress = progress(state, exhibit.rows.len(), rows.end, brush);

@@ -1,6 +1,6 @@
 //! The few strokes that every page is drawn with. A row never leaves its area.
 
-use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line, widgets::Widget};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
 use crate::paint::{Role, Sign, Theme, cut, width};
 
@@ -39,9 +39,12 @@ impl<'buffer> Brush<'buffer> {
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
-    /// One row of words; gives the column after them.
-    pub(super) fn text(&mut self, area: Rect, text: &str, role: Role) -> u16 {
-        self.styled(area, text, self.theme.style(role))
+    /// One row of words.
+    pub(super) fn text(&mut self, area: Rect, text: &str, role: Role) {
+        let area = area.intersection(self.buffer.area);
+        if !area.is_empty() {
+            self.buffer.set_stringn(area.x, area.y, text, usize::from(area.width), self.theme.style(role));
+        }
     }
 
     /// One row of words at the right end.
@@ -111,14 +114,6 @@ impl<'buffer> Brush<'buffer> {
     /// A sign of the theme.
     pub(super) const fn sign(&self, sign: Sign) -> &'static str {
         self.theme.sign(sign)
-    }
-
-    fn styled(&mut self, area: Rect, text: &str, style: Style) -> u16 {
-        let area = area.intersection(self.buffer.area);
-        if area.is_empty() {
-            return area.x;
-        }
-        self.buffer.set_stringn(area.x, area.y, text, usize::from(area.width), style).0
     }
 }
 

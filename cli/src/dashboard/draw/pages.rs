@@ -40,7 +40,7 @@ pub(super) fn health(state: &State, area: Rect, brush: &mut Brush<'_>) {
     match &state.health.health {
         None => facts.fact("health", "asking …", Role::Dim),
         Some(Err(why)) => facts.works("health", Err(why)),
-        Some(Ok(health)) => parts(health, &mut facts),
+        Some(Ok(health)) => parts(*health, &mut facts),
     }
     facts.index += 1;
     let ours = env!("CARGO_PKG_VERSION");
@@ -75,7 +75,7 @@ fn link(state: &State, facts: &mut Facts<'_, '_>) {
     }
 }
 
-fn parts(health: &Health, facts: &mut Facts<'_, '_>) {
+fn parts(health: Health, facts: &mut Facts<'_, '_>) {
     let parts = [
         ("recorder", health.recorder, "operations can be recorded", "nothing can be recorded, so nothing runs"),
         ("store", health.store, "approvals and sessions can be stored", "approvals and sessions cannot be stored"),

@@ -26,10 +26,10 @@ fn list(state: &State, area: Rect, brush: &mut Brush<'_>) {
     let heading = ["", "WHO", "CONNECTION", "STARTED", "LASTED", "ASKED", "REFUSED", "HELD", "MASKED"];
     brush.cells(row(area, 0), &cells(heading, area.width, Role::Dim, Role::Dim));
     match &replays.answer {
-        None => drop(brush.text(row(area, 2), "  Asking the gateway …", Role::Dim)),
-        Some(Err(why)) => drop(brush.text(row(area, 2), &format!("  {why}"), Role::Bad)),
+        None => brush.text(row(area, 2), "  Asking the gateway …", Role::Dim),
+        Some(Err(why)) => brush.text(row(area, 2), &format!("  {why}"), Role::Bad),
         Some(Ok(())) if replays.listing.listed() == 0 => {
-            drop(brush.text(row(area, 2), "  No session that you may see matches; / searches others.", Role::Dim));
+            brush.text(row(area, 2), "  No session that you may see matches; / searches others.", Role::Dim);
         }
         Some(Ok(())) => {}
     }
@@ -52,21 +52,12 @@ fn session_row(session: &Conversation, width: u16, place: Rect, brush: &mut Brus
     let [operations, refused, held, masked] = &numbers;
     let (started, lasted) = (moments::moment(item.started_at_millis), lasted(item));
     let (sign, of_sign) = if session.is_live() { (Sign::Live, Role::Ok) } else { (Sign::Stopped, Role::Dim) };
-    let words = [
-        brush.sign(sign),
-        &session.who,
-        &session.connection,
-        &started,
-        &lasted,
-        operations,
-        refused,
-        held,
-        masked,
-    ];
+    let words =
+        [brush.sign(sign), &session.who, &session.connection, &started, &lasted, operations, refused, held, masked];
     brush.cells(place, &cells(words, width, Role::Text, of_sign));
 }
 
-fn cells<'text>(words: [&'text str; 9], width: u16, role: Role, sign: Role) -> [Cell<'text>; 9] {
+fn cells(words: [&str; 9], width: u16, role: Role, sign: Role) -> [Cell<'_>; 9] {
     let (who, connection) = if width >= 140 { (40, 24) } else { (13, 9) };
     let mut widths = [2, who, connection, 20, 6, 5, 7, 4, 6].into_iter();
     let mut roles = std::iter::once(sign).chain(std::iter::repeat(role));

@@ -62,7 +62,7 @@ fn session_row(session: &Conversation, width: u16, place: Rect, brush: &mut Brus
     brush.cells(place, &cells);
 }
 
-fn cells<'text>(words: [&'text str; 9], width: u16, role: Role, sign: Role) -> [Cell<'text>; 9] {
+fn cells(words: [&str; 9], width: u16, role: Role, sign: Role) -> [Cell<'_>; 9] {
     let (who, connection) = if width >= 140 { (40, 24) } else { (17, 12) };
     let taken = 2 + who + connection + 8 + 5 + 7 + 5 + 6 + 8;
     let widths = [2, who, connection, 8, 5, 7, 5, 6, usize::from(width).saturating_sub(taken)];

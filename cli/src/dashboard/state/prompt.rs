@@ -54,6 +54,7 @@ impl Prompt {
     }
 
     /// A key of the editor.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most keys are the editor's own")]
     pub(crate) fn press(&mut self, key: KeyEvent) {
         match key.code {
             // As in a shell; the editor would undo.

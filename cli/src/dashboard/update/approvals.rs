@@ -189,11 +189,6 @@ fn decidable(state: &State) -> Result<&Request, String> {
         Standing::Lapsed => return Err("it lapsed before anybody decided".to_owned()),
         settled @ Standing::Settled(_) => return Err(format!("it is {} already", settled.word())),
     }
-    if !request.item.may_review {
-        return Err(
-            "you may not review this one: it is your own, you reviewed it, or it asks for another group".to_owned()
-        );
-    }
     if state.link != Link::Live {
         return Err("the gateway is lost; nothing can be decided now".to_owned());
     }

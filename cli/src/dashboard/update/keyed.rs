@@ -69,9 +69,9 @@ fn act(state: &mut State, mode: Mode, action: Action) -> Outcome {
         Action::ThirdTab => go_to(state, Tab::Replays),
         Action::FourthTab => go_to(state, Tab::Runs),
         Action::FifthTab => go_to(state, Tab::Health),
-        Action::Search => ask(state, Asking::Search, state.replays.search.clone()),
-        Action::Filter => ask(state, Asking::Filter, filter(state)),
-        Action::Command => ask(state, Asking::Command, String::new()),
+        Action::Search => ask(state, Asking::Search, &state.replays.search.clone()),
+        Action::Filter => ask(state, Asking::Filter, &filter(state)),
+        Action::Command => ask(state, Asking::Command, ""),
         Action::Help => help(state),
         Action::Suspend => Outcome::effect(Effect::Suspend),
         Action::Quit => Outcome::effect(Effect::Quit),
@@ -95,6 +95,7 @@ pub(super) fn go_to(state: &mut State, tab: Tab) -> Outcome {
 }
 
 /// How many rows an action scrolls; `None` where it does not scroll.
+#[expect(clippy::wildcard_enum_match_arm, reason = "few actions scroll")]
 fn rows(state: &State, action: Action) -> Option<isize> {
     let page = isize::try_from(page(state)).unwrap_or(isize::MAX).max(2);
     let rows = match action {
@@ -118,6 +119,7 @@ fn read(state: &mut State, onwards: bool) -> Outcome {
     Outcome::redraw()
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "where nothing scrolls, its size does not matter")]
 fn page(state: &State) -> usize {
     match state.mode() {
         Mode::Reading | Mode::Approving => state.approvals.room,
@@ -182,6 +184,7 @@ fn back(state: &mut State) -> Outcome {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "few modes can be left backwards")]
 fn leave_page(state: &mut State) -> Outcome {
     match state.mode() {
         Mode::Reading => state.approvals.zoomed = false,
@@ -221,8 +224,8 @@ fn break_line(state: &mut State) -> Outcome {
     Outcome::redraw()
 }
 
-fn ask(state: &mut State, asking: Asking, text: String) -> Outcome {
-    state.overlay = Overlay::Prompt(Box::new(Prompt::new(asking, &text)));
+fn ask(state: &mut State, asking: Asking, text: &str) -> Outcome {
+    state.overlay = Overlay::Prompt(Box::new(Prompt::new(asking, text)));
     Outcome::redraw()
 }
 

@@ -14,6 +14,7 @@ use crate::dashboard::{
 const WHEEL_ROWS: isize = 3;
 
 /// What the mouse did.
+#[expect(clippy::wildcard_enum_match_arm, reason = "most of what a mouse does means nothing here")]
 pub(super) fn mouse(state: &mut State, mouse: MouseEvent) -> Outcome {
     match mouse.kind {
         MouseEventKind::ScrollDown => wheel(state, mouse, WHEEL_ROWS),
@@ -23,6 +24,7 @@ pub(super) fn mouse(state: &mut State, mouse: MouseEvent) -> Outcome {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "most of what a mouse does means nothing here")]
 fn wheel(state: &mut State, mouse: MouseEvent, rows: isize) -> Outcome {
     let Some(areas) = state.areas() else { return Outcome::nothing() };
     let over_detail = areas.detail.contains(Position::new(mouse.column, mouse.row));
@@ -40,6 +42,7 @@ fn wheel(state: &mut State, mouse: MouseEvent, rows: isize) -> Outcome {
     Outcome::redraw()
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "most of what a mouse does means nothing here")]
 fn click(state: &mut State, mouse: MouseEvent) -> Outcome {
     let Some(areas) = state.areas() else { return Outcome::nothing() };
     if !matches!(state.overlay, Overlay::Nothing) {

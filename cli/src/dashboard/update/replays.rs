@@ -74,11 +74,7 @@ pub(super) fn open(state: &mut State) -> Outcome {
 }
 
 /// The recording is there, or is not. One that nobody waits for any more is not played.
-pub(super) fn fetched(
-    state: &mut State,
-    session: &SessionId,
-    outcome: Result<Vec<RecordedEvent>, Trouble>,
-) -> Outcome {
+pub(super) fn fetched(state: &mut State, session: &SessionId, outcome: Result<Vec<RecordedEvent>, Trouble>) -> Outcome {
     if state.replays.fetching.take_if(|fetching| fetching == session).is_none() || state.tab != Tab::Replays {
         return Outcome::nothing();
     }

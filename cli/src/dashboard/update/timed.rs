@@ -100,7 +100,9 @@ fn sweep(state: &mut State) {
         .filter(|(id, request)| over(request.settled_at_millis) && reads.as_ref() != Some(*id))
         .map(|(id, _request)| id.clone())
         .collect();
-    old.iter().for_each(|id| state.approvals.remove(id));
+    for id in old {
+        state.approvals.remove(&id);
+    }
     let watched = state.sessions.watching.as_ref().map(|watching| watching.session.clone());
     let old: Vec<_> = state
         .sessions

@@ -12,7 +12,8 @@ use crate::dashboard::{
 const SMALL: (u16, u16) = (80, 24);
 
 fn long_statement() -> String {
-    (0..60).map(|number| format!("delete from orders where id = {number};\n")).collect()
+    let lines: Vec<String> = (0..60).map(|number| format!("delete from orders where id = {number};\n")).collect();
+    lines.concat()
 }
 
 fn approved(desk: &Desk) -> bool {
@@ -102,10 +103,14 @@ fn what_lapsed_or_ended_cannot_be_decided() {
 }
 
 #[test]
-fn who_may_not_review_is_told_so() {
-    let mut desk = Desk::with(SMALL, vec![ApprovalItem { may_review: false, ..request(1, "delete from orders") }]);
-    desk.press("aya");
-    assert!(!approved(&desk) && desk.said().contains("may not review"), "{}", desk.said());
+fn who_may_not_review_is_told_so_by_the_gateway() {
+    let mut desk = Desk::with(SMALL, vec![request(1, "delete from orders")]);
+    desk.press("ay");
+    let said = "refused by policy: you asked for it yourself".to_owned();
+    let trouble = Trouble { said, next: None, needs_fresh_login: false };
+    desk.take(Message::Answer(Answer::Reviewed { id: request_id(1), approved: true, outcome: Err(trouble) }));
+    assert!(desk.said().contains("you asked for it yourself"), "{}", desk.said());
+    assert_eq!(desk.effects.last(), Some(&Effect::Look(request_id(1))), "what it is now is asked for");
 }
 
 #[test]
