@@ -10,7 +10,7 @@ use crate::{
     },
     output::printable_line,
     paint::{Role, Sign},
-    sessions::lasted,
+    sessions::took,
 };
 
 /// Draws the page.
@@ -50,7 +50,7 @@ fn session_row(session: &Conversation, width: u16, place: Rect, brush: &mut Brus
     let item = &session.item;
     let numbers = [item.operations, item.refused, item.held, item.masked].map(|number| number.to_string());
     let [operations, refused, held, masked] = &numbers;
-    let (started, lasted) = (moments::moment(item.started_at_millis), lasted(item));
+    let (started, lasted) = (moments::moment(item.started_at_millis), lasted(session));
     let (sign, of_sign) = if session.is_live() { (Sign::Live, Role::Ok) } else { (Sign::Stopped, Role::Dim) };
     let words =
         [brush.sign(sign), &session.who, &session.connection, &started, &lasted, operations, refused, held, masked];
@@ -62,4 +62,10 @@ fn cells(words: [&str; 9], width: u16, role: Role, sign: Role) -> [Cell<'_>; 9] 
     let mut widths = [2, who, connection, 20, 6, 5, 7, 4, 6].into_iter();
     let mut roles = std::iter::once(sign).chain(std::iter::repeat(role));
     words.map(|text| Cell { text, width: widths.next().unwrap_or(0), role: roles.next().unwrap_or(role) })
+}
+
+fn lasted(session: &Conversation) -> String {
+    let Some(ended) = session.item.ended_at_millis else { return "live".to_owned() };
+    let millis = u64::try_from(ended.saturating_sub(session.item.started_at_millis)).unwrap_or(0);
+    took(millis.saturating_mul(1000))
 }
