@@ -7,6 +7,7 @@ mod coverage;
 mod draw;
 mod effect;
 mod exhibit;
+mod extra;
 mod feed;
 #[cfg(test)]
 mod fixtures;

@@ -4,12 +4,16 @@
 use std::{collections::BTreeSet, ops::Range};
 
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, Asks, HistoryItem, ReviewItem, StepUpNeed},
+    api::types::{ApprovalItem, ReviewItem},
     model::ApprovalId,
 };
 use ratatui::text::{Line, Span};
 
-use super::{moments, request::Request};
+use super::{
+    extra::{Asks, Earlier, Extra, Login},
+    moments,
+    request::{Request, Standing},
+};
 use crate::{
     output::printable_line,
     paint::{Painted, Role, Theme, width},
@@ -37,16 +41,16 @@ const INDENT: u16 = 2;
 impl Exhibit {
     /// Lays a request out in so many columns.
     pub(crate) fn new(request: &Request, width: u16, theme: Theme) -> Self {
-        let item = &request.item;
+        let (item, extra) = (&request.item, &request.extra);
         let mut page = Page { rows: Vec::new(), width, theme };
-        page.heading(item);
+        page.heading(item, extra);
         page.blank();
         let first = page.rows.len();
-        page.bound(item);
+        page.bound(item, extra);
         let bound = first..page.rows.len();
         page.blank();
-        page.facts(item);
-        page.decisions(item);
+        page.facts(item, extra);
+        page.decisions(item, extra);
         Self { id: item.id.clone(), rows: page.rows, bound, width, theme }
     }
 
@@ -73,11 +77,14 @@ struct Page {
 }
 
 impl Page {
-    fn heading(&mut self, item: &ApprovalItem) {
-        self.fact("who", &chain(item), Role::Accent);
+    fn heading(&mut self, item: &ApprovalItem, extra: &Extra) {
+        self.fact("who", &chain(item, extra), Role::Accent);
         let place = format!("{}, database {} as role {}", item.connection, item.database, item.role);
         self.fact("where", &place, Role::Text);
-        if item.asks == Asks::Operation {
+        if !extra.search_path.is_empty() {
+            self.fact("search path", &joined(&extra.search_path), Role::Text);
+        }
+        if extra.asks == Asks::Operation {
             self.fact("what", &format!("{} ({}) on {}", item.kind, item.effect, joined(&item.objects)), Role::Text);
             let reasons = item.risk_reasons.join("; ");
             let risk = if reasons.is_empty() { String::new() } else { format!(": {reasons}") };
@@ -90,10 +97,10 @@ impl Page {
     }
 
     /// What the approval is bound to, whole: SQL in the colours of the language, then the parameters.
-    fn bound(&mut self, item: &ApprovalItem) {
-        match item.asks {
+    fn bound(&mut self, item: &ApprovalItem, extra: &Extra) {
+        match extra.asks {
             Asks::Operation => self.inset(&Painted::sql(&item.text)),
-            Asks::Access => self.inset(&Painted::text(Role::Accent, &access(item))),
+            Asks::Access => self.inset(&Painted::text(Role::Accent, &access(item, extra))),
         }
         for (index, value) in item.parameters.iter().enumerate() {
             let value =
@@ -109,8 +116,8 @@ impl Page {
         }
     }
 
-    fn facts(&mut self, item: &ApprovalItem) {
-        if item.asks == Asks::Operation {
+    fn facts(&mut self, item: &ApprovalItem, extra: &Extra) {
+        if extra.asks == Asks::Operation {
             self.fact("rows", &estimated(item), Role::Text);
         }
         if item.export {
@@ -122,32 +129,31 @@ impl Page {
         let rules: Vec<String> = item.rules.iter().map(ToString::to_string).collect();
         self.fact("held by", &joined(&rules), Role::Text);
         self.fact("needs", &needs(item), Role::Text);
-        if let Some(need) = &item.step_up {
+        if let Some(need) = &extra.step_up {
             self.fact("fresh login", &step_up(need), Role::Warn);
         }
-        if let (Some(shape), Some(longest)) = (&item.shape, item.shape_for_seconds) {
+        if let (Some(shape), Some(longest)) = (&extra.shape, extra.shape_for_seconds) {
             let short: String = shape.chars().take(16).collect();
             self.fact("shape", &format!("{short}, may be approved for up to {}", moments::span(longest)), Role::Text);
         }
-        if item.retries > 0 {
-            self.fact("retries", &format!("asked again {} times while it waits", item.retries), Role::Dim);
+        if extra.retries > 0 {
+            self.fact("retries", &format!("asked again {} times while it waits", extra.retries), Role::Dim);
         }
-        let session = item.session.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-        self.fact("session", &session, Role::Dim);
+        self.fact("session", extra.session.as_deref().unwrap_or("-"), Role::Dim);
         self.fact("asked", &moments::moment(item.created_at_millis), Role::Dim);
         self.fact("request", item.id.as_str(), Role::Dim);
     }
 
-    fn decisions(&mut self, item: &ApprovalItem) {
+    fn decisions(&mut self, item: &ApprovalItem, extra: &Extra) {
         if !item.reviews.is_empty() {
             self.blank();
             self.plain("Reviews", Role::Title);
             item.reviews.iter().for_each(|one| self.plain(&review(one), Role::Text));
         }
-        if !item.history.is_empty() {
+        if !extra.history.is_empty() {
             self.blank();
             self.plain("Earlier, of the same shape", Role::Title);
-            item.history.iter().for_each(|one| self.plain(&history(one), Role::Dim));
+            extra.history.iter().for_each(|one| self.plain(&history(one), Role::Dim));
         }
     }
 
@@ -190,9 +196,9 @@ fn folded(text: &str, room: usize) -> String {
 }
 
 /// What is asked for where there is no statement.
-fn access(item: &ApprovalItem) -> String {
-    let window = item.window_seconds.map_or_else(|| "a time that is not said".to_owned(), moments::span);
-    let reason = item.reason.as_deref().unwrap_or("none was given");
+fn access(item: &ApprovalItem, extra: &Extra) -> String {
+    let window = extra.window_seconds.map_or_else(|| "a time that is not said".to_owned(), moments::span);
+    let reason = extra.reason.as_deref().unwrap_or("none was given");
     format!("connect to {} for {window}\nreason: {}", item.connection, printable_line(reason))
 }
 
@@ -200,12 +206,12 @@ fn access(item: &ApprovalItem) -> String {
 const RISKY: u8 = 50;
 
 /// The person, then the agent, the run and the task, as far as they are known.
-fn chain(item: &ApprovalItem) -> String {
+fn chain(item: &ApprovalItem, extra: &Extra) -> String {
     let mut links = vec![whoami::describe(&item.requester)];
     let named = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word} {value}"));
-    links.extend(named("agent", &item.agent));
-    links.extend(named("run", &item.run));
-    links.extend(named("task", &item.task));
+    links.extend(named("agent", &extra.agent));
+    links.extend(named("run", &extra.run));
+    links.extend(named("task", &extra.task));
     links.join(" > ")
 }
 
@@ -228,7 +234,7 @@ fn needs(item: &ApprovalItem) -> String {
     format!("{}; {so_far}", needs.join(" and "))
 }
 
-fn step_up(need: &StepUpNeed) -> String {
+fn step_up(need: &Login) -> String {
     let age = need.max_age_seconds.map(|seconds| format!("at most {} old", moments::span(seconds)));
     let class = need.acr.as_ref().map(|acr| format!("of class {acr}"));
     age.into_iter().chain(class).collect::<Vec<_>>().join(", ")
@@ -240,10 +246,9 @@ fn review(review: &ReviewItem) -> String {
     format!("{verb} by {}, {}{reason}", review.by, moments::moment(review.at_millis))
 }
 
-fn history(one: &HistoryItem) -> String {
-    let by: Vec<&str> = one.by.iter().map(hoop_gateway_core::model::PrincipalName::as_str).collect();
-    let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-    let word = super::request::Standing::Settled(one.status).word();
+fn history(one: &Earlier) -> String {
+    let by = if one.by.is_empty() { String::new() } else { format!(" by {}", one.by.join(", ")) };
+    let word = Standing::Settled(one.status).word();
     format!("{word}{by}, asked {}, {}", moments::moment(one.at_millis), one.id)
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use super::{
     hands::{trouble, watched},
     message::{Fed, Message, Watched},
+    request::Request,
 };
 use crate::{api_client::Api, context::Context, failure::Failure};
 
@@ -45,7 +46,11 @@ async fn list(api: &mut Api) -> Result<Vec<Fed>, Failure> {
     let items: Vec<ApprovalItem> = api.get("/api/v1/approvals").await?;
     let sessions: Vec<SessionItem> = api.get_with("/api/v1/sessions", &[("limit", SESSIONS)]).await?;
     let are_all = items.len() < FULL_LIST;
-    Ok(vec![Fed::Connected, Fed::Approvals { items, are_all }, Fed::Sessions(sessions)])
+    Ok(vec![
+        Fed::Connected,
+        Fed::Approvals { items: items.into_iter().map(Request::new).collect(), are_all },
+        Fed::Sessions(sessions),
+    ])
 }
 
 /// Tells one session's events from one on.

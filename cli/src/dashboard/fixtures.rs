@@ -12,6 +12,7 @@ use super::{
     draw::{Shown, draw},
     effect::Effect,
     message::{Fed, Message},
+    request::Request,
     state::State,
     update::update,
 };
@@ -40,7 +41,7 @@ pub(super) fn request(number: u64, text: &str) -> ApprovalItem {
         "kind": "delete", "effect": "write", "objects": ["public.orders"], "risk": 60,
         "risk_reasons": ["deletes rows"], "estimated_rows": 1200, "estimated_percent": 96,
         "rules": ["deletes-are-held"], "message": "a dba looks at every DELETE",
-        "quorums": [{"count": 1, "group": "dba"}], "reviews": [], "may_review": true,
+        "quorums": [{"count": 1, "group": "dba"}], "reviews": [],
         "created_at_millis": created, "expires_at_millis": created + 320_000
     }))
     .expect("a request")
@@ -89,6 +90,17 @@ pub(super) fn events() -> Vec<RecordedEvent> {
     ]
 }
 
+/// What the gateway lists.
+pub(super) fn listed<R: Into<Request>>(items: Vec<R>, are_all: bool) -> Fed {
+    Fed::Approvals { items: items.into_iter().map(Into::into).collect(), are_all }
+}
+
+impl From<ApprovalItem> for Request {
+    fn from(item: ApprovalItem) -> Self {
+        Self::new(item)
+    }
+}
+
 /// A dashboard in somebody's hands: what was pressed, told and drawn, with what came of it.
 pub(super) struct Desk {
     pub(super) state: State,
@@ -105,10 +117,10 @@ impl Desk {
     }
 
     /// With a gateway that listed these requests.
-    pub(super) fn with(size: (u16, u16), items: Vec<ApprovalItem>) -> Self {
+    pub(super) fn with<R: Into<Request>>(size: (u16, u16), items: Vec<R>) -> Self {
         let mut desk = Self::new(size);
         desk.tell(Fed::Connected);
-        desk.tell(Fed::Approvals { items, are_all: true });
+        desk.tell(listed(items, true));
         desk.see();
         desk
     }
@@ -125,8 +137,8 @@ impl Desk {
     }
 
     /// A request changed.
-    pub(super) fn change(&mut self, item: ApprovalItem) -> bool {
-        self.tell(Fed::Approval(Box::new(item)))
+    pub(super) fn change(&mut self, item: impl Into<Request>) -> bool {
+        self.tell(Fed::Approval(Box::new(item.into())))
     }
 
     /// It ended so.

@@ -1,7 +1,7 @@
 //! Does what the core asks for: calls the gateway, each kind of call in a task of its own, and brings back the answers.
 
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, ReviewRequest, Whoami},
+    api::types::{ApprovalItem, Whoami},
     model::{ApprovalId, SessionId},
 };
 use serde::Serialize;
@@ -16,12 +16,13 @@ use super::{
     effect::Effect,
     feed,
     message::{Answer, Fed, HealthReport, Message, Trouble, Watched},
+    request::Request,
     state::Choice,
 };
 use crate::{
     api_client::{Api, ApiClient},
     context::Context,
-    failure::{Failure, FailureKind},
+    failure::Failure,
 };
 
 /// Calls that wait behind a slow one.
@@ -134,11 +135,8 @@ async fn work_off(
 #[expect(clippy::wildcard_enum_match_arm, reason = "only what was queued comes here")]
 async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Message> {
     let answer = match effect {
-        Effect::Approve(id, choice) => approve(api, id, choice).await,
-        Effect::Deny(id, reason) => {
-            let body = ReviewRequest { reason: Some(reason), ..ReviewRequest::default() };
-            review(api, id, false, &body).await
-        }
+        Effect::Approve(id, choice) => review(api, id, true, &choice).await,
+        Effect::Deny(id, reason) => review(api, id, false, &Choice { reason: Some(reason), shape: None }).await,
         Effect::Kill(session, reason) => kill(api, session, &reason).await,
         Effect::AskMe => {
             let me = api.get::<Whoami>("/api/v1/whoami").await;
@@ -157,22 +155,21 @@ async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Messag
         Effect::Look(id) => {
             // A request that may not be seen any more is swept out when it lapses.
             let item: ApprovalItem = api.get(&format!("/api/v1/approvals/{id}")).await.ok()?;
-            return Some(Message::Fed(Fed::Approval(Box::new(item))));
+            return Some(Message::Fed(Fed::Approval(Box::new(Request::new(item)))));
         }
         _ => return None,
     };
     Some(Message::Answer(answer))
 }
 
-async fn approve(api: &mut Api, id: ApprovalId, choice: Choice) -> Answer {
-    let body = ReviewRequest { reason: choice.reason, shape: choice.shape };
-    review(api, id, true, &body).await
-}
-
-async fn review(api: &mut Api, id: ApprovalId, approved: bool, body: &ReviewRequest) -> Answer {
+async fn review(api: &mut Api, id: ApprovalId, approved: bool, choice: &Choice) -> Answer {
     let verb = if approved { "approve" } else { "deny" };
-    let outcome = api.post::<_, ApprovalItem>(&format!("/api/v1/approvals/{id}/{verb}"), body).await;
-    Answer::Reviewed { id, approved, outcome: outcome.map(Box::new).map_err(|failure| trouble(&failure)) }
+    let outcome = api.post::<_, ApprovalItem>(&format!("/api/v1/approvals/{id}/{verb}"), choice).await;
+    Answer::Reviewed {
+        id,
+        approved,
+        outcome: outcome.map(|item| Box::new(Request::new(item))).map_err(|failure| trouble(&failure)),
+    }
 }
 
 async fn kill(api: &mut Api, session: SessionId, reason: &str) -> Answer {
@@ -198,7 +195,7 @@ pub(super) fn trouble(failure: &Failure) -> Trouble {
         said.push_str(": ");
         said.push_str(why);
     }
-    let needs_fresh_login = failure.kind() == FailureKind::Refused && said.contains("fresh");
+    let needs_fresh_login = failure.step_up().is_some();
     Trouble { said, next: failure.next_step().map(str::to_owned), needs_fresh_login }
 }
 

@@ -2,11 +2,11 @@
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, GatewayInfo, Health, RecordedEvent, SessionItem, Whoami},
+    api::types::{GatewayInfo, Health, RecordedEvent, SessionItem, Whoami},
     model::{ApprovalId, SessionId},
 };
 
-use super::draw::Shown;
+use super::{draw::Shown, request::Request};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -37,9 +37,9 @@ pub(crate) enum Fed {
     /// It went away, and why.
     Lost(String),
     /// All requests that wait. Where there were too many to list, those that are missing may wait too.
-    Approvals { items: Vec<ApprovalItem>, are_all: bool },
+    Approvals { items: Vec<Request>, are_all: bool },
     /// A request that is new or changed.
-    Approval(Box<ApprovalItem>),
+    Approval(Box<Request>),
     /// The newest sessions.
     Sessions(Vec<SessionItem>),
     /// A session that began, changed or ended.
@@ -52,7 +52,7 @@ pub(crate) enum Fed {
 pub(crate) enum Answer {
     Me(Result<Whoami, Trouble>),
     Health(Box<HealthReport>),
-    Reviewed { id: ApprovalId, approved: bool, outcome: Result<Box<ApprovalItem>, Trouble> },
+    Reviewed { id: ApprovalId, approved: bool, outcome: Result<Box<Request>, Trouble> },
     Watched(SessionId, Watched),
     Found(Result<Vec<SessionItem>, Trouble>),
     Fetched(SessionId, Result<Vec<RecordedEvent>, Trouble>),

@@ -7,7 +7,7 @@ use hoop_gateway_core::{
     model::PrincipalKind,
 };
 
-use super::listing::Row;
+use super::{extra::Extra, listing::Row};
 use crate::output::printable_line;
 
 /// A row of the list of approvals.
@@ -15,6 +15,8 @@ use crate::output::printable_line;
 pub(crate) struct Request {
     /// As the gateway gave it.
     pub(crate) item: ApprovalItem,
+    /// What it tells beyond.
+    pub(crate) extra: Extra,
     /// What the list shows of it.
     pub(crate) words: Words,
     /// When it was first seen decided or lapsed.
@@ -46,6 +48,12 @@ pub(crate) enum Standing {
 impl Request {
     /// Makes the words of a request safe, once.
     pub(crate) fn new(item: ApprovalItem) -> Self {
+        let extra = Extra::of(&item);
+        Self::told(item, extra)
+    }
+
+    /// The same, with these further facts.
+    pub(crate) fn told(item: ApprovalItem, extra: Extra) -> Self {
         let groups: Vec<String> = item.quorums.iter().map(ToString::to_string).collect();
         let words = Words {
             who: printable_line(&who(&item)),
@@ -56,7 +64,7 @@ impl Request {
         };
         let Words { who, connection, kind, groups, statement } = &words;
         let haystack = format!("{} {who} {connection} {kind} {groups} {statement}", item.id).to_lowercase();
-        Self { item, words, settled_at_millis: None, haystack }
+        Self { item, extra, words, settled_at_millis: None, haystack }
     }
 
     /// Where it stands.
@@ -79,8 +87,12 @@ impl Request {
 
     /// Everything about it that a reviewer goes by, to notice a change. History is only told of one that is shown.
     pub(crate) fn face(&self) -> String {
-        let without_history = ApprovalItem { history: Vec::new(), ..self.item.clone() };
-        serde_json::to_string(&without_history).unwrap_or_default()
+        let mut item = serde_json::to_value(&self.item).unwrap_or_default();
+        if let Some(facts) = item.as_object_mut() {
+            facts.remove("history");
+        }
+        let extra = Extra { history: Vec::new(), ..self.extra.clone() };
+        serde_json::to_string(&(item, extra)).unwrap_or_default()
     }
 }
 

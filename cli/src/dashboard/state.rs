@@ -6,7 +6,7 @@ mod replays;
 mod sessions;
 mod tally;
 
-pub(crate) use approvals::{Approvals, Armed, Choice};
+pub(crate) use approvals::{Approvals, Armed, Choice, ShapeChoice};
 pub(crate) use prompt::{Asking, Prompt};
 pub(crate) use replays::{Query, Replays, query as replay_query};
 pub(crate) use sessions::{Conversation, Follow, Killing, Sessions, Watching};

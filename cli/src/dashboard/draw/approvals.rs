@@ -104,7 +104,7 @@ fn request_row(request: &Request, now_millis: i64, columns: &Columns, place: Rec
     };
     let look = match standing {
         Standing::Waiting(left) => Look {
-            rest: if request.item.may_review { Role::Text } else { Role::Dim },
+            rest: if request.extra.may_review == Some(false) { Role::Dim } else { Role::Text },
             sign: Role::Held,
             risk: if request.item.risk >= RISKY { Role::Bad } else { Role::Text },
             left: if left < HURRY_MILLIS { Role::Warn } else { Role::Text },

@@ -1,11 +1,13 @@
 //! Whole screens, at the smallest size and at a large one; and what no screen may ever do.
 
-use hoop_gateway_core::api::types::{ApprovalItem, ApprovalStatus, Asks, HistoryItem, ReviewItem, StepUpNeed};
+use hoop_gateway_core::api::types::{ApprovalItem, ApprovalStatus, ReviewItem};
 
 use crate::{
     dashboard::{
+        extra::{Asks, Earlier, Extra, Login},
         fixtures::{Desk, START, events, request, request_id, session, session_id},
         message::{Answer, Fed, HealthReport, Message, Watched},
+        request::Request,
         state::Tab,
     },
     output::is_shown_as_it_is,
@@ -26,49 +28,56 @@ fn snapshots(name: &str, prepare: impl Fn(&mut Desk)) {
 }
 
 /// Requests of every kind.
-fn house() -> Vec<ApprovalItem> {
+fn house() -> Vec<Request> {
     let agent = serde_json::json!(
         {"kind": "agent", "name": "crew", "groups": ["agents"], "claims": {}, "owner": "carol"}
     );
     let review =
         ReviewItem { by: "dora".parse().unwrap(), approved: true, reason: Some("fine".into()), at_millis: START };
-    let earlier = HistoryItem {
-        id: request_id(0),
+    let earlier = Earlier {
+        id: request_id(0).to_string(),
         status: ApprovalStatus::Approved,
-        by: vec!["bob".parse().unwrap()],
+        by: vec!["bob".into()],
         at_millis: START - 86_400_000,
     };
-    vec![
-        ApprovalItem {
-            history: vec![earlier],
-            shape: Some("9f2c4a7be01d".repeat(3)),
-            shape_for_seconds: Some(3_600),
-            ..request(1, "delete from orders\nwhere status = 'returned' -- old ones\n  and id < $1")
-        },
-        ApprovalItem {
-            requester: serde_json::from_value(agent).unwrap(),
-            parameters: vec![Some("17".into()), None],
-            quorums: serde_json::from_value(serde_json::json!(
-                [{"count": 2, "group": "dba"}, {"count": 1, "group": "security"}]
-            ))
-            .unwrap(),
-            reviews: vec![review],
-            step_up: Some(StepUpNeed { max_age_seconds: Some(300), acr: Some("mfa".into()) }),
-            kind: "drop_table".into(),
-            risk: 95,
-            ..request(2, "drop table orders")
-        },
-        ApprovalItem {
-            asks: Asks::Access,
-            kind: "connect".into(),
-            reason: Some("incident 4711: orders are stuck".into()),
-            window_seconds: Some(3_600),
-            risk: 20,
-            expires_at_millis: START + 45_000,
-            may_review: false,
-            ..request(3, "")
-        },
-    ]
+    let quorums = serde_json::json!([{"count": 2, "group": "dba"}, {"count": 1, "group": "security"}]);
+    let text = "delete from orders\nwhere status = 'returned' -- old ones\n  and id < $1";
+    let session = |number| Some(session_id(number).to_string());
+    let shaped = Extra {
+        history: vec![earlier],
+        shape: Some("9f2c4a7be01d".repeat(3)),
+        shape_for_seconds: Some(3_600),
+        search_path: vec!["app".into(), "public".into()],
+        session: session(1),
+        ..Extra::default()
+    };
+    let strong = Extra {
+        step_up: Some(Login { max_age_seconds: Some(300), acr: Some("mfa".into()) }),
+        agent: Some("crew".into()),
+        run: Some("run_7".into()),
+        task: Some("tidy up".into()),
+        session: session(2),
+        ..Extra::default()
+    };
+    let drop_table = ApprovalItem {
+        requester: serde_json::from_value(agent).unwrap(),
+        parameters: vec![Some("17".into()), None],
+        quorums: serde_json::from_value(quorums).unwrap(),
+        reviews: vec![review],
+        kind: "drop_table".into(),
+        risk: 95,
+        ..request(2, "drop table orders")
+    };
+    let access = Extra {
+        asks: Asks::Access,
+        reason: Some("incident 4711: orders are stuck".into()),
+        window_seconds: Some(3_600),
+        may_review: Some(false),
+        ..Extra::default()
+    };
+    let connect =
+        ApprovalItem { kind: "connect".into(), risk: 20, expires_at_millis: START + 45_000, ..request(3, "") };
+    vec![Request::told(request(1, text), shaped), Request::told(drop_table, strong), Request::told(connect, access)]
 }
 
 fn long_statement() -> String {
@@ -105,7 +114,7 @@ fn approvals() {
 #[test]
 fn nothing_waits() {
     for size in SIZES {
-        let desk = Desk::with(size, Vec::new());
+        let desk = Desk::with(size, Vec::<Request>::new());
         insta::assert_snapshot!(format!("approvals_empty_{}x{}", size.0, size.1), desk.screen());
         let desk = Desk::new(size);
         insta::assert_snapshot!(format!("approvals_connecting_{}x{}", size.0, size.1), desk.screen());
@@ -206,8 +215,9 @@ fn every_size_can_be_drawn() {
 }
 
 /// Every text of a request and of a session, full of what a terminal would act on.
-fn hostile() -> (Vec<ApprovalItem>, serde_json::Value) {
+fn hostile() -> (Vec<Request>, serde_json::Value) {
     let evil = "x\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}\u{2066}\u{200b}\u{0}y";
+    let text = || Some(evil.to_owned());
     let mut one = request(1, evil);
     for text in [&mut one.database, &mut one.role, &mut one.kind, &mut one.effect] {
         evil.clone_into(text);
@@ -215,21 +225,27 @@ fn hostile() -> (Vec<ApprovalItem>, serde_json::Value) {
     one.objects = vec![evil.into()];
     one.risk_reasons = vec![evil.into()];
     one.filters_on = vec![evil.into()];
-    one.parameters = vec![Some(evil.into())];
-    (one.message, one.agent, one.run, one.task) =
-        (Some(evil.into()), Some(evil.into()), Some(evil.into()), Some(evil.into()));
-    one.shape = Some(evil.into());
-    one.shape_for_seconds = Some(60);
-    one.step_up = Some(StepUpNeed { max_age_seconds: None, acr: Some(evil.into()) });
-    one.reviews = vec![ReviewItem {
-        by: "dora\u{202e}".parse().unwrap(),
-        approved: true,
-        reason: Some(evil.into()),
-        at_millis: 0,
-    }];
-    let access = ApprovalItem { asks: Asks::Access, reason: Some(evil.into()), ..request(2, "") };
+    one.parameters = vec![text()];
+    one.message = text();
+    let by = "dora\u{202e}".parse().unwrap();
+    one.reviews = vec![ReviewItem { by, approved: true, reason: text(), at_millis: 0 }];
+    let earlier = Earlier { id: evil.into(), status: ApprovalStatus::Denied, by: vec![evil.into()], at_millis: 0 };
+    let extra = Extra {
+        agent: text(),
+        run: text(),
+        task: text(),
+        reason: text(),
+        shape: text(),
+        shape_for_seconds: Some(60),
+        step_up: Some(Login { max_age_seconds: None, acr: text() }),
+        history: vec![earlier],
+        search_path: vec![evil.into()],
+        session: text(),
+        ..Extra::default()
+    };
+    let access = Extra { asks: Asks::Access, ..extra.clone() };
     let event = serde_json::json!({"seq": 1, "at_micros": 0, "kind": evil, "fields": {}});
-    (vec![one, access], event)
+    (vec![Request::told(one, extra), Request::told(request(2, ""), access)], event)
 }
 
 #[test]

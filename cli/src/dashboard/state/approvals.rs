@@ -3,7 +3,8 @@
 
 use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
-use hoop_gateway_core::{api::types::ShapeChoice, model::ApprovalId};
+use hoop_gateway_core::model::ApprovalId;
+use serde::Serialize;
 
 use super::{
     KEPT_MILLIS,
@@ -52,13 +53,23 @@ pub(crate) struct Armed {
     pub(crate) choice: Choice,
 }
 
-/// How an approval is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// How a review is given; as it crosses the API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Choice {
     /// Why.
     pub(crate) reason: Option<String>,
     /// Whether for the whole shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shape: Option<ShapeChoice>,
+}
+
+/// Approve not only this statement but its shape, for this principal, for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct ShapeChoice {
+    /// For how long.
+    pub(crate) for_seconds: u64,
+    /// At most so many rows, as the planner estimates.
+    pub(crate) max_rows: Option<u64>,
 }
 
 impl Approvals {

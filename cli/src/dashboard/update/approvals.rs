@@ -2,10 +2,7 @@
 //!
 //! The second key counts only when the whole statement was on the screen and the request is still what it was.
 
-use hoop_gateway_core::{
-    api::types::{ApprovalItem, ShapeChoice},
-    model::ApprovalId,
-};
+use hoop_gateway_core::model::ApprovalId;
 
 use super::Outcome;
 use crate::dashboard::{
@@ -14,7 +11,7 @@ use crate::dashboard::{
     message::Trouble,
     moments,
     request::{Request, Standing},
-    state::{Armed, Asking, Choice, Link, Overlay, Prompt, State, Tone},
+    state::{Armed, Asking, Choice, Link, Overlay, Prompt, ShapeChoice, State, Tone},
 };
 
 /// These rows of the selected request were drawn.
@@ -81,7 +78,7 @@ pub(super) fn ask_shape(state: &mut State) -> Outcome {
         Ok(request) => request,
         Err(why) => return refused(state, &why),
     };
-    match (&request.item.shape, request.item.shape_for_seconds) {
+    match (&request.extra.shape, request.extra.shape_for_seconds) {
         (Some(_shape), Some(longest)) => {
             let begin = format!("{}s", longest.min(3_600));
             let begin = if longest >= 3_600 { "1h".to_owned() } else { begin };
@@ -135,7 +132,7 @@ pub(super) fn shaped(state: &mut State, id: &ApprovalId, text: &str) -> Outcome 
     let Some(shape) = read_shape(text) else {
         return refused(state, "say for how long, and for at most how many rows if you like: `1h`, `30m 200`");
     };
-    let longest = state.approvals.listing.find(id).and_then(|request| request.item.shape_for_seconds).unwrap_or(0);
+    let longest = state.approvals.listing.find(id).and_then(|request| request.extra.shape_for_seconds).unwrap_or(0);
     if shape.for_seconds > longest {
         return refused(state, &format!("policy allows {} at most", moments::span(longest)));
     }
@@ -148,16 +145,15 @@ pub(super) fn reviewed(
     state: &mut State,
     id: &ApprovalId,
     approved: bool,
-    outcome: Result<Box<ApprovalItem>, Trouble>,
+    outcome: Result<Box<Request>, Trouble>,
 ) -> Outcome {
     match outcome {
-        Ok(item) => {
+        Ok(request) => {
             let word = if approved { "approved" } else { "denied" };
-            let request = Request::new(*item);
             let more = request.waits(state.now_millis);
             let rest = if more { "; it waits for more reviewers" } else { "" };
             state.say(Tone::Good, format!("you {word} {id}{rest}"));
-            let mut told = super::fed::approval(state, request.item, false);
+            let mut told = super::fed::approval(state, *request, false);
             told.redraw = true;
             told
         }
@@ -188,6 +184,10 @@ fn decidable(state: &State) -> Result<&Request, String> {
         Standing::Waiting(_) => {}
         Standing::Lapsed => return Err("it lapsed before anybody decided".to_owned()),
         settled @ Standing::Settled(_) => return Err(format!("it is {} already", settled.word())),
+    }
+    if request.extra.may_review == Some(false) {
+        let why = "you may not review this one: it is your own, you reviewed it, or it asks for another group";
+        return Err(why.to_owned());
     }
     if state.link != Link::Live {
         return Err("the gateway is lost; nothing can be decided now".to_owned());

@@ -1,9 +1,6 @@
 //! What the gateway tells: requests and sessions come, change and end; it goes away and comes back.
 
-use hoop_gateway_core::{
-    api::types::{ApprovalItem, SessionItem},
-    model::ApprovalId,
-};
+use hoop_gateway_core::{api::types::SessionItem, model::ApprovalId};
 
 use super::{Outcome, approvals::disarm};
 use crate::dashboard::{
@@ -59,10 +56,10 @@ fn lost(state: &mut State, why: &str) -> Outcome {
 }
 
 /// The whole list. What waited and is not in it any more has ended somehow: that is asked for.
-fn approvals(state: &mut State, items: Vec<ApprovalItem>, are_all: bool) -> Outcome {
+fn approvals(state: &mut State, items: Vec<Request>, are_all: bool) -> Outcome {
     let mut outcome = Outcome::nothing();
     if are_all {
-        let listed: std::collections::BTreeSet<&ApprovalId> = items.iter().map(|item| &item.id).collect();
+        let listed: std::collections::BTreeSet<&ApprovalId> = items.iter().map(|request| &request.item.id).collect();
         let waited = state.approvals.listing.all().filter(|(_id, request)| request.settled_at_millis.is_none());
         let gone = waited.filter(|(id, _request)| !listed.contains(id)).map(|(id, _request)| Effect::Look(id.clone()));
         outcome.effects.extend(gone.take(MOST_LOOKS));
@@ -79,17 +76,16 @@ fn approvals(state: &mut State, items: Vec<ApprovalItem>, are_all: bool) -> Outc
 }
 
 /// One request. A new one that waits rings, if that is wanted.
-pub(super) fn approval(state: &mut State, item: ApprovalItem, rings: bool) -> Outcome {
-    let id = item.id.clone();
-    let mut request = Request::new(item);
+pub(super) fn approval(state: &mut State, mut request: Request, rings: bool) -> Outcome {
+    let id = request.item.id.clone();
     let known = state.approvals.listing.find(&id);
     let (is_new, is_same) = (known.is_none(), known.is_some_and(|known| known.face() == request.face()));
     if let Some(known) = known {
         request.settled_at_millis = known.settled_at_millis;
-        if request.item.history.is_empty() {
-            request.item.history.clone_from(&known.item.history);
+        if request.extra.history.is_empty() {
+            request.extra.history.clone_from(&known.extra.history);
         }
-        if is_same && known.item.history == request.item.history {
+        if is_same && known.extra.history == request.extra.history {
             return Outcome::nothing();
         }
     }

@@ -1,12 +1,14 @@
 //! Nobody approves what they have not seen, what changed, what is over, or by accident.
 
-use hoop_gateway_core::api::types::{ApprovalItem, ApprovalStatus, ReviewItem, ShapeChoice};
+use hoop_gateway_core::api::types::{ApprovalItem, ApprovalStatus, ReviewItem};
 
 use crate::dashboard::{
     effect::Effect,
-    fixtures::{Desk, START, request, request_id, session, session_id},
+    extra::Extra,
+    fixtures::{Desk, START, listed, request, request_id, session, session_id},
     message::{Answer, Fed, Message, Trouble},
-    state::{Choice, Overlay},
+    request::Request,
+    state::{Choice, Overlay, ShapeChoice},
 };
 
 const SMALL: (u16, u16) = (80, 24);
@@ -47,7 +49,7 @@ fn what_lay_under_the_help_or_a_prompt_was_not_seen() {
     let mut desk = Desk::new(SMALL);
     desk.tell(Fed::Connected);
     desk.press("?");
-    desk.tell(Fed::Approvals { items: vec![request(1, "delete from orders")], are_all: true });
+    desk.tell(listed(vec![request(1, "delete from orders")], true));
     assert_eq!(desk.see().request_rows, None);
     assert!(!desk.state.approvals.is_seen_whole());
     desk.press("<esc>");
@@ -114,6 +116,14 @@ fn who_may_not_review_is_told_so_by_the_gateway() {
 }
 
 #[test]
+fn who_may_not_review_is_not_even_asked() {
+    let extra = Extra { may_review: Some(false), ..Extra::default() };
+    let mut desk = Desk::with(SMALL, vec![Request::told(request(1, "delete from orders"), extra)]);
+    desk.press("aya");
+    assert!(!approved(&desk) && desk.said().contains("may not review"), "{}", desk.said());
+}
+
+#[test]
 fn nothing_is_decided_while_the_gateway_is_lost() {
     let mut desk = Desk::with(SMALL, vec![request(1, "delete from orders")]);
     desk.press("a");
@@ -156,8 +166,8 @@ fn a_shape_is_approved_where_policy_lets_one() {
     let mut desk = Desk::with(SMALL, vec![request(1, "delete from orders")]);
     desk.press("S");
     assert!(desk.said().contains("policy lets nobody"));
-    let shaped = ApprovalItem { shape: Some("ab12".to_owned()), shape_for_seconds: Some(7_200), ..request(1, "x") };
-    let mut desk = Desk::with(SMALL, vec![shaped]);
+    let extra = Extra { shape: Some("ab12".to_owned()), shape_for_seconds: Some(7_200), ..Extra::default() };
+    let mut desk = Desk::with(SMALL, vec![Request::told(request(1, "x"), extra)]);
     desk.press("S 200<enter>y");
     let shape = Some(ShapeChoice { for_seconds: 3_600, max_rows: Some(200) });
     assert_eq!(desk.effects, [Effect::Approve(request_id(1), Choice { reason: None, shape })]);
@@ -176,18 +186,22 @@ fn a_reviewer_who_must_log_in_afresh_is_told_the_command() {
 #[test]
 fn an_accepted_review_shows_at_once_and_says_whether_more_are_needed() {
     let mut desk = Desk::with(SMALL, vec![request(1, "delete from orders")]);
-    let outcome = Ok(Box::new(request(1, "delete from orders")));
+    let outcome = Ok(Box::new(request(1, "delete from orders").into()));
     desk.take(Message::Answer(Answer::Reviewed { id: request_id(1), approved: true, outcome }));
     assert!(desk.said().contains("waits for more reviewers"));
     let done = ApprovalItem { status: ApprovalStatus::Approved, ..request(1, "delete from orders") };
-    desk.take(Message::Answer(Answer::Reviewed { id: request_id(1), approved: true, outcome: Ok(Box::new(done)) }));
+    desk.take(Message::Answer(Answer::Reviewed {
+        id: request_id(1),
+        approved: true,
+        outcome: Ok(Box::new(done.into())),
+    }));
     assert_eq!(desk.said(), format!("you approved {}", request_id(1)));
     assert_eq!(desk.state.approvals.waiting(START), 0);
 }
 
 #[test]
 fn a_kill_takes_a_reason_and_a_second_key() {
-    let mut desk = Desk::with(SMALL, Vec::new());
+    let mut desk = Desk::with(SMALL, Vec::<Request>::new());
     desk.tell(Fed::Sessions(vec![session(1, "alice")]));
     desk.press("2x<enter>");
     assert!(desk.effects.is_empty() && desk.said().contains("told why"));

@@ -4,8 +4,9 @@ use hoop_gateway_core::api::types::ApprovalStatus;
 
 use crate::dashboard::{
     effect::Effect,
-    fixtures::{Desk, events, request, request_id, session, session_id},
+    fixtures::{Desk, events, listed, request, request_id, session, session_id},
     message::{Answer, Fed, Message, Watched},
+    request::Request,
     state::{Link, Tab},
 };
 
@@ -24,7 +25,7 @@ fn a_lost_gateway_keeps_the_place_and_comes_back_to_it() {
     assert!(desk.screen().to_string().contains("the gateway is lost"));
     desk.tell(Fed::Connected);
     let fewer: Vec<_> = many(30).into_iter().skip(2).chain([request(5, "delete from customers")]).collect();
-    desk.tell(Fed::Approvals { items: fewer, are_all: true });
+    desk.tell(listed(fewer, true));
     assert_eq!((desk.state.approvals.listing.selected().cloned(), desk.state.approvals.scrolled), before);
     assert!(!desk.screen().to_string().contains("lost"));
 }
@@ -33,9 +34,9 @@ fn a_lost_gateway_keeps_the_place_and_comes_back_to_it() {
 fn what_is_missing_from_a_whole_list_is_asked_for_and_only_then_believed_to_be_over() {
     let mut desk = Desk::with(SMALL, many(3));
     desk.effects.clear();
-    desk.tell(Fed::Approvals { items: many(2), are_all: false });
+    desk.tell(listed(many(2), false));
     assert!(desk.effects.is_empty(), "a list that was cut off says nothing about the rest");
-    desk.tell(Fed::Approvals { items: many(2), are_all: true });
+    desk.tell(listed(many(2), true));
     assert_eq!(desk.effects, [Effect::Look(request_id(20))]);
     assert_eq!(desk.state.approvals.waiting(desk.state.now_millis), 3);
 }
@@ -114,7 +115,7 @@ fn copies_what_is_selected_without_escapes_in_it() {
 
 #[test]
 fn a_watched_session_goes_on_where_it_was_after_the_gateway_came_back() {
-    let mut desk = Desk::with(SMALL, Vec::new());
+    let mut desk = Desk::with(SMALL, Vec::<Request>::new());
     desk.tell(Fed::Sessions(vec![session(1, "alice")]));
     desk.press("2<enter>");
     assert_eq!(desk.effects, [Effect::Watch(session_id(1), 1)]);

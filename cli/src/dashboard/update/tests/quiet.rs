@@ -3,8 +3,9 @@
 use ratatui::{Terminal, backend::TestBackend};
 
 use crate::dashboard::{
-    fixtures::{Desk, START, request, session},
+    fixtures::{Desk, START, listed, request, session},
     message::{Fed, Message},
+    request::Request,
     shell::Screen,
     update::next_change,
 };
@@ -28,7 +29,7 @@ fn frames_in(desk: &mut Desk, millis: i64) -> u64 {
 
 #[test]
 fn idle_draws_nothing() {
-    let mut desk = Desk::with(SMALL, Vec::new());
+    let mut desk = Desk::with(SMALL, Vec::<Request>::new());
     desk.tell(Fed::Sessions((0..50).map(|number| session(number, "alice")).collect()));
     // The token's minutes change at half past, and nothing else does.
     assert_eq!(frames_in(&mut desk, 29_000), 0);
@@ -51,7 +52,7 @@ fn a_countdown_draws_once_a_second_and_only_where_it_is_seen() {
 fn what_is_told_again_without_a_change_draws_nothing() {
     let mut desk = Desk::with(SMALL, vec![request(1, "delete from orders")]);
     assert!(!desk.tell(Fed::Connected));
-    assert!(!desk.tell(Fed::Approvals { items: vec![request(1, "delete from orders")], are_all: true }));
+    assert!(!desk.tell(listed(vec![request(1, "delete from orders")], true)));
     desk.tell(Fed::Sessions(vec![session(1, "alice")]));
     assert!(!desk.tell(Fed::Sessions(vec![session(1, "alice")])));
     assert!(desk.tell(Fed::Lost("gone".to_owned())));

@@ -5,11 +5,12 @@ use crate::dashboard::{
     fixtures::{Desk, START, events, session, session_id},
     keys::Mode,
     message::{Answer, Message},
+    request::Request,
     update::next_change,
 };
 
 fn listed() -> Desk {
-    let mut desk = Desk::with((80, 24), Vec::new());
+    let mut desk = Desk::with((80, 24), Vec::<Request>::new());
     desk.press("3");
     desk.take(Message::Answer(Answer::Found(Ok(vec![session(1, "alice"), session(2, "bob")]))));
     desk
