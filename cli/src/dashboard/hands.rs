@@ -66,7 +66,7 @@ impl Hands {
         match effect {
             Effect::Approve(..) | Effect::Deny(..) | Effect::Kill(..) => self.queue(&self.decisions.clone(), effect),
             Effect::AskMe | Effect::AskHealth | Effect::Look(_) | Effect::Search(_) | Effect::Fetch(_) => {
-                self.queue(&self.questions.clone(), effect)
+                self.queue(&self.questions.clone(), effect);
             }
             Effect::List => self.again.notify_one(),
             Effect::Watch(session, from) => {

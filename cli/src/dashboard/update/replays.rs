@@ -53,7 +53,9 @@ pub(super) fn found(state: &mut State, outcome: Result<Vec<SessionItem>, Trouble
     listing.set_height(state.replays.listing.height());
     state.replays.answer = Some(match outcome {
         Ok(items) => {
-            items.into_iter().for_each(|item| listing.put(item.id.clone(), Conversation::new(item)));
+            for item in items {
+                listing.put(item.id.clone(), Conversation::new(item));
+            }
             Ok(())
         }
         Err(trouble) => Err(printable_line(&trouble.in_one_line())),
