@@ -16,6 +16,7 @@ mod stories {
     #[expect(dead_code, reason = "the stories to come use the rest")]
     mod harness;
 
+    mod can;
     mod change;
     mod classify;
     mod custody;
@@ -29,7 +30,9 @@ mod stories {
     mod harmless;
     mod hold;
     mod keyring;
+    mod kill;
     mod lineage;
+    mod live;
     mod login;
     mod main_line;
     mod mask;

@@ -2,6 +2,14 @@
 //!
 //! [`Api`] is what commands use: it is logged in, and renews its token once when the gateway does not take it any more.
 
+mod events;
+mod messages;
+
+pub(crate) use self::{
+    events::{Events, Feed, pause},
+    messages::Messages,
+};
+
 use hoop_gateway_core::{
     api::types::{GatewayInfo, Health, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse},
     model::StepUp,
@@ -91,6 +99,28 @@ impl ApiClient {
         self.exchange_bytes(request).await
     }
 
+    /// An answer that goes on; a refusal of it is read whole.
+    async fn open_stream(&self, path: &str, query: &[(&str, &str)], token: &SecretString) -> Result<Messages, Failure> {
+        let who = self.name();
+        let request = self
+            .http
+            .get(self.gateway.endpoint(path))
+            .query(query)
+            .bearer_auth(token.expose_secret())
+            .header(reqwest::header::ACCEPT, "text/event-stream")
+            .timeout(messages::LONGEST);
+        let sent = tokio::time::timeout(STREAM_PATIENCE, request.send()).await;
+        let response = sent
+            .map_err(|_elapsed| Failure::unreachable(format!("{who} did not answer in time")))?
+            .map_err(|error| http_client::unreachable(&who, error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Messages::of(response));
+        }
+        let body = http_client::body(response, MAX_ANSWER_BYTES).await.unwrap_or_default();
+        Err(problem(status, &body, &who))
+    }
+
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let body = self.exchange_bytes(request).await?;
         self.read(&body)
@@ -157,6 +187,18 @@ impl Api {
         self.client.read(&body)
     }
 
+    /// `GET path?query`, answered with events until either side ends it.
+    pub(crate) async fn stream(&mut self, path: &str, query: &[(&str, &str)]) -> Result<Messages, Failure> {
+        let token = self.login.token().await?;
+        match self.client.open_stream(path, query, &token).await {
+            Err(failure) if failure.kind() == FailureKind::NotLoggedIn => {
+                let token = self.login.renewed_token().await?;
+                self.client.open_stream(path, query, &token).await
+            }
+            outcome => outcome,
+        }
+    }
+
     async fn call<B: Serialize>(&mut self, call: &Call<'_, B>) -> Result<Vec<u8>, Failure> {
         let token = self.login.token().await?;
         match self.client.call(call, &token).await {
@@ -168,6 +210,9 @@ impl Api {
         }
     }
 }
+
+/// How long the beginning of an answer that goes on may take.
+const STREAM_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Sessions with many operations are the longest answers.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;

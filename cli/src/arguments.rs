@@ -2,6 +2,7 @@
 //! are made of. Knows no command's work.
 
 mod approvals;
+mod can;
 mod connect;
 mod dashboard;
 mod gateway;
@@ -12,6 +13,7 @@ mod policy;
 mod sessions;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
+pub(crate) use can::CanArguments;
 pub(crate) use connect::{ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
 pub(crate) use dashboard::DashboardArguments;
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
@@ -20,7 +22,8 @@ pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, Whoa
 pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
 pub(crate) use policy::{PolicyArguments, PolicyCommand};
 pub(crate) use sessions::{
-    AuditArguments, AuditCommand, AuditVerify, ListSessions, ReplayArguments, SessionsArguments, SessionsCommand,
+    AuditArguments, AuditCommand, AuditVerify, KillSession, ListSessions, ReplayArguments, SessionsArguments,
+    SessionsCommand,
 };
 
 use clap::{
@@ -114,6 +117,7 @@ pub(crate) enum Command {
     Status(StatusArguments),
     Ls(LsArguments),
     Connect(ConnectArguments),
+    Can(CanArguments),
     Token(TokenArguments),
     Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),

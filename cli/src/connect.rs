@@ -9,6 +9,8 @@ mod live;
 mod place;
 mod tunnel;
 
+pub(crate) use link::jitter;
+
 use std::{sync::Arc, time::Duration};
 
 use hoop_gateway_core::{

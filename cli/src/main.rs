@@ -6,6 +6,7 @@ mod api_client;
 mod approvals;
 mod arguments;
 mod audit;
+mod can;
 mod classify;
 mod completions;
 mod connect;
@@ -80,6 +81,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Status(arguments) => Box::pin(status::run(arguments, context)).await,
         Command::Ls(arguments) => Box::pin(ls::run(arguments, context)).await,
         Command::Connect(arguments) => Box::pin(connect::run(arguments, context)).await,
+        Command::Can(arguments) => Box::pin(can::run(arguments, context)).await,
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,

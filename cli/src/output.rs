@@ -170,6 +170,12 @@ impl Output {
         drop(writeln!(stream, "{text}"));
     }
 
+    /// A question to a person: the answer is typed behind it.
+    pub(crate) fn ask(&self, question: &str) {
+        let mut stream = AutoStream::new(std::io::stderr().lock(), self.talk_colour);
+        drop(write!(stream, "{question}").and_then(|()| stream.flush()));
+    }
+
     /// Talk that wants attention.
     pub(crate) fn warn(&self, text: &str) {
         self.say(&format!("{} {text}", "warning:".yellow().bold()));

@@ -1,10 +1,14 @@
-//! `hoop sessions`: which sessions there are, and what happened in one.
+//! `hoop sessions`: which sessions there are, what happened or happens in one, and its end.
 //!
 //! Statements come from somebody else and pass through `printable` before they meet the terminal.
 
+mod kill;
+mod line;
+mod watch;
+
 use comfy_table::Table;
 use hoop_gateway_core::api::types::{OperationItem, SessionDetail, SessionItem};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use time::{Date, OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
 use crate::{
     api_client::Api,
@@ -30,6 +34,8 @@ pub(crate) async fn run(arguments: SessionsArguments, context: &Context) -> Resu
             context.output.value("session", &detail, |detail| describe(detail, context))?;
             Ok(ExitStatus::SUCCESS)
         }
+        SessionsCommand::Watch { session } => watch::run(session.as_ref(), context).await,
+        SessionsCommand::Kill(which) => kill::run(which, context).await,
     }
 }
 
@@ -73,30 +79,21 @@ fn is_meant(item: &SessionItem, which: &ListSessions) -> bool {
 }
 
 fn table(context: &Context, sessions: &[SessionItem]) -> Table {
-    let mut table = context.output.new_table(&[
-        "session",
-        "principal",
-        "connection",
-        "started",
-        "lasted",
-        "operations",
-        "refused",
-        "held",
-        "masked",
-        "ended",
-    ]);
+    let mut table =
+        context.output.new_table(&["session", "principal", "connection", "started", "lasted", "ops", "notes"]);
+    // A person's line is short, and says the day only where it is another; a script's says everything.
+    let person = context.output.data_is_terminal();
+    let today = OffsetDateTime::now_utc().date();
     for session in sessions {
+        let started = session.started_at_millis;
         table.add_row([
             session.id.to_string(),
             printable_line(session.principal.name.as_str()),
             printable_line(session.connection.as_str()),
-            moment(session.started_at_millis),
+            if person { short_moment(started, today) } else { moment(started) },
             lasted(session),
             session.operations.to_string(),
-            session.refused.to_string(),
-            session.held.to_string(),
-            session.masked.to_string(),
-            end_word(session),
+            line::notes(session),
         ]);
     }
     table
@@ -189,6 +186,15 @@ pub(crate) fn moment(millis: i64) -> String {
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_else(|| millis.to_string())
+}
+
+/// `14:02:11` today, `Nov 20 14:02` before.
+fn short_moment(millis: i64, today: Date) -> String {
+    let Ok(time) = OffsetDateTime::from_unix_timestamp(millis / 1000) else { return millis.to_string() };
+    let earlier = format_description!("[month repr:short] [day padding:space] [hour]:[minute]");
+    let now = format_description!("[hour]:[minute]:[second]");
+    let said = if time.date() == today { time.format(now) } else { time.format(earlier) };
+    said.unwrap_or_else(|_unformatted| millis.to_string())
 }
 
 fn clock_time(millis: i64) -> String {

@@ -6,11 +6,14 @@
 mod approvals;
 mod authorize;
 mod caller;
+mod check;
 mod classify;
 mod connections;
 mod entry;
+mod events;
 mod guard;
 mod health;
+mod kill;
 mod landing;
 mod notifications;
 mod problem;
@@ -18,8 +21,10 @@ mod recordings;
 mod search;
 mod sessions;
 mod step_up;
+mod streams;
 mod tokens;
 pub mod types;
+mod watch_session;
 
 use std::{fmt, sync::Arc};
 
@@ -31,8 +36,10 @@ use axum::{
 };
 use tokio::sync::watch;
 
+pub use self::check::{CheckError, Checker, Checking};
 pub use self::classify::{Sampler, SamplerError, Sampling};
-pub use self::recordings::{LineSink, MayReveal, Recordings, RecordingsError, RecordingsOnDisk};
+pub use self::recordings::{Follow, LineSink, MayReveal, Recordings, RecordingsError, RecordingsOnDisk};
+pub use self::streams::Streams;
 use crate::{
     approval::Desk,
     clock::WallClock,
@@ -75,6 +82,8 @@ pub struct ApiParts {
     pub connection_tokens: ConnectionTokens,
     /// Live sessions, which a logout ends.
     pub registry: Registry,
+    /// Who follows what.
+    pub streams: Streams,
     /// Requests for approval.
     pub desk: Desk,
     /// The index of sessions.
@@ -85,6 +94,8 @@ pub struct ApiParts {
     pub outbox: Outbox,
     /// Samples tables, to propose tags.
     pub sampler: Arc<dyn Sampler>,
+    /// Says what would become of a statement.
+    pub checker: Arc<dyn Checker>,
     /// The policies of the moment.
     pub policies: watch::Receiver<PolicySet>,
     /// The connections of the moment.
@@ -133,6 +144,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/connections/{name}/token", post(tokens::issue))
         .route("/logout", post(tokens::log_out))
         .route("/connections/{name}/classify", post(classify::propose))
+        .route("/connections/{name}/check", post(check::check))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))
@@ -140,9 +152,12 @@ pub fn router(state: ApiState) -> Router {
         .route("/notifications", get(notifications::list))
         .route("/notifications/{id}/retry", post(notifications::retry))
         .route("/notifications/{id}/drop", post(notifications::forget))
+        .route("/events", get(events::follow))
         .route("/sessions", get(search::list))
         .route("/sessions/{id}", get(sessions::show))
         .route("/sessions/{id}/recording", get(sessions::recording))
+        .route("/sessions/{id}/events", get(watch_session::follow))
+        .route("/sessions/{id}/kill", post(kill::kill))
         .fallback(guard::unknown)
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -32,7 +32,7 @@ use crate::{
     notify::{Couriers, Outbox},
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
-    session::{Environment, Served, registry::Registry},
+    session::{self, Environment, Served, registry::Registry},
     store::{SaidIndex, SessionIndex, Store, StoreError},
 };
 
@@ -177,7 +177,7 @@ impl Gateway {
             registry: Registry::default(),
             masking: site.masking.clone(),
             detectors: detectors(&site, masking),
-            understandings: crate::session::Understandings::default(),
+            understandings: session::Understandings::default(),
             clock: clock.clone(),
             connections: served,
             export_rows: site.gateway.export_rows,
@@ -193,11 +193,13 @@ impl Gateway {
             tokens: tokens.clone(),
             connection_tokens: connection_tokens.clone(),
             registry: environment.registry.clone(),
+            streams: api::Streams::default(),
             desk,
             sessions: index,
             recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
             outbox,
             sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
+            checker: Arc::new(session::StatementChecker::new(Arc::clone(&environment))),
             policies: in_force,
             connections,
             clock,
@@ -264,7 +266,7 @@ impl Gateway {
         tasks.spawn(gather(self.recordings, shutdown.clone()));
         listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
         tasks.close();
-        self.environment.registry.kill_all();
+        self.environment.registry.stop();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
         }

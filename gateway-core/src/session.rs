@@ -5,12 +5,15 @@
 //! `upstream::Outlet`, which takes nothing that skipped a step.
 
 mod backend;
+mod check;
 mod client;
 mod columns;
 mod conversation;
 mod cursor;
+mod ending;
 mod environment;
 mod estimate;
+mod farewell;
 mod fastpath;
 mod frontend;
 mod hold;
@@ -35,6 +38,7 @@ mod weight;
 
 pub mod registry;
 
+pub use check::StatementChecker;
 pub use client::ClientStream;
 pub use environment::{Environment, Served};
 pub use open::Arrival;

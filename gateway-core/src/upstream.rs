@@ -3,12 +3,15 @@
 //!
 //! Knows addresses and credentials, never principals or policies.
 
+mod cancel;
 mod catalogue;
 mod dial;
 mod estimate;
 mod outlet;
+mod path;
 mod survey;
 
+pub use cancel::{CancelOrder, cancel};
 pub use catalogue::{
     Cast, Catalogue, CatalogueError, CatalogueRead, Column, Conversion, Events, Local, LocalColumn, LocalRelation,
     Relation, RelationKind, Routine, Runs, TaggedColumn, Volatility,
@@ -16,4 +19,5 @@ pub use catalogue::{
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
 pub use estimate::{Estimate, PlanOrder, Planner};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
+pub(crate) use path::default_path;
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

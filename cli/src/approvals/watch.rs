@@ -1,6 +1,6 @@
 //! Follows requests as they come and are decided: one line, or one JSON object, for each change.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use hoop_gateway_core::{
     api::types::{ApprovalItem, ApprovalStatus},
@@ -9,14 +9,14 @@ use hoop_gateway_core::{
 
 use super::{now_millis, one_line, show, status_word};
 use crate::{
-    api_client::Api,
+    api_client::{Api, Events, Feed},
     arguments::Format,
     context::Context,
     failure::{ExitStatus, Failure, FailureKind},
     output::printable_line,
 };
 
-/// Asks again and again until Ctrl-C. A gateway that is away for a while is said once and waited for.
+/// Follows until Ctrl-C. A gateway that is away for a while is said once and waited for.
 pub(super) async fn run(context: &Context) -> Result<ExitStatus, Failure> {
     tokio::select! {
         outcome = Box::pin(follow(context)) => outcome,
@@ -26,40 +26,49 @@ pub(super) async fn run(context: &Context) -> Result<ExitStatus, Failure> {
 
 async fn follow(context: &Context) -> Result<ExitStatus, Failure> {
     let mut api = Api::new(context).await?;
+    let mut events = Events::open(Api::new(context).await?);
     let mut seen = Seen::default();
     let mut away = false;
     context.output.say("Watching for requests; Ctrl-C ends it.");
     loop {
-        match news(&mut api, &mut seen).await {
-            Ok(requests) => {
+        match events.next().await? {
+            Feed::Connected => {
                 if std::mem::take(&mut away) {
                     context.output.say("The gateway answers again.");
                 }
-                requests.iter().try_for_each(|request| announce(context, request))?;
+                catch_up(context, &mut api, &mut seen).await?;
             }
-            Err(failure) if failure.kind() == FailureKind::Unreachable => {
-                if !std::mem::replace(&mut away, true) {
-                    context.output.warn(&format!("{}; waiting for it", printable_line(failure.what())));
-                }
+            Feed::Lagged => catch_up(context, &mut api, &mut seen).await?,
+            Feed::Approval(request) => tell(context, &mut seen, &request)?,
+            Feed::Lost(reason) => {
+                away = true;
+                context.output.warn(&format!("{}; waiting for it", printable_line(&reason)));
             }
-            Err(failure) => return Err(failure),
+            Feed::Session(_) => {}
         }
-        tokio::time::sleep(INTERVAL).await;
     }
 }
 
-const INTERVAL: Duration = Duration::from_secs(1);
+/// What changed while nobody listened: requests that wait, and how those that wait no more ended. A gateway that goes
+/// away meanwhile is told by the events.
+async fn catch_up(context: &Context, api: &mut Api, seen: &mut Seen) -> Result<(), Failure> {
+    let requests = match missed(api, seen).await {
+        Err(failure) if failure.kind() == FailureKind::Unreachable => return Ok(()),
+        requests => requests?,
+    };
+    requests.iter().try_for_each(|request| tell(context, seen, request))
+}
 
-/// What is new since the last time: requests that wait, reviews of them, and how those that wait no more ended.
-async fn news(api: &mut Api, seen: &mut Seen) -> Result<Vec<ApprovalItem>, Failure> {
-    let waiting: Vec<ApprovalItem> = api.get("/api/v1/approvals").await?;
-    let mut news = Vec::new();
-    for id in seen.gone(&waiting) {
-        news.push(api.get(&format!("/api/v1/approvals/{id}")).await?);
-        seen.0.remove(&id);
+async fn missed(api: &mut Api, seen: &Seen) -> Result<Vec<ApprovalItem>, Failure> {
+    let mut requests: Vec<ApprovalItem> = api.get("/api/v1/approvals").await?;
+    for id in seen.gone(&requests) {
+        requests.push(api.get(&format!("/api/v1/approvals/{id}")).await?);
     }
-    news.extend(seen.changed(waiting));
-    Ok(news)
+    Ok(requests)
+}
+
+fn tell(context: &Context, seen: &mut Seen, request: &ApprovalItem) -> Result<(), Failure> {
+    if seen.is_news(request) { announce(context, request) } else { Ok(()) }
 }
 
 /// The requests that wait, with the number of their reviews.
@@ -67,17 +76,21 @@ async fn news(api: &mut Api, seen: &mut Seen) -> Result<Vec<ApprovalItem>, Failu
 struct Seen(BTreeMap<ApprovalId, usize>);
 
 impl Seen {
+    /// Those that waited and are not among these.
     fn gone(&self, waiting: &[ApprovalItem]) -> Vec<ApprovalId> {
         let waits = |id: &ApprovalId| waiting.iter().any(|request| request.id == *id);
         self.0.keys().filter(|id| !waits(id)).cloned().collect()
     }
 
-    fn changed(&mut self, waiting: Vec<ApprovalItem>) -> Vec<ApprovalItem> {
-        let mut is_news = |request: &ApprovalItem| {
-            let reviews = request.reviews.len();
-            self.0.insert(request.id.clone(), reviews) != Some(reviews)
-        };
-        waiting.into_iter().filter(|request| is_news(request)).collect()
+    /// Whether it is new, has another review, or waits no more. One that was settled before anybody saw it wait is news
+    /// too: the event comes once.
+    fn is_news(&mut self, request: &ApprovalItem) -> bool {
+        if request.status != ApprovalStatus::Pending {
+            self.0.remove(&request.id);
+            return true;
+        }
+        let reviews = request.reviews.len();
+        self.0.insert(request.id.clone(), reviews) != Some(reviews)
     }
 }
 

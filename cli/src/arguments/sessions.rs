@@ -10,7 +10,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hoop sessions ls\n  hoop sessions ls --connection pg-prod --limit 50\n  \
                         hoop sessions ls --text 'drop table' --decision refused --since 7d\n  \
-                        hoop sessions show ses_01hzy3…")]
+                        hoop sessions show ses_01hzy3…\n  hoop sessions watch ses_01hzy3…\n  \
+                        hoop sessions kill ses_01hzy3… --reason 'runs since yesterday'")]
 pub(crate) struct SessionsArguments {
     #[command(subcommand)]
     pub(crate) command: SessionsCommand,
@@ -26,6 +27,27 @@ pub(crate) enum SessionsCommand {
         #[arg(value_name = "SESSION")]
         session: SessionId,
     },
+    /// Follow one session as it happens, until it ends; without one, sessions as they begin and end
+    Watch {
+        /// The session
+        #[arg(value_name = "SESSION")]
+        session: Option<SessionId>,
+    },
+    Kill(KillSession),
+}
+
+/// End a live session: your own, or one that the policy lets you end
+#[derive(Debug, Args)]
+pub(crate) struct KillSession {
+    /// The session
+    #[arg(value_name = "SESSION")]
+    pub(crate) session: SessionId,
+    /// Why; recorded, and told to whose session it is
+    #[arg(long, env = "HOOP_SESSIONS_REASON", value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Do not ask first
+    #[arg(short, long, env = "HOOP_SESSIONS_YES", value_parser = FalseyValueParser::new())]
+    pub(crate) yes: bool,
 }
 
 /// List sessions, newest first: your own, and those that the policy lets you see

@@ -72,7 +72,7 @@ fn failure(error: &DialError, gateway: &GatewayUrl) -> Failure {
 }
 
 /// Between nothing and `bound`. Without randomness all of it: slower, never wrong.
-fn jitter(bound: Duration) -> Duration {
+pub(crate) fn jitter(bound: Duration) -> Duration {
     let share = random::<4>().map_or(u32::MAX, u32::from_le_bytes);
     bound.mul_f64(f64::from(share) / f64::from(u32::MAX))
 }

@@ -153,7 +153,7 @@ async fn visible(state: &ApiState, who: &Principal, id: &str) -> Result<Case, Ap
 
 /// Seen by who asked, by who answers for the agent that asked, by members of a group asked, and by whom policy lets
 /// replay the session.
-fn is_visible(state: &ApiState, who: &Principal, case: &Case) -> bool {
+pub(super) fn is_visible(state: &ApiState, who: &Principal, case: &Case) -> bool {
     let request = case.request();
     let requester = &request.requester;
     let own = requester.kind == who.kind && requester.name == who.name;
@@ -163,7 +163,7 @@ fn is_visible(state: &ApiState, who: &Principal, case: &Case) -> bool {
     own || answers_for || asked || state.authorize(who, &ApiAction::ReplaySession, &session()).is_ok()
 }
 
-fn item(case: &Case) -> ApprovalItem {
+pub(super) fn item(case: &Case) -> ApprovalItem {
     let request = case.request();
     let reviews = case.reviews().iter().map(|review| ReviewItem {
         by: review.by.name.clone(),

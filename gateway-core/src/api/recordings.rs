@@ -2,14 +2,18 @@
 //!
 //! A trait, so that the API's tests can make it fail; [`RecordingsOnDisk`] is the one that the gateway uses.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use axum::body::Bytes;
+use tokio::sync::watch;
 
 use super::types::{RecordedEvent, SessionDetail};
 use crate::{
     model::SessionId,
-    record::{GatewayEvent, PublicKey, RecordError, Recorder, read},
+    record::{
+        GatewayEvent, PublicKey, RecordError, Recorder, Sealer,
+        read::{self, SessionRecords},
+    },
     store::{Said, SaidIndex},
 };
 
@@ -42,10 +46,22 @@ pub trait Recordings: Send + Sync + 'static {
     fn gather(&self) -> Result<(), RecordingsError>;
     /// What was said in a session, as its recording shows it to everybody. Blocks.
     fn said(&self, id: &SessionId) -> Result<Option<Said>, RecordingsError>;
+    /// Follows a session's events from its first on, as they come. Blocks.
+    fn follow(&self, id: &SessionId) -> Result<Box<dyn Follow>, RecordingsError>;
+    /// Changes whenever something is recorded, in whichever session.
+    fn news(&self) -> watch::Receiver<u64>;
     /// The public key that recordings verify with, as PEM.
     fn audit_key(&self) -> String;
     /// Whether the recorder can record.
     fn works(&self) -> bool;
+}
+
+/// A session's events as they are recorded.
+pub trait Follow: Send + 'static {
+    /// The next one that is there already. Blocks for the disk, never for what has not happened yet.
+    fn next(&mut self, may_reveal: &MayReveal) -> Result<Option<RecordedEvent>, RecordingsError>;
+    /// Whether nothing more can come.
+    fn is_over(&self) -> bool;
 }
 
 /// The recordings of this gateway's recorder.
@@ -109,12 +125,48 @@ impl Recordings for RecordingsOnDisk {
         self.said.of(id.as_str()).map_err(|failure| RecordingsError::Failed(failure.to_string()))
     }
 
+    fn follow(&self, id: &SessionId) -> Result<Box<dyn Follow>, RecordingsError> {
+        self.recorder.flush()?;
+        let records = read::follow_session(self.recorder.directory(), id)?;
+        let (recorder, sealer) = (self.recorder.clone(), Arc::clone(self.recorder.sealer()));
+        Ok(Box::new(Following { recorder, sealer, records }))
+    }
+
+    fn news(&self) -> watch::Receiver<u64> {
+        self.recorder.news()
+    }
+
     fn audit_key(&self) -> String {
         self.audit_key.to_pem()
     }
 
     fn works(&self) -> bool {
         !*self.recorder.failed().borrow()
+    }
+}
+
+struct Following {
+    recorder: Recorder,
+    sealer: Arc<Sealer>,
+    records: SessionRecords,
+}
+
+impl Follow for Following {
+    fn next(&mut self, may_reveal: &MayReveal) -> Result<Option<RecordedEvent>, RecordingsError> {
+        let mut next = self.records.next();
+        if next.is_none() && !self.records.is_over() {
+            // What was appended a moment ago may not have reached the file.
+            self.recorder.flush()?;
+            next = self.records.next();
+        }
+        let Some(record) = next else { return Ok(None) };
+        let mut record = record?;
+        read::reveal(&mut record, &self.sealer, may_reveal);
+        Ok(Some(RecordedEvent::from(record)))
+    }
+
+    fn is_over(&self) -> bool {
+        self.records.is_over()
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     caller::Caller,
     problem::ApiError,
     recordings::RecordingsError,
-    sessions::{interrupted, item, on},
+    sessions::{as_it_stands, interrupted, item, on},
     types::SessionItem,
 };
 use crate::{
@@ -151,6 +151,7 @@ fn search(
         if findings.items.len() >= sought.limit {
             break;
         }
+        let entry = as_it_stands(state, entry);
         if !sought.takes(&entry) || !rights.permit(&entry, &ApiAction::ListSessions) {
             continue;
         }

@@ -21,7 +21,7 @@ use crate::{
     model::{Principal, SessionId},
     policy::{ApiAction, ApiResource, Reveal},
     record::GatewayEvent,
-    store::SessionEntry,
+    store::{SessionCounts, SessionEntry},
 };
 
 /// Lines read ahead of a slow reader.
@@ -71,12 +71,12 @@ pub(super) async fn recording(
 }
 
 /// Finds the session, asks the policies, and writes the look down; only then is there anything to show.
-async fn looked_at(state: &ApiState, who: &Principal, id: &str) -> Result<SessionEntry, ApiError> {
+pub(super) async fn looked_at(state: &ApiState, who: &Principal, id: &str) -> Result<SessionEntry, ApiError> {
     let absent = || ApiError::not_found("no such session");
     let id: SessionId = id.parse().map_err(|_malformed| absent())?;
     let entry = state.0.sessions.find(&id).await?.ok_or_else(absent)?;
     if let Err(refusal) = state.authorize(who, &ApiAction::ReplaySession, &on(&entry)) {
-        let listed = state.authorize(who, &ApiAction::ListSessions, &on(&entry)).is_ok();
+        let listed = is_visible(state, who, &entry);
         let refused = state.refuse(who, format!("replay {id}"), refusal).await;
         return Err(if listed { refused } else { absent() });
     }
@@ -85,16 +85,34 @@ async fn looked_at(state: &ApiState, who: &Principal, id: &str) -> Result<Sessio
 }
 
 /// Whether a sealed part of this class is shown to this reader, by the policies of now.
-fn may_reveal(state: &ApiState, who: &Principal, entry: &SessionEntry) -> Box<MayReveal> {
+pub(super) fn may_reveal(state: &ApiState, who: &Principal, entry: &SessionEntry) -> Box<MayReveal> {
     let (policies, who, connection) = (state.policies(), who.clone(), entry.connection.clone());
     Box::new(move |class| matches!(policies.reveal(&who, &connection, class), Reveal::Clear))
+}
+
+/// Seen by whom the policies of this moment let list it: everybody their own, unless forbidden.
+pub(super) fn is_visible(state: &ApiState, who: &Principal, entry: &SessionEntry) -> bool {
+    state.authorize(who, &ApiAction::ListSessions, &on(entry)).is_ok()
 }
 
 pub(super) fn on(entry: &SessionEntry) -> ApiResource {
     ApiResource::Session { owner: entry.principal.clone(), connection: entry.connection.clone() }
 }
 
+/// What a live session counted so far is asked of it; the index learns it at the end.
+pub(super) fn as_it_stands(state: &ApiState, mut entry: SessionEntry) -> SessionEntry {
+    if entry.ended_at_millis.is_none() {
+        entry.counts = state.0.registry.counts(&entry.id).unwrap_or(entry.counts);
+    }
+    entry
+}
+
 pub(super) fn item(entry: SessionEntry) -> SessionItem {
+    let counts = entry.counts;
+    item_with(entry, counts)
+}
+
+pub(super) fn item_with(entry: SessionEntry, counts: SessionCounts) -> SessionItem {
     SessionItem {
         id: entry.id,
         principal: entry.principal,
@@ -102,10 +120,10 @@ pub(super) fn item(entry: SessionEntry) -> SessionItem {
         started_at_millis: entry.started_at_millis,
         ended_at_millis: entry.ended_at_millis,
         end_reason: entry.end_reason,
-        operations: entry.counts.operations,
-        refused: entry.counts.refused,
-        held: entry.counts.held,
-        masked: entry.counts.masked,
+        operations: counts.operations,
+        refused: counts.refused,
+        held: counts.held,
+        masked: counts.masked,
         partly_searched: false,
     }
 }

@@ -1,6 +1,7 @@
 //! The API from outside, with a store in memory, real policies and a recorder that the test can break.
 
 mod health;
+mod live;
 mod notifications;
 mod reviews;
 mod search;

@@ -2,8 +2,13 @@
 //!
 //! Times are seconds since 1970 unless the name says `_millis`. Knows no HTTP.
 
+mod check;
 mod health;
+mod live;
 mod notifications;
+
+pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
+pub use live::KillRequest;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -8,7 +8,7 @@ mod ticket;
 
 use std::{fmt, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use self::clerk::{Clerk, Command};
 pub use self::ticket::Ticket;
@@ -110,7 +110,11 @@ pub struct Desk {
     commands: mpsc::Sender<Command>,
     storage: Arc<dyn Storage>,
     clock: WallClock,
+    changes: broadcast::Sender<Arc<Case>>,
 }
+
+/// How many changes wait for one who follows them; who is slower is told so, and lists again.
+const CHANGES_KEPT: usize = 256;
 
 impl fmt::Debug for Desk {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,9 +129,15 @@ impl Desk {
         let first = Arc::clone(&storage);
         blocking(move || first.withdraw_pending()).await?;
         let (commands, inbox) = mpsc::channel(256);
-        let clerk = Clerk::new(Arc::clone(&storage), clock.clone(), limits);
+        let (changes, _nobody_yet) = broadcast::channel(CHANGES_KEPT);
+        let clerk = Clerk::new(Arc::clone(&storage), clock.clone(), limits, changes.clone());
         tokio::spawn(clerk.run(inbox));
-        Ok(Self { commands, storage, clock })
+        Ok(Self { commands, storage, clock, changes })
+    }
+
+    /// Every change of a request from now on, after it was stored.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<Case>> {
+        self.changes.subscribe()
     }
 
     /// Puts a request before the reviewers; it is durable when this returns. Dropping the ticket withdraws it.

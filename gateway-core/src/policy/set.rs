@@ -117,6 +117,17 @@ impl PolicySet {
         advised(self.weigh_granted(who, to, operation, circumstances, &granted), operation)
     }
 
+    /// What a message of these operations would come to, as a value that lets nothing pass.
+    pub fn verdict(
+        &self,
+        who: &Principal,
+        to: &ConnectionFacts,
+        operations: &[Operation],
+        circumstances: &Circumstances,
+    ) -> Verdict {
+        strictest(operations.iter().map(|operation| self.weigh(who, to, operation, circumstances)))
+    }
+
     /// Decides a message: the strictest verdict over its operations; a message without any is refused.
     pub fn decide<M>(
         &self,

@@ -274,6 +274,26 @@ pub enum GatewayEvent {
         /// What was done.
         action: String,
     },
+    /// Someone ended a live session of theirs or of somebody else.
+    Killed {
+        /// Who.
+        who: Principal,
+        /// Which session.
+        session: SessionId,
+        /// Why, if said.
+        reason: Option<String>,
+    },
+    /// Someone asked what would become of a statement. It was not run, and its text is not kept.
+    Checked {
+        /// Who.
+        who: Principal,
+        /// On which connection.
+        connection: ConnectionName,
+        /// A digest of the text, to find it again by who has it.
+        text_digest: String,
+        /// `permit`, `refuse`, `approval` or `error`; `None` where the gateway is about to read what it needs for it.
+        decision: Option<&'static str>,
+    },
     /// The site was applied or reloaded.
     PolicyChanged {
         /// Digest of the policies now in force.

@@ -113,6 +113,8 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::Searched { .. } => "searched",
         GatewayEvent::Reviewed { .. } => "reviewed",
         GatewayEvent::Administered { .. } => "administered",
+        GatewayEvent::Killed { .. } => "killed",
+        GatewayEvent::Checked { .. } => "checked",
         GatewayEvent::PolicyChanged { .. } => "policy_changed",
         GatewayEvent::Denied { .. } => "denied",
     }
@@ -162,6 +164,17 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
         GatewayEvent::Administered { who, action } => {
             to.json_field("who", who);
             to.field("action", action);
+        }
+        GatewayEvent::Killed { who, session, reason } => {
+            to.json_field("who", who);
+            to.field("session", session.as_str());
+            optional("reason", reason.as_deref(), to);
+        }
+        GatewayEvent::Checked { who, connection, text_digest, decision } => {
+            to.json_field("who", who);
+            to.field("connection", connection.as_str());
+            to.field("text_digest", text_digest);
+            optional("decision", *decision, to);
         }
         GatewayEvent::Denied { who, action, reason } => {
             to.json_field("who", who);

@@ -91,6 +91,8 @@ struct Shared {
     written: AtomicU64,
     synced: AtomicU64,
     failed: watch::Sender<bool>,
+    /// How much was appended, for those who read along.
+    news: watch::Sender<u64>,
 }
 
 /// What appenders share.
@@ -163,6 +165,7 @@ impl Log {
             written: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             failed: watch::Sender::new(false),
+            news: watch::Sender::new(0),
         });
         Self { shared, thread: Mutex::new(None) }
     }
@@ -219,7 +222,12 @@ impl Log {
             state.rest = Rest::Awake;
             self.shared.wake.notify_one();
         }
-        Ok(Position(state.appended))
+        let appended = state.appended;
+        drop(state);
+        if self.shared.news.receiver_count() > 0 {
+            self.shared.news.send_replace(appended);
+        }
+        Ok(Position(appended))
     }
 
     /// Waits until everything before `position` is durable. Cancel-safe.
@@ -244,6 +252,11 @@ impl Log {
 
     pub(super) fn failed(&self) -> watch::Receiver<bool> {
         self.shared.failed.subscribe()
+    }
+
+    /// Changes whenever something is appended.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.shared.news.subscribe()
     }
 
     pub(super) fn keys(&self) -> &RecordKeys {

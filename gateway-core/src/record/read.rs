@@ -39,6 +39,14 @@ pub fn read_session(directory: &Path, id: &SessionId) -> Result<SessionRecords, 
     Err(RecordError::NoSession(id.to_string()))
 }
 
+/// Reads a session's records in order, as they are appended: at the end of what is written there is `None`, and later
+/// perhaps more, until [`SessionRecords::is_over`].
+pub fn follow_session(directory: &Path, id: &SessionId) -> Result<SessionRecords, RecordError> {
+    let mut records = read_session(directory, id)?;
+    records.follows = true;
+    Ok(records)
+}
+
 /// Reads a session and sums it up; beyond [`MAX_LISTED_OPERATIONS`] operations are counted but not listed.
 pub fn session_detail(directory: &Path, id: &SessionId) -> Result<SessionDetail, RecordError> {
     let mut session = None;
@@ -67,9 +75,15 @@ pub struct SessionRecords {
     seq: u64,
     hash: Hash,
     done: bool,
+    follows: bool,
 }
 
 impl SessionRecords {
+    /// Whether nothing more can come: its signed head was read, or it cannot be read on.
+    pub fn is_over(&self) -> bool {
+        self.done
+    }
+
     fn from_segments(directory: &Path, numbers: &[u64], id: &SessionId) -> Self {
         Self {
             directory: directory.to_path_buf(),
@@ -81,6 +95,7 @@ impl SessionRecords {
             seq: 0,
             hash: GENESIS,
             done: false,
+            follows: false,
         }
     }
 
@@ -108,13 +123,35 @@ impl SessionRecords {
                     reader.consume(length);
                 }
                 Found::Partial => {
-                    if !reader.fill()? {
-                        self.reader = None;
+                    if !reader.fill()? && !self.move_on()? {
+                        return Ok(None);
                     }
                 }
                 Found::Broken(what) => return Err(reader.tampered(what)),
             }
         }
+    }
+}
+
+impl SessionRecords {
+    /// Leaves a segment that was read to its end; false where it is the last one, and may grow.
+    fn move_on(&mut self) -> Result<bool, RecordError> {
+        if self.follows && self.next_segment >= self.segments.len() {
+            let last = self.segments.last().copied().unwrap_or_default();
+            let newer: Vec<u64> = segments(&self.directory)?.into_iter().filter(|number| *number > last).collect();
+            if newer.is_empty() {
+                return Ok(false);
+            }
+            self.segments.extend(newer);
+            // What was written between the last look and the rotation is read before the segment is left.
+            if let Some(reader) = &mut self.reader
+                && reader.fill()?
+            {
+                return Ok(true);
+            }
+        }
+        self.reader = None;
+        Ok(true)
     }
 }
 
@@ -129,7 +166,7 @@ impl Iterator for SessionRecords {
             return None;
         }
         let next = self.advance().transpose();
-        self.done |= matches!(next, None | Some(Err(_)));
+        self.done |= matches!(next, Some(Err(_))) || (next.is_none() && !self.follows);
         next
     }
 }

@@ -127,6 +127,11 @@ impl Recorder {
         self.inner.log.failed()
     }
 
+    /// Changes whenever something is appended, by whomever.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.inner.log.news()
+    }
+
     /// Where the log is, for [`super::read`].
     pub fn directory(&self) -> &Path {
         self.inner.log.directory()

@@ -107,7 +107,7 @@ fn rule(column: &Described, output: &Output, veil: &dyn Fn(&Arc<str>) -> Option<
 }
 
 /// The rule for a column's own value: the strictest function of its tags.
-fn masked(tags: &Tags, veil: &dyn Fn(&Arc<str>) -> Option<MaskFunction>) -> Option<ColumnRule> {
+pub(super) fn masked(tags: &Tags, veil: &dyn Fn(&Arc<str>) -> Option<MaskFunction>) -> Option<ColumnRule> {
     let veiled = tags.iter().filter_map(|tag| Some((tag, veil(tag)?)));
     let (class, function) = veiled.min_by_key(|(_, function)| strictness(*function))?;
     Some(ColumnRule::Mask { class: Arc::clone(class), function })

@@ -195,10 +195,10 @@ impl Session {
         self.take_client_messages().await
     }
 
-    /// The client went away: the request goes with it.
-    pub(super) fn abandon_held(&mut self) -> Result<(), Ending> {
+    /// The session ends: the request goes with it.
+    pub(super) fn abandon_held(&mut self, why: &str) -> Result<(), Ending> {
         match self.held.take() {
-            Some(held) => self.record_end(&held, "withdrawn", &[], Some("the client went away")),
+            Some(held) => self.record_end(&held, "withdrawn", &[], Some(why)),
             None => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use super::{
     environment::{Environment, Served},
     names::{Backend, read_backend, read_catalogue},
+    registry::End,
 };
 use crate::{
     model::ConnectionName,
@@ -134,6 +135,21 @@ pub(super) struct Failure {
     pub(super) sqlstate: &'static str,
     pub(super) message: String,
     pub(super) hint: String,
+}
+
+impl Failure {
+    /// It was ended before it was open.
+    pub(super) fn ended(end: &End) -> Self {
+        let (message, hint) = match end {
+            End::Killed { by, reason: Some(reason) } => {
+                (format!("{by} ended this session: {reason}"), "Connect again.")
+            }
+            End::Killed { by, reason: None } => (format!("{by} ended this session"), "Connect again."),
+            End::LoggedOut => ("the login behind this connection was ended".to_owned(), "Run `hoop login`."),
+            End::Stopped => ("the gateway is shutting down".to_owned(), "Connect again in a moment."),
+        };
+        Self { sqlstate: "57P01", message, hint: hint.to_owned() }
+    }
 }
 
 pub(super) fn unreachable(error: &DialError) -> Failure {

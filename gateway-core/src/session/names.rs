@@ -89,6 +89,12 @@ pub(super) async fn side_connection(
     recorder: &mut SessionRecorder,
     purpose: OwnPurpose,
 ) -> Result<Recorded<Own<CatalogueRead>>, Failure> {
+    let order = side_order(served).await?;
+    recorder.own(purpose, order).map_err(|error| unrecorded(&error))
+}
+
+/// The same, to be recorded by whoever sends it.
+pub(super) async fn side_order(served: &Served) -> Result<CatalogueRead, Failure> {
     let wire = upstream::dial(&served.target).await.map_err(|error| unreachable(&error))?;
     let mut login = tokio_postgres::Config::new();
     login.user(served.connection.credential.username()).dbname(&served.facts.database);
@@ -96,7 +102,7 @@ pub(super) async fn side_connection(
     if let Some(password) = &served.password {
         login.password(password.expose_secret());
     }
-    recorder.own(purpose, CatalogueRead { wire, login }).map_err(|error| unrecorded(&error))
+    Ok(CatalogueRead { wire, login })
 }
 
 /// Reads the catalogue over a side connection, or takes the young snapshot.

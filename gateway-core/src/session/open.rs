@@ -19,7 +19,7 @@ use super::{
     login::{Failure, Opened, log_in},
     meaning::Meaning,
     names::sight,
-    registry::Entry,
+    registry::{self, Entry, Membership},
     relay::{Session, Watches},
     room::Room,
 };
@@ -101,6 +101,13 @@ pub struct Arrival {
     pub client_address: Option<SocketAddr>,
 }
 
+/// A session that is on record and can be ended, though it has no upstream yet.
+struct Begun {
+    secrets: Secrets,
+    recorder: SessionRecorder,
+    membership: Membership,
+}
+
 /// A session that is open, with its streams.
 struct Ready {
     session: Session,
@@ -152,7 +159,7 @@ impl Arrival {
             Ok(secrets) => self.recorded(&secrets.id, &plan, now).await.map(|recorder| (secrets, recorder)),
             Err(error) => Err(error.to_string()),
         };
-        let (secrets, recorder) = match prepared {
+        let (secrets, (recorder, known)) = match prepared {
             Ok(prepared) => prepared,
             Err(message) => {
                 let mut out = BytesMut::new();
@@ -161,11 +168,20 @@ impl Arrival {
                 return None;
             }
         };
-        self.log_in(client, buffer, &start, plan, secrets, recorder).await
+        // From here on it can be ended, even while the upstream does not answer.
+        let Secrets { process_id, key, .. } = &secrets;
+        let entry = Entry { known, source: self.source, process_id: *process_id, key: key.clone() };
+        let membership = self.environment.registry.enter(entry);
+        self.log_in(client, buffer, &start, plan, Begun { secrets, recorder, membership }).await
     }
 
     /// Puts the session on record and into the index, before anything is dialled.
-    async fn recorded(&self, id: &SessionId, plan: &StartPlan, now: i64) -> Result<SessionRecorder, String> {
+    async fn recorded(
+        &self,
+        id: &SessionId,
+        plan: &StartPlan,
+        now: i64,
+    ) -> Result<(SessionRecorder, Arc<SessionEntry>), String> {
         let facts = SessionFacts {
             id: id.clone(),
             principal: self.principal.clone(),
@@ -195,11 +211,11 @@ impl Arrival {
             end_reason: None,
             counts: SessionCounts::default(),
         };
-        self.environment.index.started(entry).await.map_err(|error| {
+        self.environment.index.started(entry.clone()).await.map_err(|error| {
             tracing::error!(session = %id, %error, "a session could not be indexed");
             unrecorded.to_owned()
         })?;
-        Ok(recorder)
+        Ok((recorder, Arc::new(entry)))
     }
 
     async fn log_in(
@@ -208,15 +224,20 @@ impl Arrival {
         buffer: BytesMut,
         start: &Start,
         plan: StartPlan,
-        secrets: Secrets,
-        mut recorder: SessionRecorder,
+        mut begun: Begun,
     ) -> Option<Box<Ready>> {
-        match log_in(&self.environment, &self.served, &mut recorder, &plan).await {
+        let opened = tokio::select! {
+            biased;
+            end = registry::told(&mut begun.membership.end) => Err(Failure::ended(&end)),
+            opened = log_in(&self.environment, &self.served, &mut begun.recorder, &plan) => opened,
+        };
+        match opened {
             Ok(opened) => {
                 let replication = plan.replication;
-                Some(self.begin(client, buffer, start, secrets, recorder, Opening { replication, opened }).await)
+                Some(self.begin(client, buffer, start, begun, Opening { replication, opened }).await)
             }
             Err(failure) => {
+                let Begun { secrets, recorder, .. } = begun;
                 self.give_up(client, &secrets.id, recorder, failure).await;
                 None
             }
@@ -245,14 +266,15 @@ impl Arrival {
         mut client: ClientStream,
         buffer: BytesMut,
         start: &Start,
-        secrets: Secrets,
-        recorder: SessionRecorder,
+        begun: Begun,
         opening: Opening,
     ) -> Box<Ready> {
         let opened = &opening.opened;
+        let Begun { secrets, recorder, membership } = begun;
         let Secrets { id, process_id, key, fault } = secrets;
         // The server's own number: clients compare it with those of notifications and of pg_stat_activity.
         let process_id = opened.backend_key.as_ref().map_or(process_id, |(announced, _)| *announced);
+        membership.announce(process_id);
         let mut out = BytesMut::new();
         if self.source == Source::Tunnel {
             negotiate(start, &mut out);
@@ -261,9 +283,6 @@ impl Arrival {
         out.extend_from_slice(&opened.greeting);
         codec::backend_key(process_id, &key, &mut out);
         codec::ready_for_query(TransactionStatus::Idle, &mut out);
-        let (principal, connection, source) = (&self.principal, &self.served.connection.name, self.source);
-        let entry = Entry { principal, connection, source, process_id, key };
-        let membership = self.environment.registry.enter(&id, entry);
         if client.say(&out).await.is_err() {
             tracing::debug!(session = %id, "the client left during its login");
         }
@@ -339,6 +358,7 @@ impl Arrival {
             client_room: Room::default(),
             upstream_room: Room::default(),
             to_client: BytesMut::new(),
+            sending: Bytes::new(),
             outlet,
             backend_key,
         };

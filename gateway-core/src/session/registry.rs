@@ -1,4 +1,8 @@
-//! Live sessions, so that they can be cancelled and ended. Keys of cancel requests are looked up by who asks.
+//! Live sessions, so that they can be watched, cancelled and ended. Keys of cancel requests are looked up by who asks.
+//!
+//! An end is a state of its own beside the queue of signals: nothing that waits there can keep it out.
+
+mod counts;
 
 use std::{
     collections::HashMap,
@@ -6,12 +10,14 @@ use std::{
 };
 
 use aws_lc_rs::constant_time;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+pub(super) use self::counts::LiveCounts;
 use crate::{
-    model::{ConnectionName, Principal, SessionId},
+    model::{ConnectionName, Principal, PrincipalName, SessionId},
     policy::Source,
     protocol::postgres::message::CancelKey,
+    store::{SessionCounts, SessionEntry},
 };
 
 /// What a live session is told from outside.
@@ -19,20 +25,33 @@ use crate::{
 pub enum Signal {
     /// The client asked, on another stream, to cancel what runs.
     Cancel,
-    /// End now.
-    Kill,
+}
+
+/// Why a live session has to end now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Somebody who may ended it.
+    Killed {
+        /// Who.
+        by: PrincipalName,
+        /// Why, where it was said.
+        reason: Option<String>,
+    },
     /// The login behind it was ended.
     LoggedOut,
+    /// The gateway stops.
+    Stopped,
 }
 
 #[derive(Debug)]
 struct Live {
-    principal: Principal,
-    connection: ConnectionName,
+    entry: Arc<SessionEntry>,
     source: Source,
     process_id: u32,
     key: CancelKey,
+    counts: Arc<LiveCounts>,
     signals: mpsc::Sender<Signal>,
+    end: watch::Sender<Option<End>>,
 }
 
 impl Live {
@@ -40,13 +59,30 @@ impl Live {
         self.process_id == process_id
             && constant_time::verify_slices_are_equal(self.key.as_bytes(), key.as_bytes()).is_ok()
     }
+
+    fn is_of(&self, principal: &Principal) -> bool {
+        let own = &self.entry.principal;
+        own.kind == principal.kind && own.name == principal.name
+    }
+
+    fn connection(&self) -> &ConnectionName {
+        &self.entry.connection.name
+    }
+
+    /// The first reason stands.
+    fn end(&self, end: End) {
+        self.end.send_if_modified(|reason| {
+            let first = reason.is_none();
+            reason.get_or_insert(end);
+            first
+        });
+    }
 }
 
-/// What a session is entered with: whose it is, and the key that cancels what it runs.
+/// What a session is entered with: what the index knows of it, and the key that cancels what it runs.
 #[derive(Debug)]
-pub(super) struct Entry<'session> {
-    pub(super) principal: &'session Principal,
-    pub(super) connection: &'session ConnectionName,
+pub(super) struct Entry {
+    pub(super) known: Arc<SessionEntry>,
     pub(super) source: Source,
     pub(super) process_id: u32,
     pub(super) key: CancelKey,
@@ -54,7 +90,13 @@ pub(super) struct Entry<'session> {
 
 /// The live sessions of a gateway.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<Mutex<HashMap<SessionId, Live>>>);
+pub struct Registry(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    live: Mutex<HashMap<SessionId, Live>>,
+    stopped: watch::Sender<bool>,
+}
 
 /// A session's place in the registry; dropping it takes the session out.
 #[derive(Debug)]
@@ -63,29 +105,32 @@ pub struct Membership {
     id: SessionId,
     /// What the session is told.
     pub signals: mpsc::Receiver<Signal>,
+    /// Why it has to end, once it has to.
+    pub end: watch::Receiver<Option<End>>,
+    /// Where it says what it counted.
+    pub(super) counts: Arc<LiveCounts>,
 }
 
 impl Registry {
     /// Enters a session.
-    pub(super) fn enter(&self, id: &SessionId, entry: Entry<'_>) -> Membership {
+    pub(super) fn enter(&self, entry: Entry) -> Membership {
         let (sender, signals) = mpsc::channel(4);
-        let Entry { principal, connection, source, process_id, key } = entry;
-        let (principal, connection) = (principal.clone(), connection.clone());
-        let live = Live { principal, connection, source, process_id, key, signals: sender };
+        let (ender, end) = watch::channel(self.has_stopped().then_some(End::Stopped));
+        let Entry { known, source, process_id, key } = entry;
+        let (id, counts) = (known.id.clone(), Arc::<LiveCounts>::default());
+        let live =
+            Live { entry: known, source, process_id, key, counts: Arc::clone(&counts), signals: sender, end: ender };
         self.lock().insert(id.clone(), live);
-        Membership { registry: self.clone(), id: id.clone(), signals }
+        Membership { registry: self.clone(), id, signals, end, counts }
     }
 
     /// Passes a cancel request on, where the same principal holds a session of this connection with this key.
     /// Answers nothing either way, as the protocol demands.
     pub(super) fn cancel(&self, principal: &Principal, connection: &ConnectionName, process_id: u32, key: &CancelKey) {
         let live = self.lock();
-        let found = live.values().find(|live| {
-            live.has(process_id, key)
-                && live.connection == *connection
-                && live.principal.kind == principal.kind
-                && live.principal.name == principal.name
-        });
+        let found = live
+            .values()
+            .find(|live| live.has(process_id, key) && live.connection() == connection && live.is_of(principal));
         if let Some(found) = found {
             // A full queue means that a signal is on its way already.
             found.signals.try_send(Signal::Cancel).ok();
@@ -97,7 +142,7 @@ impl Registry {
     pub fn cancel_native(&self, connections: &[ConnectionName], process_id: u32, key: &CancelKey) {
         let live = self.lock();
         let found = live.values().find(|live| {
-            live.source == Source::Native && live.has(process_id, key) && connections.contains(&live.connection)
+            live.source == Source::Native && live.has(process_id, key) && connections.contains(live.connection())
         });
         if let Some(found) = found {
             // A full queue means that a signal is on its way already.
@@ -108,28 +153,59 @@ impl Registry {
     /// Ends the native sessions of a principal who logged out. Those of tunnels end with their link.
     pub fn log_out(&self, principal: &Principal) {
         let live = self.lock();
-        let same = |live: &&Live| {
-            live.source == Source::Native
-                && live.principal.kind == principal.kind
-                && live.principal.name == principal.name
-        };
-        for live in live.values().filter(same) {
-            // A full queue means that a signal is on its way already.
-            live.signals.try_send(Signal::LoggedOut).ok();
+        for live in live.values().filter(|live| live.source == Source::Native && live.is_of(principal)) {
+            live.end(End::LoggedOut);
         }
     }
 
     /// Ends a live session; false when there is none.
-    pub fn kill(&self, id: &SessionId) -> bool {
-        self.lock().get(id).is_some_and(|live| live.signals.try_send(Signal::Kill).is_ok())
+    pub fn kill(&self, id: &SessionId, by: &PrincipalName, reason: Option<String>) -> bool {
+        let live = self.lock();
+        let Some(live) = live.get(id) else { return false };
+        live.end(End::Killed { by: by.clone(), reason });
+        true
     }
 
-    /// Ends every live session: the gateway stops.
-    pub fn kill_all(&self) {
+    /// Ends every live session, and every one that comes: the gateway stops.
+    pub fn stop(&self) {
+        self.0.stopped.send_replace(true);
         for live in self.lock().values() {
-            // A full queue means that a signal is on its way already.
-            live.signals.try_send(Signal::Kill).ok();
+            live.end(End::Stopped);
         }
+    }
+
+    /// Turns true once, when the gateway stops.
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.0.stopped.subscribe()
+    }
+
+    /// Whether a session is live.
+    pub fn is_live(&self, id: &SessionId) -> bool {
+        self.lock().contains_key(id)
+    }
+
+    /// What a live session counted so far; the index learns it when it ends.
+    pub fn counts(&self, id: &SessionId) -> Option<SessionCounts> {
+        self.lock().get(id).map(|live| live.counts.read())
+    }
+
+    /// The live sessions whose counts changed since `seen`, which is brought up to date.
+    pub fn changed_since(
+        &self,
+        seen: &mut HashMap<SessionId, SessionCounts>,
+    ) -> Vec<(Arc<SessionEntry>, SessionCounts)> {
+        let live = self.lock();
+        seen.retain(|id, _| live.contains_key(id));
+        let mut changed = Vec::new();
+        for (id, live) in &*live {
+            let counts = live.counts.read();
+            let before = seen.get(id).copied().unwrap_or_default();
+            if before != counts {
+                seen.insert(id.clone(), counts);
+                changed.push((Arc::clone(&live.entry), counts));
+            }
+        }
+        changed
     }
 
     /// How many sessions are live.
@@ -142,8 +218,38 @@ impl Registry {
         self.len() == 0
     }
 
+    fn has_stopped(&self) -> bool {
+        *self.0.stopped.borrow()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Membership {
+    /// Takes the number that the client is told, once it is known: cancel requests name it.
+    pub(super) fn announce(&self, process_id: u32) {
+        if let Some(live) = self.registry.lock().get_mut(&self.id) {
+            live.process_id = process_id;
+        }
+    }
+}
+
+#[cfg(test)]
+impl Membership {
+    /// Counts, as a relay does.
+    pub(crate) fn count(&self, counts: SessionCounts) {
+        self.counts.set(counts);
+    }
+}
+
+/// Waits until a session has to end. Cancel-safe.
+pub(super) async fn told(end: &mut watch::Receiver<Option<End>>) -> End {
+    match end.wait_for(Option::is_some).await.map(|end| end.clone()) {
+        Ok(Some(end)) => end,
+        // Out of the registry: the relay has ended by itself, and says so.
+        Ok(None) | Err(_) => std::future::pending().await,
     }
 }
 
@@ -154,58 +260,13 @@ impl Drop for Membership {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use super::*;
-    use crate::model::{PrincipalKind, PrincipalName};
-
-    fn person(name: &str) -> Principal {
-        Principal {
-            kind: PrincipalKind::User,
-            name: PrincipalName::new(name).unwrap(),
-            groups: BTreeSet::new(),
-            claims: BTreeMap::new(),
-            owner: None,
-        }
-    }
-
-    fn key(byte: u8) -> CancelKey {
-        CancelKey::new(bytes::Bytes::from(vec![byte; 32])).unwrap()
-    }
-
-    fn entry<'session>(who: &'session Principal, to: &'session ConnectionName, source: Source) -> Entry<'session> {
-        Entry { principal: who, connection: to, source, process_id: 7, key: key(9) }
-    }
-
-    #[test]
-    fn a_native_cancel_needs_the_key_and_a_connection_of_that_listener() {
-        let registry = Registry::default();
-        let id = SessionId::new(1, [1; 10]);
-        let (prod, other) = (ConnectionName::new("pg-prod").unwrap(), ConnectionName::new("pg-dev").unwrap());
-        let mut member = registry.enter(&id, entry(&person("alice"), &prod, Source::Native));
-        registry.cancel_native(&[other], 7, &key(9));
-        registry.cancel_native(std::slice::from_ref(&prod), 8, &key(9));
-        registry.cancel_native(std::slice::from_ref(&prod), 7, &key(8));
-        assert!(member.signals.try_recv().is_err());
-        registry.cancel_native(std::slice::from_ref(&prod), 7, &key(9));
-        assert_eq!(member.signals.try_recv(), Ok(Signal::Cancel));
-    }
-
-    #[test]
-    fn only_the_same_principal_on_the_same_connection_cancels() {
-        let registry = Registry::default();
-        let id = SessionId::new(1, [1; 10]);
-        let (prod, other) = (ConnectionName::new("pg-prod").unwrap(), ConnectionName::new("pg-dev").unwrap());
-        let mut member = registry.enter(&id, entry(&person("alice"), &prod, Source::Tunnel));
-        registry.cancel(&person("bob"), &prod, 7, &key(9));
-        registry.cancel(&person("alice"), &other, 7, &key(9));
-        registry.cancel(&person("alice"), &prod, 7, &key(8));
-        registry.cancel_native(&[prod.clone(), other], 7, &key(9));
-        assert!(member.signals.try_recv().is_err());
-        registry.cancel(&person("alice"), &prod, 7, &key(9));
-        assert_eq!(member.signals.try_recv(), Ok(Signal::Cancel));
-        drop(member);
-        assert!(registry.is_empty());
+impl Registry {
+    /// A session that lives without a relay, for tests of those who watch and end it.
+    pub(crate) fn pretend(&self, entry: SessionEntry) -> Membership {
+        let key = CancelKey::new(bytes::Bytes::from_static(&[7; 32])).unwrap();
+        self.enter(Entry { known: Arc::new(entry), source: Source::Tunnel, process_id: 7, key })
     }
 }
+
+#[cfg(test)]
+mod tests;

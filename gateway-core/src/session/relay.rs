@@ -8,12 +8,13 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use hoop_tunnel::acceptor::LinkIdentity;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf},
+    io::{AsyncReadExt as _, ReadHalf, WriteHalf},
     sync::watch,
 };
 
+pub(super) use super::ending::Ending;
 use super::{
-    client::{ClientRead, ClientStream, ClientWrite},
+    client::{ClientRead, ClientWrite},
     conversation::Conversation,
     environment::{Environment, Served},
     hold::Held,
@@ -27,134 +28,15 @@ use crate::{
     model::{ConnectionFacts, OperationNumber, Principal, Refusal, RefusalKind, SessionId, Verdict},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
-        codec::{self, CodecError, FrameDecoder},
+        codec::FrameDecoder,
         handshake::Replication,
         inspect::{Sight, Understood},
         message::{CancelKey, Frontend, Text},
-        refuse::{self, Report},
     },
-    record::{Admitted, Own, OwnPurpose, RecordError, Recorded, SessionRecorder, Status},
+    record::{Admitted, Own, OwnPurpose, Recorded, SessionRecorder},
     store::SessionCounts,
-    upstream::{self, Continuation, Outlet, OwnMessage, Wire},
+    upstream::{self, CancelOrder, Continuation, Outlet, OwnMessage, Wire},
 };
-
-/// Why a session ends. The client is told where it is still there.
-#[derive(Debug)]
-pub(super) enum Ending {
-    /// The client said goodbye or closed its stream.
-    ClientLeft,
-    /// The upstream closed, or ended the session with this SQLSTATE.
-    UpstreamEnded(String),
-    /// The client's bytes are not the protocol.
-    Protocol(CodecError),
-    /// A message came that has no place there.
-    Unexpected(&'static str),
-    /// The client sent more behind a held statement than is kept for it.
-    TooFarAhead,
-    /// A value could not be masked.
-    Unmaskable(&'static str),
-    /// A setting that decisions rely on changed under the session.
-    Setting(&'static str),
-    /// Something could not be recorded.
-    Unrecorded,
-    /// A stream failed.
-    Io(io::Error),
-    /// The link's token ran out, or another principal took it over.
-    Identity,
-    /// A policy no longer permits the connection.
-    Policy(Refusal),
-    /// Someone ended it.
-    Killed,
-    /// The catalogue could not be read.
-    Catalogue(String),
-}
-
-impl From<RecordError> for Ending {
-    fn from(error: RecordError) -> Self {
-        tracing::error!(%error, "a session could not be recorded");
-        Self::Unrecorded
-    }
-}
-
-impl From<io::Error> for Ending {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl Ending {
-    /// The word in the record.
-    pub(super) fn reason(&self) -> String {
-        match self {
-            Self::ClientLeft => "client left".to_owned(),
-            Self::UpstreamEnded(state) if state.is_empty() => "upstream closed".to_owned(),
-            Self::UpstreamEnded(state) => format!("upstream ended ({state})"),
-            Self::Protocol(error) => format!("protocol violation: {error}"),
-            Self::Unexpected(side) => format!("unexpected message from the {side}"),
-            Self::TooFarAhead => "too much was sent behind a held statement".to_owned(),
-            Self::Unmaskable(what) => format!("unmaskable: {what}"),
-            Self::Setting(name) => format!("the setting {name} changed"),
-            Self::Unrecorded => "could not be recorded".to_owned(),
-            Self::Io(error) => format!("connection lost: {}", error.kind()),
-            Self::Identity => "token expired or principal changed".to_owned(),
-            Self::Policy(_) => "policy no longer permits it".to_owned(),
-            Self::Killed => "ended by an administrator".to_owned(),
-            Self::Catalogue(_) => "the catalogue could not be read".to_owned(),
-        }
-    }
-
-    /// What the client is told, as a FATAL error; nothing where it has gone or was told.
-    fn write(&self, session: &SessionId, out: &mut BytesMut) {
-        let detail = format!("Session {session}.");
-        let mut say = |sqlstate: &'static str, message: &str, hint: &str| {
-            Report::fatal(sqlstate, message).detail(&detail).hint(hint).write(out);
-        };
-        match self {
-            Self::UpstreamEnded(state) if state.is_empty() => {
-                say("57P01", "the upstream closed the connection", "Connect again.");
-            }
-            Self::ClientLeft | Self::Io(_) | Self::UpstreamEnded(_) => {}
-            Self::Protocol(error) => refuse::protocol_error(error, session, out),
-            Self::Unexpected(side) => {
-                let message = format!("the {side} sent a message that has no place here");
-                say("08P01", &message, "Connect again; if it happens again, report it with the session id.");
-            }
-            Self::TooFarAhead => {
-                let message = format!("more than {} MiB were sent behind a held statement", HELD_AHEAD_BYTES >> 20);
-                say("54000", &message, "The request is withdrawn. Wait for its decision before sending what follows.");
-            }
-            Self::Unmaskable(what) => {
-                let message = format!("the connection is closed because {what}");
-                say("42501", &message, "Select fewer or smaller columns, in text format.");
-            }
-            Self::Setting(name) => {
-                let message =
-                    format!("the connection is closed because {name} changed, and the gateway could no longer read it");
-                say("42501", &message, "Connect again, and leave that setting alone.");
-            }
-            Self::Unrecorded => {
-                say(
-                    "58030",
-                    "the gateway cannot record this session, so it may not go on",
-                    "Tell the gateway's operator.",
-                );
-            }
-            Self::Identity => {
-                say(
-                    "57P01",
-                    "the login behind this connection expired or changed",
-                    "Run `hoop login`, then connect again.",
-                );
-            }
-            Self::Policy(refusal) => refuse::fatal_refusal(refusal, session, out),
-            Self::Killed => say("57P01", "an administrator ended this session", "Ask them why."),
-            Self::Catalogue(why) => {
-                let message = format!("the gateway cannot read the database's catalogue: {why}");
-                say("58000", &message, "Connect again; tell the gateway's operator if it stays.");
-            }
-        }
-    }
-}
 
 /// What the relay sends next, in order.
 #[derive(Debug)]
@@ -206,6 +88,8 @@ pub(super) struct Session {
     pub(super) client_room: Room,
     pub(super) upstream_room: Room,
     pub(super) to_client: BytesMut,
+    /// What is being written to the client: whole messages, of which a part may have gone.
+    pub(super) sending: Bytes,
     pub(super) outlet: Outlet<WriteHalf<Wire>>,
     pub(super) fault_query: Text,
     pub(super) fault_portal: Text,
@@ -239,79 +123,32 @@ const HIGH_WATER_BYTES: usize = 256 * 1024;
 const READ_AHEAD_BYTES: usize = 1024 * 1024;
 /// What is read ahead from a client whose statement is held. Its end shows only behind all that it sent: TCP and a
 /// link's stream deliver a close after the data before it. So reading never pauses here, and more than this is too much.
-const HELD_AHEAD_BYTES: usize = 8 << 20;
+pub(super) const HELD_AHEAD_BYTES: usize = 8 << 20;
 
 impl Session {
-    /// Runs the session to its end and records it. The client hears why, where it is still there.
-    pub(super) async fn serve(mut self, client: ClientStream, upstream: ReadHalf<Wire>, watches: Watches) {
-        let (mut read, mut write) = client.into_split();
-        let ending = match self.relay(&mut read, &mut write, upstream, watches).await {
-            Ok(never) => match never {},
-            Err(ending) => ending,
-        };
-        let reason = ending.reason();
-        if let Err(error) = self.abandon_held() {
-            tracing::warn!(session = %self.id, error = ?error, "a withdrawn request could not be recorded");
-        }
-        if !matches!(ending, Ending::Unrecorded)
-            && let Some(farewell) = Continuation::new(Frontend::Terminate)
-            && self.outlet.follow(None, &farewell).is_ok()
-            && self.outlet.write_all().await.is_err()
-        {
-            tracing::debug!(session = %self.id, "the upstream left first");
-        }
-        ending.write(&self.id, &mut self.to_client);
-        let mut last = self.to_client.split().freeze();
-        let farewell = async {
-            write.send(&mut last).await?;
-            write.finish().await
-        };
-        if !matches!(tokio::time::timeout(Duration::from_secs(5), farewell).await, Ok(Ok(()))) {
-            tracing::debug!(session = %self.id, "the client left first");
-        }
-        self.finish(&reason).await;
-    }
-
-    async fn finish(mut self, reason: &str) {
-        for (number, entry) in self.ledger.drain() {
-            self.ledger.open(number, entry);
-            if let Err(error) = self.end_operation(number, Status::Unknown) {
-                tracing::error!(session = %self.id, error = ?error, "an outcome could not be recorded");
-                break;
-            }
-        }
-        let (id, index, counts) = (self.id.clone(), self.environment.index.clone(), self.counts);
-        let now = self.environment.clock.unix_millis();
-        if let Err(error) = self.recorder.end(reason) {
-            tracing::error!(session = %id, %error, "the end of a session could not be recorded");
-        }
-        if let Err(error) = index.ended(&id, now, reason.to_owned(), counts).await {
-            tracing::error!(session = %id, %error, "the end of a session could not be indexed");
-        }
-    }
-
-    async fn relay(
+    /// Moves what comes until something ends it. Dropped half-way it leaves nothing that the farewell cannot take up.
+    pub(super) async fn relay(
         &mut self,
         read: &mut ClientRead,
         write: &mut ClientWrite,
-        mut upstream: ReadHalf<Wire>,
+        upstream: &mut ReadHalf<Wire>,
         mut watches: Watches,
     ) -> Result<std::convert::Infallible, Ending> {
-        let mut sending = Bytes::new();
         // A client need not wait for its login to end before it asks.
         self.take_client_messages().await?;
         loop {
-            if sending.is_empty() && !self.to_client.is_empty() {
-                sending = self.to_client.split().freeze();
+            watches.membership.counts.set(self.counts);
+            if self.sending.is_empty() && !self.to_client.is_empty() {
+                self.sending = self.to_client.split().freeze();
             }
             // Its end is behind all that it sent: data that is still awaited will not come.
             if self.leaving && self.talk.takes_data().is_some() {
                 return Err(Ending::ClientLeft);
             }
-            if self.leaving && self.is_quiet() && sending.is_empty() && !write.is_pending() {
+            if self.leaving && self.is_quiet() && self.sending.is_empty() && !write.is_pending() {
                 return Err(Ending::ClientLeft);
             }
-            let wake = self.wake(read, write, &mut upstream, &mut watches, &mut sending).await;
+            let wake = self.wake(read, write, upstream, &mut watches).await;
             match wake {
                 Wake::Client(Ok(0)) if self.held.is_some() => return Err(Ending::ClientLeft),
                 Wake::Client(Ok(0)) => self.leaving = true,
@@ -338,8 +175,7 @@ impl Session {
                 Wake::ClientWritten(Ok(())) | Wake::UpstreamWritten(Ok(())) => {}
                 Wake::Held(state) => self.held_changed(state).await?,
                 Wake::Signal(Some(Signal::Cancel)) => self.cancel().await?,
-                Wake::Signal(Some(Signal::LoggedOut)) => return Err(Ending::Identity),
-                Wake::Signal(Some(Signal::Kill) | None) => return Err(Ending::Killed),
+                Wake::Signal(None) => return Err(Ending::Stopped),
                 Wake::Identity => self.check_identity(&mut watches.identity)?,
                 Wake::Policies => {
                     let policies = watches.policies.borrow_and_update().clone();
@@ -361,13 +197,12 @@ impl Session {
         write: &mut ClientWrite,
         upstream: &mut ReadHalf<Wire>,
         watches: &mut Watches,
-        sending: &mut Bytes,
     ) -> Wake {
         let limit = if self.is_blocked() { READ_AHEAD_BYTES } else { usize::MAX };
         let has_room = self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
         let reads_client = !self.leaving && (has_room || self.held.is_some());
         let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
-        let Self { client_in, upstream_in, client_room, upstream_room, outlet, held, .. } = self;
+        let Self { client_in, upstream_in, client_room, upstream_room, outlet, held, sending, .. } = self;
         let writes_upstream = outlet.pending() > 0;
         let writes_client = !sending.is_empty() || write.is_pending();
         let is_held = held.is_some();
@@ -449,16 +284,8 @@ impl Session {
     /// later statement.
     pub(super) async fn cancel_upstream(&mut self) -> Result<(), Ending> {
         let Some((process_id, key)) = self.backend_key.clone() else { return Ok(()) };
-        drop(self.recorder.own(OwnPurpose::Cancel, ())?);
-        let attempt = async {
-            let mut wire = upstream::dial(&self.served.target).await.ok()?;
-            let mut out = BytesMut::new();
-            codec::encode_cancel(process_id, &key, &mut out);
-            wire.write_all(&out).await.ok()?;
-            let mut rest = [0; 16];
-            wire.read(&mut rest).await.ok()
-        };
-        if tokio::time::timeout(Duration::from_secs(5), attempt).await.is_err() {
+        let order = self.recorder.own(OwnPurpose::Cancel, CancelOrder { process_id, key })?;
+        if tokio::time::timeout(Duration::from_secs(5), upstream::cancel(&self.served.target, order)).await.is_err() {
             tracing::warn!(session = %self.id, "a cancel request was not taken in time");
         }
         Ok(())

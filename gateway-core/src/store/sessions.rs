@@ -2,8 +2,11 @@
 //!
 //! What happened in a session is in its recording. Written by `session`, read by `api`.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
 use super::{Store, StoreError};
 use crate::model::{ConnectionFacts, Principal, PrincipalKind, SessionId};
@@ -64,19 +67,38 @@ pub struct SessionIndex {
     store: Store,
     /// A connection of its own, so that nobody's long list holds up a session that begins.
     reader: Store,
+    changes: broadcast::Sender<Arc<SessionEntry>>,
 }
+
+/// How many changes wait for one who follows them; who is slower is told so, and lists again.
+const CHANGES_KEPT: usize = 256;
 
 impl SessionIndex {
     /// Opens the index and ends what an earlier gateway left live. Its rows are written without a sync of their own:
     /// the recording holds the same, durably.
     pub async fn open(store: Store, now_millis: i64) -> Result<Self, StoreError> {
         store.run_aside(move |connection| end_abandoned(connection, now_millis)).await?;
-        Ok(Self { reader: store.unhurried()?, store: store.unhurried()? })
+        let (changes, _nobody_yet) = broadcast::channel(CHANGES_KEPT);
+        Ok(Self { reader: store.unhurried()?, store: store.unhurried()?, changes })
+    }
+
+    /// Every session that begins or ends from now on, after it was written.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<SessionEntry>> {
+        self.changes.subscribe()
+    }
+
+    fn announce(&self, entry: SessionEntry) {
+        if self.changes.receiver_count() > 0 {
+            // Whoever listened may have gone this moment.
+            self.changes.send(Arc::new(entry)).ok();
+        }
     }
 
     /// Enters a session that begins.
     pub async fn started(&self, entry: SessionEntry) -> Result<(), StoreError> {
-        self.store.run_aside(move |connection| write(connection, &entry)).await
+        let entry = self.store.run_aside(move |connection| write(connection, &entry).map(|()| entry)).await?;
+        self.announce(entry);
+        Ok(())
     }
 
     /// Updates the counts of a live session; an unknown one is left alone.
@@ -127,15 +149,17 @@ impl SessionIndex {
         change: impl FnOnce(&mut SessionEntry) + Send + 'static,
     ) -> Result<(), StoreError> {
         let id = id.clone();
-        self.store
-            .run_aside(move |connection| {
-                if let Some(mut entry) = find(connection, &id)?.filter(|entry| entry.ended_at_millis.is_none()) {
-                    change(&mut entry);
-                    write(connection, &entry)?;
-                }
-                Ok(())
-            })
-            .await
+        let work = move |connection: &mut Connection| {
+            let found = find(connection, &id)?.filter(|entry| entry.ended_at_millis.is_none());
+            let Some(mut entry) = found else { return Ok(None) };
+            change(&mut entry);
+            write(connection, &entry)?;
+            Ok(Some(entry))
+        };
+        if let Some(entry) = self.store.run_aside(work).await? {
+            self.announce(entry);
+        }
+        Ok(())
     }
 }
 

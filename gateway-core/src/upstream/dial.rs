@@ -12,6 +12,7 @@ use std::{
 };
 
 use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
@@ -91,6 +92,19 @@ pub enum Wire {
     Tcp(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// Gives the stream up at once: the server's next write fails, and so does its next read, whatever was sent ahead.
+    pub fn abort(self) {
+        let tcp = match &self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        if let Err(error) = SockRef::from(tcp).set_linger(Some(Duration::ZERO)) {
+            tracing::debug!(%error, "a stream is closed instead of reset");
+        }
+    }
 }
 
 /// Dials `target`, within ten seconds.

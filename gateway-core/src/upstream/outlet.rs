@@ -170,6 +170,11 @@ impl<W> Outlet<W> {
         self.open.remove(&number);
     }
 
+    /// Gives the stream back, to be closed: what was queued is dropped.
+    pub(crate) fn into_inner(self) -> W {
+        self.io
+    }
+
     /// Bytes queued and not yet written.
     pub fn pending(&self) -> usize {
         self.pending.len()

@@ -67,17 +67,29 @@ impl api::Sampler for NoTables {
     }
 }
 
+impl api::Checker for NoTables {
+    fn check<'checker>(
+        &'checker self,
+        _who: &'checker Principal,
+        _connection: &'checker crate::model::ConnectionName,
+        _request: &'checker types::CheckRequest,
+    ) -> api::Checking<'checker> {
+        Box::pin(async { Err(api::CheckError("there is no database here".into())) })
+    }
+}
+
 pub(super) struct World {
     pub(super) state: ApiState,
     pub(super) clock: WallClock,
     pub(super) desk: Desk,
     pub(super) outbox: Outbox,
     pub(super) recordings: Arc<FakeRecordings>,
+    pub(super) registry: Registry,
     provider: DevelopmentProvider,
-    sessions: SessionIndex,
+    pub(super) sessions: SessionIndex,
     tokens: GatewayTokens,
     // Kept open, as the gateway does.
-    _policies: watch::Sender<PolicySet>,
+    pub(super) policies: watch::Sender<PolicySet>,
     _connections: watch::Sender<Vec<ApiConnection>>,
 }
 
@@ -125,6 +137,7 @@ impl World {
             upstream: format!("127.0.0.1:{port}").parse().unwrap(),
         };
         let (connection_sender, connections) = watch::channel(vec![connection]);
+        let registry = Registry::default();
         let shared: Arc<dyn Recordings> = Arc::<FakeRecordings>::clone(&recordings);
         let state = ApiState::new(ApiParts {
             origin: PublicOrigin::new(&url).unwrap(),
@@ -132,12 +145,14 @@ impl World {
             verifier: provider.verifier().unwrap(),
             tokens: tokens.clone(),
             connection_tokens: ConnectionTokens::new(clock.clone()).unwrap(),
-            registry: Registry::default(),
+            registry: registry.clone(),
+            streams: api::Streams::default(),
             desk: desk.clone(),
             sessions: sessions.clone(),
             recordings: shared,
             outbox: outbox.clone(),
             sampler: Arc::new(NoTables),
+            checker: Arc::new(NoTables),
             policies,
             connections,
             clock: clock.clone(),
@@ -148,10 +163,11 @@ impl World {
             desk,
             outbox,
             recordings,
+            registry,
             provider,
             sessions,
             tokens,
-            _policies: policy_sender,
+            policies: policy_sender,
             _connections: connection_sender,
         }
     }
@@ -179,18 +195,29 @@ impl World {
     }
 
     pub(super) async fn counted_session(&self, name: &str, number: u64, counts: SessionCounts) -> SessionId {
-        let entry = SessionEntry {
+        let entry = SessionEntry { counts, ..Self::entry(name, number) };
+        let id = entry.id.clone();
+        self.sessions.started(entry).await.unwrap();
+        id
+    }
+
+    pub(super) fn entry(name: &str, number: u64) -> SessionEntry {
+        SessionEntry {
             id: SessionId::new(number, [0; 10]),
             principal: testing::person(name, &[]),
             connection: testing::connection(),
             started_at_millis: i64::try_from(number).unwrap(),
             ended_at_millis: None,
             end_reason: None,
-            counts,
-        };
-        let id = entry.id.clone();
-        self.sessions.started(entry).await.unwrap();
-        id
+            counts: SessionCounts::default(),
+        }
+    }
+
+    /// Opens a stream of events.
+    pub(super) async fn follow(&self, token: &str, path: &str) -> (StatusCode, Events) {
+        let request = with_token(Self::request(Method::GET, path), Some(token)).body(Body::empty()).unwrap();
+        let (parts, body) = api::router(self.state.clone()).oneshot(request).await.unwrap().into_parts();
+        (parts.status, Events { body, text: String::new() })
     }
 
     pub(super) fn request(method: Method, path: &str) -> request::Builder {
@@ -223,6 +250,30 @@ fn with_token(request: request::Builder, token: Option<&str>) -> request::Builde
     match token {
         Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
         None => request,
+    }
+}
+
+/// The events of a stream, as a client reads them.
+pub(super) struct Events {
+    body: Body,
+    text: String,
+}
+
+impl Events {
+    /// The next one with its name; `None` where the stream ended.
+    pub(super) async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.text = rest;
+                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+                let Some(data) = field("data: ") else { continue };
+                return Some((field("event: ").unwrap_or_default(), serde_json::from_str(&data).unwrap()));
+            }
+            let frame = tokio::time::timeout(std::time::Duration::from_secs(20), self.body.frame()).await;
+            let bytes = frame.expect("nothing came for long")?.unwrap().into_data().unwrap_or_default();
+            self.text.push_str(&String::from_utf8_lossy(&bytes));
+        }
     }
 }
 
@@ -268,6 +319,12 @@ impl Recordings for FakeRecordings {
                 format!("reviewed: {} {approved} {}", who.name, reason.unwrap_or_default())
             }
             GatewayEvent::Administered { who, action } => format!("administered: {} {action}", who.name),
+            GatewayEvent::Killed { who, session, reason } => {
+                format!("killed: {} {session} {}", who.name, reason.unwrap_or_default())
+            }
+            GatewayEvent::Checked { who, connection, decision, .. } => {
+                format!("checked: {} {} at {connection}", who.name, decision.unwrap_or_default())
+            }
             GatewayEvent::Denied { who, action, .. } => format!("denied: {} {action}", who.name),
             other @ (GatewayEvent::Started { .. }
             | GatewayEvent::Stopped { .. }
@@ -320,11 +377,39 @@ impl Recordings for FakeRecordings {
         Ok(said.get(id).cloned())
     }
 
+    fn follow(&self, _id: &SessionId) -> Result<Box<dyn api::Follow>, RecordingsError> {
+        Ok(Box::new(Three(1)))
+    }
+
+    fn news(&self) -> watch::Receiver<u64> {
+        watch::Sender::new(0).subscribe()
+    }
+
     fn audit_key(&self) -> String {
         "-----BEGIN PUBLIC KEY-----\n".into()
     }
 
     fn works(&self) -> bool {
         !self.failing.load(Ordering::SeqCst)
+    }
+}
+
+/// Three events, of which the second quotes an address, then the end.
+struct Three(u64);
+
+impl api::Follow for Three {
+    fn next(&mut self, may_reveal: &MayReveal) -> Result<Option<types::RecordedEvent>, RecordingsError> {
+        let seq = self.0;
+        if self.is_over() {
+            return Ok(None);
+        }
+        self.0 += 1;
+        let text = if may_reveal("email") { "ada@example.com" } else { "<email, 15>" };
+        let fields = std::iter::once(("text".to_owned(), text.to_owned())).collect();
+        Ok(Some(types::RecordedEvent { seq, at_micros: seq, kind: "operation".into(), fields }))
+    }
+
+    fn is_over(&self) -> bool {
+        self.0 > 3
     }
 }

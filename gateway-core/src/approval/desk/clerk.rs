@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{DeskError, Limits, MAX_SHOWN_BYTES, Storage, StorageError, SubmitError, Ticket, blocking};
 use crate::{
@@ -34,12 +34,26 @@ pub(super) struct Clerk {
     limits: Limits,
     waiting: BTreeMap<ApprovalId, Waiting>,
     withdrawals: (mpsc::UnboundedSender<ApprovalId>, mpsc::UnboundedReceiver<ApprovalId>),
+    changes: broadcast::Sender<Arc<Case>>,
 }
 
 impl Clerk {
-    pub(super) fn new(storage: Arc<dyn Storage>, clock: WallClock, limits: Limits) -> Self {
+    pub(super) fn new(
+        storage: Arc<dyn Storage>,
+        clock: WallClock,
+        limits: Limits,
+        changes: broadcast::Sender<Arc<Case>>,
+    ) -> Self {
         // Unbounded but small: each pending ticket sends at most once.
-        Self { storage, clock, limits, waiting: BTreeMap::new(), withdrawals: mpsc::unbounded_channel() }
+        Self { storage, clock, limits, waiting: BTreeMap::new(), withdrawals: mpsc::unbounded_channel(), changes }
+    }
+
+    /// Tells whoever follows. Only after the change was stored: who follows from now on lists it.
+    fn announce(&self, case: &Case) {
+        if self.changes.receiver_count() > 0 {
+            // Whoever listened may have gone this moment.
+            self.changes.send(Arc::new(case.clone())).ok();
+        }
     }
 
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
@@ -75,6 +89,7 @@ impl Clerk {
         let mut case = Case::open(request);
         case.expire(self.clock.unix_millis());
         self.save(&case).await?;
+        self.announce(&case);
         let (sender, states) = watch::channel(case.state().clone());
         let ticket = Ticket::new(case.request(), states, self.withdrawals.0.clone(), self.clock.clone());
         if case.state().is_pending() {
@@ -170,6 +185,7 @@ impl Clerk {
     /// Stores the changed case, then shows it to its ticket.
     async fn publish(&mut self, case: Case) -> Result<State, DeskError> {
         self.save(&case).await?;
+        self.announce(&case);
         let state = case.state().clone();
         let id = case.request().id.clone();
         if let Some(mut waiting) = self.waiting.remove(&id) {

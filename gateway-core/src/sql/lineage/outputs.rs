@@ -44,6 +44,11 @@ impl OutputLineage {
         Self { leading: vec![Output::Clean; count], trailing: None }
     }
 
+    /// Every output that is known, in order; what stands in a stretch of unknown width is not.
+    pub fn known(&self) -> impl Iterator<Item = &Output> {
+        self.leading.iter().chain(self.trailing.iter().flatten())
+    }
+
     /// Whether a result of this many columns can be this one.
     pub fn fits(&self, total: usize) -> bool {
         match &self.trailing {

@@ -127,6 +127,11 @@ impl FrameDecoder {
         Self { side: Side::Backend, within: Within::Start }
     }
 
+    /// Whether a part of a message was given out and the rest has not come yet.
+    pub fn is_inside(&self) -> bool {
+        !matches!(self.within, Within::Start)
+    }
+
     /// Takes the next piece off `buffer`; `Ok(None)` when more bytes are needed. An error means that the stream cannot
     /// be followed any longer: the connection must close.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, CodecError> {
