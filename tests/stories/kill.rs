@@ -41,6 +41,20 @@ impl Stage {
         live[0]["id"].as_str().expect("an id").to_owned()
     }
 
+    /// psql straight to the gateway's own listener.
+    fn native(&self) -> Program {
+        let printed = self.alice.json(&["token", "pg-prod"]);
+        let text = |name: &str| printed["token"][name].as_str().expect("text").to_owned();
+        let mut command = Command::new("psql");
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", "/nonexistent")
+            .env("PGPASSWORD", text("password"))
+            .args(["-X", "-q", "-A", "-t", "-w", "-v", "VERBOSITY=verbose", "-d", &text("conninfo")]);
+        Program::start(&mut command)
+    }
+
     fn kill(&self, id: &str) -> Outcome {
         self.bob.run(&["sessions", "kill", id, "--reason", "runaway query"])
     }
@@ -145,21 +159,49 @@ fn whatever_a_session_does_a_kill_ends_it_and_says_who_and_why() {
 #[test]
 fn a_native_session_is_ended_like_any_other() {
     let stage = stage();
-    let printed = stage.alice.json(&["token", "pg-prod"]);
-    let text = |name: &str| printed["token"][name].as_str().expect("text").to_owned();
-    let mut command = Command::new("psql");
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", "/nonexistent")
-        .env("PGPASSWORD", text("password"))
-        .args(["-X", "-q", "-A", "-t", "-w", "-v", "VERBOSITY=verbose", "-d", &text("conninfo")]);
-    let mut psql = Program::start(&mut command);
+    let mut psql = stage.native();
     let pid = pid_of(&mut psql);
     psql.write("select pg_sleep(602);\n");
     stage.until(&pid, "active/PgSleep");
     stage.kill_and_measure("native", &pid);
     psql.expect_line("57P01: bob ended this session: runaway query");
+}
+
+/// Law 9: whatever takes the right away wakes the session while its statement runs.
+#[test]
+fn every_other_end_from_outside_tells_the_client_and_ends_the_server_process_too() {
+    type Cause = fn(&mut Stage);
+    let closed = "@id(\"closed\") @message(\"closed for the night\") \
+                  forbid(principal in Group::\"engineers\", action == Action::\"connect\", resource);";
+    let causes: [(&str, Cause, &str); 3] = [
+        (
+            "the login ends",
+            |stage| drop(stage.alice.run(&["logout"]).success()),
+            "57P01: the login behind this connection",
+        ),
+        (
+            "the policies change",
+            |stage| {
+                assert!(stage.gateway.reload().contains("in force"));
+            },
+            "42501: closed for the night",
+        ),
+        ("the gateway stops", |stage| drop(stage.gateway.stop()), "57P01: the gateway is shutting down"),
+    ];
+    for (cause, act, told) in causes {
+        let mut stage = stage();
+        let mut psql = stage.native();
+        let pid = pid_of(&mut psql);
+        psql.write("select pg_sleep(604);\n");
+        stage.until(&pid, "active/PgSleep");
+        if cause == "the policies change" {
+            stage.gateway.site().write("policies/closed.cedar", closed);
+        }
+        act(&mut stage);
+        stage.until(&pid, "gone");
+        let said = psql.expect("why", |_, line| line.contains("FATAL").then(|| line.to_owned()));
+        assert!(said.contains(told), "{cause}: {said}");
+    }
 }
 
 /// The gateway's buffers are full, and so are those of the system: nothing can be told, and nothing may live on.

@@ -250,3 +250,21 @@ fn admitted(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// PostgreSQL has no message that keeps a connection alive, and a held statement may say nothing for a quarter of an
+    /// hour.
+    #[tokio::test]
+    async fn a_held_native_client_is_kept_alive() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (tcp, _peer) = accepted.unwrap();
+        assert!(!SockRef::from(&tcp).keepalive().unwrap());
+        tune(&tcp);
+        assert!(SockRef::from(&tcp).keepalive().unwrap());
+    }
+}

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustls::pki_types::ServerName;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
@@ -21,6 +21,10 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// How long a dial may take, TLS included.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What stands between may forget a connection that says nothing while a statement is held: it is asked this often.
+const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// SPEC: PostgreSQL 55.2.10 "SSL Session Encryption": `SSLRequest`, length 8, code 80877103.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -131,7 +135,9 @@ async fn connect(target: &Target) -> Result<TcpStream, DialError> {
         }
         match TcpStream::connect(address).await {
             Ok(stream) => {
+                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
                 stream.set_nodelay(true).map_err(failed)?;
+                SockRef::from(&stream).set_tcp_keepalive(&keepalive).map_err(failed)?;
                 return Ok(stream);
             }
             Err(error) => last = error,
@@ -185,5 +191,35 @@ impl AsyncWrite for Wire {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn dialled() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let target = Target { host: "127.0.0.1".into(), port, tls: TlsMode::Disable, loopback_only: true };
+        let (wire, accepted) = tokio::join!(dial(&target), listener.accept());
+        let Wire::Tcp(wire) = wire.unwrap() else { panic!("plain TCP was asked for") };
+        (wire, accepted.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_quiet_upstream_is_kept_alive() {
+        let (wire, _server) = dialled().await;
+        assert!(SockRef::from(&wire).keepalive().unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_aborted_stream_is_reset_and_not_merely_closed() {
+        let (wire, mut server) = dialled().await;
+        Wire::Tcp(wire).abort();
+        let error = server.read(&mut [0; 1]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 }
