@@ -52,7 +52,7 @@ fn a_watched_session_shows_statements_decisions_and_outcomes_as_they_come_and_it
     let line = watch.expect_line("held");
     assert!(line.contains("delete from orders where id = 7") && line.contains(&request), "{line}");
     stage.approve(&request).success();
-    watch.expect_line("by bob: agreed");
+    watch.expect_line("approved  by bob");
     watch.expect_line("done      DELETE 1");
     psql.write("drop table orders;\n");
     let refused = watch.expect_line("refused");

@@ -20,7 +20,7 @@ use crate::{
         CheckError, Checker, Checking,
         types::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn, MayConnect},
     },
-    model::{ConnectionName, Operation, Principal, Verdict},
+    model::{ConnectionName, Operation, Principal, Verb, Verdict},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         inspect::{self, Masking, Sight, Understood},
@@ -167,8 +167,15 @@ impl Question<'_> {
     }
 
     fn decision_may_wait_for_an_estimate(&self, operations: &[Operation], asked: bool) -> Option<String> {
-        let reads = self.policies.reads_estimates() || self.policies.reads_has_where();
-        let may = !asked && reads && operations.iter().any(inspect::has_rows);
+        // As on the wire: see `estimate`.
+        let narrows = |one: &Operation| {
+            one.has_where && one.accesses.iter().any(|access| matches!(access.verb, Verb::Update | Verb::Delete))
+        };
+        let reads = |one: &Operation| {
+            inspect::has_rows(one)
+                && (self.policies.reads_estimates() || (self.policies.reads_has_where() && narrows(one)))
+        };
+        let may = !asked && operations.iter().any(reads);
         may.then(|| "policies here read the planner's estimate, which could change this".to_owned())
     }
 
