@@ -204,10 +204,8 @@ impl Gateway {
             connections,
             clock,
         }));
-        let router = match &provider {
-            Some(provider) => api.merge(provider.router()),
-            None => api,
-        };
+        let pages = provider.as_ref().map(DevelopmentProvider::router);
+        let router = pages.into_iter().fold(api, axum::Router::merge);
         let door =
             native::Doorkeeper::new(Arc::clone(&environment), tokens.clone(), connection_tokens, verifier, tls.clone());
         let secret = provider.map(|provider| provider.terminal_secret().clone());
