@@ -2,6 +2,7 @@
 //! stands for.
 
 use super::{
+    evasions::raw::{Raw, bind, execute, parse, query, shown, sync, tags, target},
     harness::{Cluster, Gateway, Outcome, Person, Site, Tunnel},
     names::{ALL_BUT_SECRETS, SCHEMAS},
 };
@@ -120,4 +121,79 @@ fn sql_and_the_protocol_share_their_names() {
         drop((client, prepared));
         connection.await.expect("joined").expect("ended well");
     });
+}
+
+#[test]
+fn a_cursor_that_sql_declared_is_run_by_the_protocol() {
+    let stage = open();
+    let mut raw = Raw::open(&stage.tunnel);
+    raw.query("begin");
+    assert_eq!(tags(&raw.query("declare c cursor for select n from generate_series(1, 5) n")), "CZ");
+    raw.send(&[target(b'D', 'P', "c"), execute("c", 2), execute("c", 0), execute("c", 1), sync()].concat());
+    assert_eq!(tags(&raw.until('Z')), "TDDsDDDCCZ");
+    // Sent together with what declares it, and closed by either.
+    raw.send(
+        &[query("declare d cursor for select v from t"), execute("d", 0), sync(), target(b'C', 'P', "d"), sync()]
+            .concat(),
+    );
+    let replies = [raw.until('Z'), raw.until('Z'), raw.until('Z')];
+    assert_eq!(replies.each_ref().map(|replies| tags(replies)), ["CZ", "DCZ", "3Z"], "{replies:?}");
+    assert!(shown(&replies[1]).contains("open"), "{replies:?}");
+    raw.query("close c");
+    for name in ["c", "d", "nobody"] {
+        raw.query("savepoint s");
+        raw.send(&[execute(name, 0), sync()].concat());
+        let replies = raw.until('Z');
+        assert!(tags(&replies) == "EZ" && shown(&replies).contains("34000"), "{name}: {replies:?}");
+        raw.query("rollback to s");
+    }
+    assert_eq!(tags(&raw.query("commit")), "CZ");
+}
+
+#[test]
+fn an_execute_of_a_cursor_is_decided_as_a_fetch() {
+    let stage = stage(|site| {
+        let fetches = "@id(\"no-fetches\")\nforbid(principal, action == Action::\"fetch\", resource);\n";
+        site.write("policies/shop.cedar", &format!("{ALL_BUT_SECRETS}{fetches}"));
+        site.write("masking.toml", "");
+    });
+    let mut raw = Raw::open(&stage.tunnel);
+    raw.query("begin");
+    raw.query("declare c cursor for select v from t");
+    raw.send(&[execute("c", 0), sync()].concat());
+    let replies = raw.until('Z');
+    assert!(tags(&replies) == "EZ" && shown(&replies).contains("no-fetches"), "{replies:?}");
+    assert_eq!(replies[replies.len() - 1].body, b"E");
+    assert_eq!(tags(&raw.query("rollback")), "CZ");
+}
+
+#[test]
+fn a_cursor_is_masked_whoever_runs_it_and_whoever_had_its_name_before() {
+    let stage = stage(|_| {});
+    let declare = query("declare p cursor for select email from customers where id = 1");
+    let run = [execute("p", 0), sync()].concat();
+    for (name, before) in [
+        ("declared", declare.clone()),
+        (
+            "declared under the name of a portal",
+            [
+                parse("", "select 'harmless' where true"),
+                bind("p", "", &[], 0),
+                sync(),
+                query("close p"),
+                declare.clone(),
+            ]
+            .concat(),
+        ),
+    ] {
+        let mut raw = Raw::open(&stage.tunnel);
+        raw.query("begin");
+        raw.send(&[before, run.clone(), query("select 'the end'")].concat());
+        let mut replies = Vec::new();
+        while !shown(&replies).contains("the end") {
+            replies.extend(raw.until('Z'));
+        }
+        let told = shown(&replies);
+        assert!(told.contains("*") && !told.contains("ada@example.com"), "{name}: {told}");
+    }
 }

@@ -134,7 +134,7 @@ fn pg_receivewal_receives_the_servers_own_segment() {
     let written = theirs.iter().rposition(|byte| *byte != 0).expect("something was written");
     assert!(ours.get(..=written) == theirs.get(..=written), "another segment");
     let recorded = stage.recorded();
-    for part in ["IDENTIFY_SYSTEM", "START_REPLICATION", "start_replication", "replicates"] {
+    for part in ["IDENTIFY_SYSTEM", "START_REPLICATION", "replicates"] {
         assert!(recorded.contains(part), "{part}: {recorded}");
     }
 }
@@ -255,6 +255,7 @@ fn amid_a_stream_only_feedback_and_its_end_pass() {
         let mut raw = stage.open("true");
         streams(&mut raw, &position);
         raw.send(&message);
+        println!("sent {:?}", String::from_utf8_lossy(&message));
         let replies = raw.rest();
         assert!(shown(&replies).contains("FATAL") && shown(&replies).contains("08P01"), "{message:?}: {replies:?}");
     }

@@ -96,3 +96,14 @@ fn a_held_copy_takes_its_data_when_it_is_approved_and_none_when_it_is_denied() {
     goes_on(&mut raw);
     assert_eq!(rows(&stage), "2");
 }
+
+#[test]
+fn a_client_that_vanishes_amid_its_data_leaves_nothing_open() {
+    let stage = stage();
+    let mut raw = Raw::open(&stage.tunnel);
+    raw.send(&[query(COPY), data("one\n")].concat());
+    assert_eq!(tags(&raw.until('G')), "G");
+    drop(raw);
+    stage.database.logged_times("during COPY from stdin", 1);
+    assert_eq!(rows(&stage), "0");
+}
