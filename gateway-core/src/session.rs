@@ -25,6 +25,7 @@ mod reading;
 mod refusal;
 mod relay;
 mod replication;
+mod reported;
 mod room;
 mod sealing;
 mod through;

@@ -20,6 +20,7 @@ use super::{
     ledger::Ledger,
     meaning::Meaning,
     registry::{Membership, Signal},
+    reported::Reported,
     room::Room,
 };
 use crate::{
@@ -206,6 +207,7 @@ pub(super) struct Session {
     pub(super) client_room: Room,
     pub(super) upstream_room: Room,
     pub(super) to_client: BytesMut,
+    pub(super) reported: Reported,
     pub(super) outlet: Outlet<WriteHalf<Wire>>,
     pub(super) fault_query: Text,
     pub(super) fault_portal: Text,
