@@ -16,6 +16,7 @@ mod stories {
     #[expect(dead_code, reason = "the stories to come use the rest")]
     mod harness;
 
+    mod beside;
     mod breadth;
     mod change;
     mod classify;

@@ -143,7 +143,7 @@ fn bound(text: &str, format: u8, value: &[u8]) -> Vec<Vec<u8>> {
     let kind = if format == 1 { [0, 1, 0, 0, 0, 23].as_slice() } else { &[0, 0] };
     vec![
         frame(b'P', &[b"\0", text.as_bytes(), b"\0", kind].concat()),
-        frame(b'B', &[b"\0\0\0\x01\0", &[format], b"\0\x01".as_slice(), &length, value, b"\0\0"].concat()),
+        frame(b'B', &[b"\0\0\0\x01\0".as_slice(), &[format], b"\0\x01", &length, value, b"\0\0"].concat()),
         frame(b'E', b"\0\0\0\0\0"),
         frame(b'S', b""),
     ]

@@ -328,7 +328,7 @@ pub(super) fn through_the_gateway(lanes: usize, way: Way) -> (Vec<Verdict>, Vec<
     (verdicts.into_inner().expect("not poisoned"), told)
 }
 
-fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+fn files(folder: &std::path::Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

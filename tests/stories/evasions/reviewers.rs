@@ -177,7 +177,7 @@ fn reviewers_and_the_waiting_client_never_see_a_tagged_value() {
     let database = Cluster::shared().database();
     let mut gateway = Gateway::start(Site::new(&database));
     let [alice, bob] = ["alice", "bob"].map(|name| Person::login(&gateway, name));
-    let mut watch = bob.start(&["approvals", "watch", "--output", "jsonl"]);
+    let watch = bob.start(&["approvals", "watch", "--output", "jsonl"]);
     let wrong = shown(&Tunnel::open(&alice, "pg-prod"), &bob);
     assert!(wrong.is_empty(), "{} are shown:\n{}", wrong.len(), wrong.join("\n"));
     watch.signal(nix::sys::signal::Signal::SIGINT);
