@@ -22,6 +22,9 @@ pub struct PlannedChange {
     pub all: String,
 }
 
+/// Rows of a table that are counted for the sake of the number that people read.
+const COUNTED_ANYWAY: u64 = 10_000;
+
 /// What was found out about the changes of one statement.
 #[derive(Debug, Default)]
 pub(super) struct Breadths {
@@ -74,7 +77,7 @@ impl Planned<'_> {
         let values = given(self.parameters);
         let rows: i64 = client.query_one(&statement, &borrowed(&values)).await.ok()?.try_get(0).ok()?;
         let rows = u64::try_from(rows).ok()?;
-        let enough = rows.saturating_mul(10).div_ceil(9).saturating_add(2);
+        let enough = rows.saturating_mul(10).div_ceil(9).saturating_add(2).max(COUNTED_ANYWAY);
         let whole = format!("select pg_catalog.count(*) from ({} limit {enough}) as counted", change.all);
         let whole: i64 = client.query_one(&whole, &[]).await.ok()?.try_get(0).ok()?;
         let whole = u64::try_from(whole).ok()?;
