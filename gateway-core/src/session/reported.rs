@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(reported.settings(), [("TimeZone", "UTC".to_owned())]);
         reported.note(b"TimeZone\0Asia/Tokyo\0");
         reported.note(b"DateStyle\0ISO, DMY\0");
-        reported.note(b"server_version\018\0");
+        reported.note(b"server_version\x0018\0");
         let settings = [("DateStyle", "ISO, DMY".to_owned()), ("TimeZone", "Asia/Tokyo".to_owned())];
         assert_eq!(reported.settings(), settings);
     }

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Pieces of the values that the statements below hold, in the dresses in which they could be shown.
-const NEEDLES: [&str; 12] = [
+const NEEDLES: [&str; 13] = [
     "ada@example",
     "ADA@EXAMPLE",
     "6164614065786d706c65", // without a letter
@@ -20,6 +20,7 @@ const NEEDLES: [&str; 12] = [
     "7946 0001",
     "79460001",
     "ada\\x40example",
+    "ada\\0040example",
 ];
 
 /// A statement that is held, and its parameters: as text, or as bytes of a type.
@@ -56,7 +57,10 @@ fn statements() -> Vec<Asked> {
         plain("delete from customers where email like 'ada@example%' or card = '4111111111111111'"),
         plain("delete from customers where card::numeric = 4111111111111111"),
         plain("delete from customers where 4111111111111111 = card::numeric"),
-        plain("delete from customers where phone = '+44 20 7946 0001' and id = 1"),
+        plain("delete from orders where id = 7 and E'ada\\x40example.com' <> ''"),
+        plain("delete from orders where id = 7 and U&'ada\\0040example.com' <> ''"),
+        plain("delete from orders where id = 7 and 'ada@'\n'example.com' <> ''"),
+        plain("delete from orders where id = 7 and '\\x616461406578616d706c652e636f6d'::bytea <> ''"),
         plain("delete from customers where (email, id) = ('ada@example.com', 1)"),
         plain("delete from customers where email = any('{ada@example.com}')"),
         plain("delete from customers where email = any(array['x', 'ada@example.com'])"),

@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ahead::Ahead;
 use bytes::Bytes;
-pub use masking::{Masking, Reason, detected, pseudonym};
+pub use masking::{Masking, Reason, detected, detected_in_hexadecimal, pseudonym};
 pub use plannable::{Plannable, has_rows, is_sure, plannable};
 pub use sight::{Sight, Veil};
 pub use through::{through, unresolved};
