@@ -16,7 +16,7 @@ pub use decision::{ApprovalNeed, Quorum, Refusal, RefusalKind, RuleId, Verdict};
 pub use ids::{ApprovalId, ConnectionName, GroupName, OperationNumber, PrincipalName, SessionId};
 pub use operation::{Access, Effect, ObjectName, Operation, Verb};
 #[cfg(test)]
-pub(crate) use operation::{EXPORT, WHOLE};
+pub(crate) use operation::{EXPORT, UNSURE, WHOLE};
 pub use principal::{Principal, PrincipalKind};
 pub use seal::SealSpan;
 pub use step_up::{Authentication, CLOCK_SKEW_SECONDS, StepUp};

@@ -28,6 +28,7 @@ mod reading;
 mod refusal;
 mod relay;
 mod replication;
+mod reported;
 mod room;
 mod sealing;
 mod through;

@@ -9,13 +9,16 @@
     reason = "the grammar has 270 node types; every wildcard arm here leads to `Unknown` or to a refusal"
 )]
 
+mod changes;
 mod classify;
+mod counting;
 mod definition;
 pub mod functions;
 mod kinds;
 mod lineage;
 mod literals;
 mod name;
+mod narrowing;
 mod predicate;
 mod privilege;
 mod query;
@@ -35,6 +38,7 @@ pub use lineage::{
     Lineage, MaskScope, Origin, Output, OutputLineage, RelationColumn, RelationColumns, Relations, Tags,
 };
 pub use name::{RawColumn, RawName};
+pub use narrowing::{Narrowing, ROW};
 pub use session_names::{Definition, NameUse, definition, resolved, uses};
 pub use statement::{CopyFormat, CopyKind, CopyOut, Literal, RawAccess, Rereads, Statement, TransactionWord};
 pub use syntax::{MAX_TEXT_BYTES, SyntaxError};
@@ -63,6 +67,8 @@ pub(crate) fn fuzz_inspect(input: &[u8]) {
             assert!(text.get(span.clone()).is_some(), "a span is outside of the text");
         }
         let _scope = statement.sources.mask_check(&Everything);
+        assert_eq!(statement.sources.counts().len(), statement.narrowings.len(), "a change without its question");
+        let _query = statement.sources.contained();
     }
 }
 

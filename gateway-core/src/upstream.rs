@@ -17,7 +17,7 @@ pub use catalogue::{
     Relation, RelationKind, Routine, Runs, TaggedColumn, Volatility,
 };
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
-pub use estimate::{Estimate, PlanOrder, Planner};
+pub use estimate::{Estimate, PlanOrder, PlannedChange, Planner};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

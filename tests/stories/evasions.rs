@@ -9,6 +9,7 @@ mod effects;
 mod masking;
 mod order;
 pub(super) mod raw;
+mod reviewers;
 mod rules;
 mod secrets;
 mod statements;

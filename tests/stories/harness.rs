@@ -13,6 +13,7 @@ mod python;
 mod screen;
 mod script;
 mod site;
+mod tls;
 mod tmux;
 mod tunnel;
 mod wire;
@@ -27,9 +28,10 @@ pub(crate) use python::{python, python_with, start_python};
 pub(crate) use screen::Screen;
 pub(crate) use script::{Case, Played, Stage as Script, cases, play, play_on};
 pub(crate) use site::{Site, site_policies};
+pub(crate) use tls::{Tls, tls_over};
 pub(crate) use tmux::Tmux;
 pub(crate) use tunnel::Tunnel;
-pub(crate) use wire::{End, Reply, Wire, cells};
+pub(crate) use wire::{End, Reply, Wire, cells, frame, query};
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 mod evasions;
 mod pools;
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use nix::sys::signal::Signal;
 
@@ -44,13 +44,12 @@ impl Stage {
 
     /// The gateway's authority, as a path for `sslrootcert`.
     fn authority(&self) -> String {
-        let port = self.gateway.url.rsplit(':').next().expect("a port");
-        self.gateway.state().join("hoop/dev").join(port).join("ca.pem").display().to_string()
+        self.gateway.authority().display().to_string()
     }
 
     /// A bearer of the person, as the CLI keeps it.
     fn jwt(person: &Person) -> String {
-        find_jwt(person.home()).expect("a stored token")
+        person.jwt()
     }
 }
 
@@ -58,23 +57,6 @@ fn token(person: &Person, connection: &str) -> Token {
     let printed = person.json(&["token", connection]);
     let text = |name: &str| printed["token"][name].as_str().expect("text").to_owned();
     Token { conninfo: text("conninfo"), password: text("password") }
-}
-
-fn find_jwt(folder: &Path) -> Option<String> {
-    for entry in fs::read_dir(folder).ok()?.flatten() {
-        let path = entry.path();
-        if path.is_dir() && !path.is_symlink() {
-            if let Some(found) = find_jwt(&path) {
-                return Some(found);
-            }
-        } else if let Ok(text) = fs::read_to_string(&path)
-            && let Ok(login) = serde_json::from_str::<serde_json::Value>(&text)
-            && let Some(token) = login.get("token").and_then(serde_json::Value::as_str)
-        {
-            return Some(token.to_owned());
-        }
-    }
-    None
 }
 
 /// psql with this connection string and password.

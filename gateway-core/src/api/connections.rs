@@ -59,6 +59,7 @@ fn holding(policies: &PolicySet, who: &Principal, to: &ConnectionFacts, at: &Cir
         effect: verb.effect(),
         accesses: BTreeSet::from([Access { verb, object: None }]),
         has_where: true,
+        names_rows: true,
         risk: 0,
         risk_reasons: Vec::new(),
         statements: 1,

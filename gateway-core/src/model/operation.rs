@@ -190,8 +190,11 @@ pub struct Operation {
     pub effect: Effect,
     /// Every (verb, object) it asks for; never empty.
     pub accesses: BTreeSet<Access>,
-    /// Whether UPDATE and DELETE carry a predicate that is not trivially true; true for everything else.
+    /// Whether what changes rows carries a predicate that is not trivially true, as far as is known; true for
+    /// everything else.
     pub has_where: bool,
+    /// Whether the rows that it changes are named by a key, one by one, so that nobody has to be asked how many they are.
+    pub names_rows: bool,
     /// 0 to 100, with [`Operation::risk_reasons`].
     pub risk: u8,
     /// Why the risk is what it is, for people.
@@ -228,12 +231,27 @@ impl Operation {
         if self.effect == Effect::Read && rows > export_rows {
             self.export = true;
             self.risk = self.risk.max(EXPORT.0);
-            self.risk_reasons.push(EXPORT.1);
+            if !self.risk_reasons.contains(&EXPORT.1) {
+                self.risk_reasons.push(EXPORT.1);
+            }
         }
         if self.has_where && rows > 1 && percent.is_some_and(|percent| percent >= WHOLE_PERCENT) {
             self.has_where = false;
             self.risk = self.risk.max(WHOLE.0);
             self.risk_reasons.push(WHOLE.1);
+        }
+    }
+
+    /// Counts its predicate as none: nobody can say how many rows it keeps.
+    pub fn doubt(&mut self) {
+        if self.has_where {
+            self.has_where = false;
+            self.risk = self.risk.max(UNSURE.0);
+            self.risk_reasons.push(UNSURE.1);
+            self.advice = Some(
+                "name the rows by a key, as in id = …; or have the table analyzed, and compare columns with values"
+                    .to_owned(),
+            );
         }
     }
 }
@@ -242,6 +260,8 @@ impl Operation {
 const WHOLE_PERCENT: u8 = 90;
 /// Risk and reason of a predicate that keeps most of a table; part of the table in `sql::risk`.
 pub(crate) const WHOLE: (u8, &str) = (85, "changes most rows of a table, as the planner estimates");
+/// Risk and reason of a predicate of which nobody knows what it keeps; part of the table in `sql::risk`.
+pub(crate) const UNSURE: (u8, &str) = (80, "may change most rows of a table: nobody knows what its predicate keeps");
 /// Risk and reason of a read of very many rows; part of the table in `sql::risk`.
 pub(crate) const EXPORT: (u8, &str) = (30, "takes rows away in bulk");
 
@@ -249,14 +269,15 @@ pub(crate) const EXPORT: (u8, &str) = (30, "takes rows away in bulk");
 mod tests {
     use super::*;
 
-    fn estimated(rows: u64, percent: Option<u8>, effect: Effect) -> (bool, bool, u8) {
+    fn asked(effect: Effect) -> Operation {
         let verb = if effect == Effect::Read { Verb::Select } else { Verb::Delete };
-        let mut operation = Operation {
+        Operation {
             text: Arc::from(""),
             kind: Arc::from("x"),
             effect,
             accesses: BTreeSet::from([Access { verb, object: None }]),
             has_where: true,
+            names_rows: false,
             risk: 5,
             risk_reasons: Vec::new(),
             statements: 1,
@@ -265,7 +286,11 @@ mod tests {
             export: false,
             filters_on: BTreeSet::new(),
             advice: None,
-        };
+        }
+    }
+
+    fn estimated(rows: u64, percent: Option<u8>, effect: Effect) -> (bool, bool, u8) {
+        let mut operation = asked(effect);
         operation.estimate(rows, percent, 10_000);
         assert_eq!((operation.estimated_rows, operation.estimated_percent), (Some(rows), percent));
         (operation.has_where, operation.export, operation.risk)
@@ -277,6 +302,14 @@ mod tests {
         assert_eq!(estimated(89, Some(89), Effect::Write), (true, false, 5));
         assert_eq!(estimated(1, Some(100), Effect::Write), (true, false, 5), "one row is named");
         assert_eq!(estimated(1_000_000, None, Effect::Write), (true, false, 5));
+    }
+
+    #[test]
+    fn a_predicate_of_which_nobody_knows_what_it_keeps_counts_as_none() {
+        let mut operation = asked(Effect::Write);
+        operation.doubt();
+        assert_eq!((operation.has_where, operation.risk), (false, UNSURE.0));
+        assert!(operation.advice.is_some());
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub(super) fn operation(accesses: &[(Verb, Option<&str>)]) -> Operation {
         effect: accesses.iter().map(|access| access.verb.effect()).max().unwrap(),
         accesses: accesses.into_iter().collect(),
         has_where: true,
+        names_rows: true,
         risk: 10,
         risk_reasons: Vec::new(),
         statements: 1,

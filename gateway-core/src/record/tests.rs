@@ -142,6 +142,7 @@ fn permit(text: &str) -> Permitted<String> {
         effect: Effect::Read,
         accesses: BTreeSet::from([Access { verb: Verb::Select, object: None }]),
         has_where: true,
+        names_rows: true,
         risk: 5,
         risk_reasons: Vec::new(),
         statements: 1,

@@ -372,6 +372,7 @@ impl Session {
         if let Some(setting) = handshake::misread_setting(&frame.body) {
             return Err(Ending::Setting(setting));
         }
+        self.reported.note(&frame.body);
         self.pass(frame);
         Ok(())
     }

@@ -25,8 +25,8 @@ use crate::{
     upstream::{Catalogue, Planner, Target},
 };
 
-/// How long a catalogue snapshot serves new sessions.
-const CATALOGUE_LIFE: Duration = Duration::from_secs(10);
+/// How long a catalogue snapshot serves sessions that want one.
+const CATALOGUE_LIFE: Duration = Duration::from_secs(5);
 
 /// A connection that the gateway serves, with everything resolved that a dial needs.
 #[derive(Debug)]

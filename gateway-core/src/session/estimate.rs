@@ -1,9 +1,9 @@
 //! The planner's word on what is about to be decided or shown to a reviewer.
 //!
-//! It is asked: before deciding, where some policy reads `estimated_rows` or `export`; before deciding an UPDATE or
-//! DELETE with a predicate, where some policy reads `has_where`, since one that touches nine tenths of its table
-//! counts as none; and for a write that is held, for the reviewer's screen. Never at Parse, whose parameters are not
-//! known yet; never from a cache, since rows come and go.
+//! It is asked: before deciding, where some policy reads `estimated_rows` or `export`; before deciding a change of rows
+//! that are not named by a key, where some policy reads `has_where`, since a predicate that keeps nine tenths of a table
+//! counts as none, and so does one of which nobody knows; and for what is held, for the client and the reviewer. Never
+//! at Parse, whose parameters are not known yet; never from a cache, since rows come and go.
 
 use std::sync::Arc;
 
@@ -39,12 +39,24 @@ impl Session {
             return (inspected, false);
         }
         let questions = inspect::plannable(understood, &self.sight);
+        let sure = inspect::is_sure(understood, &self.sight);
         let mut operations = inspected.operations().to_vec();
         let mut said = false;
-        for (operation, question) in operations.iter_mut().zip(questions) {
-            let Some(question) = question.filter(|_| self.wants(operation, asking)) else { continue };
-            if let Some(estimate) = self.ask(inspected.message(), question).await {
+        for ((operation, question), sure) in operations.iter_mut().zip(questions).zip(sure) {
+            if !self.wants(operation, asking) {
+                continue;
+            }
+            let answer = match question {
+                Some(question) => self.ask(inspected.message(), question).await,
+                None => None,
+            };
+            if let Some(estimate) = answer {
                 operation.estimate(estimate.rows, estimate.percent, self.environment.export_rows);
+                said = true;
+            }
+            // FAIL-CLOSED: a predicate of which nobody knows how many rows it keeps counts as none.
+            if !sure && self.narrows(operation) && !answer.is_some_and(|estimate| estimate.is_sure) {
+                operation.doubt();
                 said = true;
             }
         }
@@ -52,14 +64,17 @@ impl Session {
     }
 
     fn wants(&self, operation: &Operation, asking: Asking) -> bool {
-        let narrows = || {
-            operation.has_where && operation.accesses.iter().any(|one| matches!(one.verb, Verb::Update | Verb::Delete))
-        };
         operation.estimated_rows.is_none()
             && inspect::has_rows(operation)
-            && (asking == Asking::Reviewers
-                || self.policies.reads_estimates()
-                || (self.policies.reads_has_where() && narrows()))
+            && (asking == Asking::Reviewers || self.policies.reads_estimates() || self.narrows(operation))
+    }
+
+    /// Whether a policy wants to know if it changes most rows of a table, and its text does not tell.
+    fn narrows(&self, operation: &Operation) -> bool {
+        self.policies.reads_has_where()
+            && operation.has_where
+            && !operation.names_rows
+            && operation.accesses.iter().any(|one| matches!(one.verb, Verb::Update | Verb::Delete))
     }
 
     async fn ask(&mut self, message: &Frontend, question: Plannable) -> Option<Estimate> {
@@ -72,9 +87,10 @@ impl Session {
             });
             parameters = given.collect();
         }
-        let Plannable { text, targets } = question;
+        let Plannable { text, targets, changes } = question;
         let search_path = self.sight.search_path.to_vec();
-        let order = PlanOrder { text, targets, search_path, types, parameters };
+        let settings = self.reported.settings();
+        let order = PlanOrder { text, targets, changes, search_path, settings, types, parameters };
         let order = self.recorder.own(OwnPurpose::Estimate, order).ok()?;
         let (served, recorder) = (&self.served, &mut self.recorder);
         let connect = async || names::side_connection(served, recorder, OwnPurpose::Estimate).await.ok();

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     approval::{Facts, Request, State, Ticket},
     model::{
-        ApprovalId, ApprovalNeed, Operation, OperationNumber, PrincipalName, Refusal, RefusalKind, flow::Inspected,
+        ApprovalId, ApprovalNeed, Effect, Operation, OperationNumber, PrincipalName, Refusal, RefusalKind,
+        flow::Inspected,
     },
     policy::{Decision, PolicySet},
     protocol::postgres::{inspect::Understood, message::Frontend, refuse},
@@ -99,7 +100,8 @@ impl Session {
                 return self.refuse(number, &refusal, &understood, kind.is_query());
             }
         };
-        refuse::hold_notice(&id, &need, &clock_time(expires_at), &mut self.to_client);
+        let expected = expected(inspected.operations());
+        refuse::hold_notice(&id, &need, expected, &clock_time(expires_at), &mut self.to_client);
         self.held = Some(Held { number, inspected, kind, understood, need, ticket });
         Ok(())
     }
@@ -134,7 +136,7 @@ impl Session {
             text: sealing::text(understood, &self.environment.sealer).shown().to_owned(),
             parameters: parameters.into_iter().map(|value| value.map(|value| value.shown().to_owned())).collect(),
             kind: worst.map(|operation| operation.kind.to_string()).unwrap_or_default(),
-            effect: worst.map_or(crate::model::Effect::Unknown, |operation| operation.effect),
+            effect: worst.map_or(Effect::Unknown, |operation| operation.effect),
             risk: worst.map_or(100, |operation| operation.risk),
             risk_reasons: worst
                 .map(|o| o.risk_reasons.iter().map(|reason| (*reason).to_owned()).collect())
@@ -274,6 +276,14 @@ impl Session {
         self.recorder.append(&Event::ApprovalDecided { number, approval, state, by, reason })?;
         Ok(())
     }
+}
+
+/// What the client is told of its rows. How many rows a predicate on tagged columns keeps would tell what they hold.
+fn expected(operations: &[Operation]) -> Option<refuse::Expected> {
+    let tells = operations.iter().all(|operation| operation.filters_on.is_empty());
+    let most = operations.iter().filter(|_| tells).max_by_key(|operation| operation.estimated_rows)?;
+    let changes = most.effect != Effect::Read;
+    most.estimated_rows.map(|rows| refuse::Expected { rows, percent: most.estimated_percent, changes })
 }
 
 fn shown_facts(operation: &Operation) -> Facts {

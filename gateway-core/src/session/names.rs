@@ -167,7 +167,11 @@ pub(super) fn sight(
 }
 
 /// A snapshot older than this is taken anew before the next statement: not every change of names goes through here.
-pub(super) const SIGHT_LIFE: Duration = Duration::from_mins(1);
+/// What somebody replaces beside the gateway is known after this and the life of a shared snapshot, 15 seconds together;
+/// what is new there has a name that no snapshot knows, and is looked up at once.
+pub(super) const SIGHT_LIFE: Duration = Duration::from_secs(10);
+/// The same, where neither a decision nor a mask can depend on what names mean.
+pub(super) const IDLE_SIGHT_LIFE: Duration = Duration::from_mins(1);
 
 impl Session {
     /// Whether a decision or a mask can depend on what names mean. Where none can, names that other statements changed

@@ -21,6 +21,7 @@ use super::{
     names::sight,
     registry::{self, Entry, Membership},
     relay::{Session, Watches},
+    reported::Reported,
     room::Room,
 };
 use crate::{
@@ -304,7 +305,7 @@ impl Arrival {
         recorder: SessionRecorder,
         Opening { replication, opened }: Opening,
     ) -> (Session, ReadHalf<Wire>) {
-        let Opened { read, outlet, backend_key, search_path, catalogue, upstream_in, .. } = opened;
+        let Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in, .. } = opened;
         let role = self.served.connection.credential.username().to_owned();
         let binding = Binding {
             requester: &self.principal,
@@ -361,6 +362,7 @@ impl Arrival {
             sending: Bytes::new(),
             outlet,
             backend_key,
+            reported: Reported::greeting(&greeting),
         };
         (session, read)
     }

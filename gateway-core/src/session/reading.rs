@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     conversation::{Expect, Lookup},
     meaning::{Answer, NAMES, NAMES_IN_TRANSACTION, Names},
-    names::{SIGHT_LIFE, sight, tags_of},
+    names::{IDLE_SIGHT_LIFE, SIGHT_LIFE, sight, tags_of},
     relay::{Ending, Session, Step},
 };
 use crate::{
@@ -40,7 +40,7 @@ impl Session {
     /// Whether names may mean something else than the session's snapshot says.
     pub(super) fn is_outdated(&self) -> bool {
         if !self.names_matter() {
-            return self.sighted_at.elapsed() >= SIGHT_LIFE;
+            return self.sighted_at.elapsed() >= IDLE_SIGHT_LIFE;
         }
         // What the open transaction changed is seen on the session's own backend only, and is read there.
         let own = self.outdated && !(self.changed_catalogue && self.talk.status == b'T');
@@ -100,7 +100,8 @@ impl Session {
         if unread && failed {
             return Ok(if self.only_ends_transactions(message) { Current::Yes } else { Current::Never });
         }
-        let aged = self.meaning.read.0 != self.served.generation() || self.meaning.read.1.elapsed() >= SIGHT_LIFE;
+        let life = if self.names_matter() { SIGHT_LIFE } else { IDLE_SIGHT_LIFE };
+        let aged = self.meaning.read.0 != self.served.generation() || self.meaning.read.1.elapsed() >= life;
         if unread || (aged && !failed) {
             self.read_names()?;
             return Ok(Current::Later);

@@ -21,6 +21,7 @@ use super::{
     ledger::Ledger,
     meaning::Meaning,
     registry::{Membership, Signal},
+    reported::Reported,
     room::Room,
 };
 use crate::{
@@ -90,6 +91,7 @@ pub(super) struct Session {
     pub(super) to_client: BytesMut,
     /// What is being written to the client: whole messages, of which a part may have gone.
     pub(super) sending: Bytes,
+    pub(super) reported: Reported,
     pub(super) outlet: Outlet<WriteHalf<Wire>>,
     pub(super) fault_query: Text,
     pub(super) fault_portal: Text,

@@ -17,7 +17,7 @@ use crate::{
     mask::{Detectors, MaskFunction, is_pseudonym},
     model::{Refusal, RefusalKind, SealSpan},
     protocol::postgres::{
-        inspect::{Masking, Reason, Sight, Understood, detected},
+        inspect::{Masking, Reason, Sight, Understood, detected, detected_in_hexadecimal},
         message::{
             Bind, Format, Frontend, FunctionCall,
             backend::{DataRow, Field},
@@ -129,7 +129,10 @@ const OVERLAP_BYTES: usize = 1024;
 fn sealed_value(value: &str, class: Option<&Arc<str>>, detectors: &Detectors, sealer: &Sealer) -> SealedText<'static> {
     let spans: Vec<SealSpan> = match class {
         Some(class) => vec![SealSpan { range: 0..value.len(), class: Arc::clone(class) }],
-        None => detected(value, detectors),
+        None => match detected_in_hexadecimal(value, detectors) {
+            Some(class) => vec![SealSpan { range: 0..value.len(), class }],
+            None => detected(value, detectors),
+        },
     };
     SealedText::new(value, &spans, &[], sealer).into_owned()
 }

@@ -8,7 +8,7 @@ use pg_query::{Node, NodeEnum, protobuf::SelectStmt};
 
 use super::{
     CopyKind, Lineage, RawAccess, RawName, Rereads, Statement, SyntaxError, TransactionWord, definition,
-    literals::Constants, privilege, query::Walk, risk, secrets, utility,
+    literals::Constants, narrowing, privilege, query::Walk, risk, secrets, utility,
 };
 use crate::model::{Effect, Verb};
 
@@ -106,6 +106,7 @@ pub(super) fn statement(
         advice: shape.advice.or_else(|| advice(&walk, effect)),
         accesses: walk.accesses,
         has_where: walk.has_where,
+        narrowings: narrowing::of(&node),
         risk,
         risk_reasons,
         functions: walk.functions,

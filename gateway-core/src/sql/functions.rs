@@ -56,6 +56,33 @@ const SERVER: &[&str] = &[
     "pg_wal_replay_resume",
 ];
 
+/// Read this session, or the moment: on another connection they say something else.
+const SESSION: &[&str] = &[
+    "current_setting",
+    "currval",
+    "inet_client_addr",
+    "inet_client_port",
+    "lastval",
+    "pg_backend_pid",
+    "pg_blocking_pids",
+    "pg_cursor",
+    "pg_is_other_temp_schema",
+    "pg_listening_channels",
+    "pg_my_temp_schema",
+    "pg_prepared_statement",
+    "pg_show_all_settings",
+    "pg_sleep",
+    "pg_sleep_for",
+    "pg_sleep_until",
+    "pg_stat_get_activity",
+    "pg_stat_get_backend_idset",
+    "pg_trigger_depth",
+    "txid_current_if_assigned",
+    "pg_current_xact_id_if_assigned",
+    "pg_current_snapshot",
+    "txid_current_snapshot",
+];
+
 /// Write parts of an index, as VACUUM does.
 const INDEXES: &[&str] =
     &["brin_desummarize_range", "brin_summarize_new_values", "brin_summarize_range", "gin_clean_pending_list"];
@@ -128,6 +155,11 @@ pub fn classify(name: &str) -> Option<Verb> {
 /// of another schema in `search_path`: a caller with a catalogue must look. False for any schema but `pg_catalog`.
 pub fn is_known_safe(name: &RawName) -> bool {
     name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") && SAFE_FUNCTIONS.contains(name.name.as_str())
+}
+
+/// Whether a function says something else on another connection, or at another moment.
+pub fn reads_session(name: &RawName) -> bool {
+    SESSION.contains(&name.name.as_str())
 }
 
 /// Whether a name is an operator of the server's own types: none of them does more than read its operands.

@@ -24,7 +24,7 @@ pub use outputs::{Output, OutputLineage};
 pub use value::{Origin, Tags};
 
 use self::analysis::Analysis;
-use super::{CopyOut, RawName};
+use super::{CopyOut, RawName, counting};
 
 /// The tree of one statement, from which lineage is answered when the masked columns are known.
 #[derive(Clone)]
@@ -84,6 +84,17 @@ impl Lineage {
             NodeEnum::CopyStmt(copy) => utility::copy_out(copy),
             _ => None,
         }
+    }
+
+    /// For every change of existing rows, in the order of the statement's narrowings, a query that returns a row for each
+    /// row that it would change at most; `None` where there is no such query.
+    pub fn counts(&self) -> Vec<Option<String>> {
+        counting::counts(&self.tree)
+    }
+
+    /// The text of the query inside of EXPLAIN ANALYZE, COPY or DECLARE.
+    pub fn contained(&self) -> Option<String> {
+        counting::contained(&self.tree)
     }
 
     /// The outputs of the statement as a query, whatever it names: for the definition of a view.

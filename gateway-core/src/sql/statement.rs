@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Lineage, RawColumn, RawName};
+use super::{Lineage, Narrowing, RawColumn, RawName};
 use crate::model::{Effect, Verb};
 
 /// One verb on one name; no name means the connection itself.
@@ -129,6 +129,8 @@ pub struct Statement {
     pub accesses: BTreeSet<RawAccess>,
     /// False when any UPDATE or DELETE in it has no predicate, or one that is trivially true.
     pub has_where: bool,
+    /// What narrows each change of existing rows.
+    pub narrowings: Vec<Narrowing>,
     /// 0 to 100.
     pub risk: u8,
     /// Why.

@@ -7,6 +7,7 @@
 
 mod conversions;
 mod hooks;
+mod keys;
 mod local;
 mod relations;
 mod routines;
@@ -87,6 +88,9 @@ pub struct Catalogue {
     hooks: hooks::Hooks,
     planned_code: HashSet<u32>,
     types: types::Types,
+    keys: keys::Keys,
+    /// Relations that one session alone sees.
+    private: HashSet<u32>,
 }
 
 impl Catalogue {
@@ -107,7 +111,7 @@ impl Catalogue {
         // and not at start-up, where pgbouncer takes no options.
         client.batch_execute("set jit = off").await?;
         // Sent together: what each takes is the server's time, not a round trip.
-        let (superuser, relations, columns, tags, routines, conversions, hooks, types) = tokio::try_join!(
+        let (superuser, relations, columns, tags, routines, conversions, hooks, types, keys) = tokio::try_join!(
             client.query(SUPERUSER, &[]),
             client.query(relations::RELATIONS, &[]),
             client.query(relations::COLUMNS, &[]),
@@ -116,6 +120,7 @@ impl Catalogue {
             conversions::read(client),
             hooks::read(client),
             client.query(types::TYPES, &[]),
+            client.query(keys::KEYS, &[]),
         )?;
         for row in superuser {
             catalogue.superuser = row.try_get::<_, bool>(0)?;
@@ -127,6 +132,7 @@ impl Catalogue {
         catalogue.load_conversions(&conversions)?;
         catalogue.load_hooks(&hooks)?;
         catalogue.load_types(&types)?;
+        catalogue.load_keys(&keys)?;
         if catalogue.has_tags() {
             catalogue.load_shown(client, &opaque).await?;
         }

@@ -1,8 +1,13 @@
 //! Asking the planner, on connections of the gateway's own: what a statement would touch, before anybody decides.
 //!
 //! Each question runs in a transaction that is read-only and rolled back, with the session's search path, the same
-//! role, and 200 ms for locks and for planning. Whatever goes wrong, there is no estimate. What may be asked about is
-//! the caller's to know: planning runs functions.
+//! role, and 200 ms for locks and for each answer. Whatever goes wrong, there is no estimate. What may be asked about is
+//! the caller's to know: planning runs functions, and so does counting.
+//!
+//! How many rows of a table a change keeps is the planner's word only where every compared column has statistics.
+//! Without them its numbers are constants: there the rows are counted, and where that takes too long nobody knows.
+
+mod breadth;
 
 use std::{error::Error, time::Duration};
 
@@ -12,6 +17,9 @@ use tokio_postgres::{
     Client, NoTls,
     types::{Format, FromSql, IsNull, Kind, ToSql, Type},
 };
+
+use breadth::Planned;
+pub use breadth::PlannedChange;
 
 use super::CatalogueRead;
 use crate::record::{Own, Recorded};
@@ -23,8 +31,12 @@ pub struct PlanOrder {
     pub text: String,
     /// Names of touched relations, with EXPLAIN of a read of all their rows.
     pub targets: Vec<(String, String)>,
+    /// Every change of existing rows that no key narrows.
+    pub changes: Vec<PlannedChange>,
     /// The session's search path.
     pub search_path: Vec<String>,
+    /// Settings of the session that change what values mean.
+    pub settings: Vec<(&'static str, String)>,
     /// The object ids of the parameters' types, as far as the client said them.
     pub types: Vec<u32>,
     /// The parameters as the client sent them: whether binary, and the value.
@@ -38,6 +50,8 @@ pub struct Estimate {
     pub rows: u64,
     /// The greatest share of a relation whose rows UPDATE, DELETE or MERGE touch, in per cent.
     pub percent: Option<u8>,
+    /// Whether that share is known of every change: by statistics, by counting, or because a key narrows it.
+    pub is_sure: bool,
 }
 
 /// Connections of the gateway's own to one database, on which it asks the planner.
@@ -96,27 +110,43 @@ async fn in_transaction(client: &mut Client, order: &PlanOrder) -> Option<Estima
 }
 
 async fn question(client: &Client, order: &PlanOrder) -> Option<Estimate> {
-    let path = order.search_path.iter().map(|schema| format!("\"{}\"", schema.replace('"', "\"\"")));
-    let path = path.collect::<Vec<_>>().join(", ");
-    client.execute("select pg_catalog.set_config('search_path', $1, true)", &[&path]).await.ok()?;
-    let plan = explain(client, &order.text, &order.types, &order.parameters).await?;
+    // Nobody else has this session's temporary tables, and none is asked about.
+    let path = order.search_path.iter().filter(|schema| !schema.starts_with("pg_temp"));
+    let path = path.map(|schema| format!("\"{}\"", schema.replace('"', "\"\""))).collect::<Vec<_>>().join(", ");
+    for (name, value) in order.settings.iter().chain(&[("search_path", path)]) {
+        client.execute("select pg_catalog.set_config($1, $2, true)", &[name, value]).await.ok()?;
+    }
+    let (plan, types) = explain(client, &order.text, &order.types, &order.parameters).await?;
     let mut touched = Vec::new();
     modifications(plan.pointer("/0/Plan")?, &mut touched);
     if touched.is_empty() {
-        return Some(Estimate { rows: rows_of(plan.pointer("/0/Plan")?)?, percent: None });
+        return Some(Estimate { rows: rows_of(plan.pointer("/0/Plan")?)?, percent: None, is_sure: true });
     }
     let mut wholes = Vec::with_capacity(order.targets.len());
     for (name, text) in &order.targets {
-        let whole = explain(client, text, &[], &[]).await?;
+        let (whole, _) = explain(client, text, &[], &[]).await?;
         wholes.push((name.as_str(), rows_of(whole.pointer("/0/Plan")?)?));
     }
+    let whole = |relation: &str| {
+        let named = wholes.iter().find(|(name, _)| *name == relation).map(|(_, rows)| *rows);
+        named.or_else(|| wholes.iter().map(|(_, rows)| *rows).min())
+    };
+    let planned = Planned { types: &types, parameters: &order.parameters, whole: &whole };
+    let breadths = planned.breadths(client, &order.changes).await;
     let rows = touched.iter().map(|one| one.rows).fold(0, u64::saturating_add);
-    let percents = touched.iter().filter(|one| !one.adds).filter_map(|one| {
-        let named = wholes.iter().find(|(name, _)| *name == one.relation).map(|(_, rows)| *rows);
-        let whole = named.or_else(|| wholes.iter().map(|(_, rows)| *rows).min())?;
-        u8::try_from(one.rows.saturating_mul(100).checked_div(whole)?.min(100)).ok()
-    });
-    Some(Estimate { rows, percent: percents.max() })
+    let rows = match (touched.as_slice(), breadths.counted.as_slice()) {
+        ([_], [(_, counted, _)]) => *counted,
+        _ => rows,
+    };
+    // Where rows were counted, what the planner guesses of them does not matter.
+    let guessed = touched.iter().filter(|one| !one.adds && !breadths.has_counted(one.relation));
+    let percents = guessed.filter_map(|one| percent(one.rows, whole(one.relation)?));
+    let percent = percents.chain(breadths.counted.iter().filter_map(|(_, rows, whole)| percent(*rows, *whole))).max();
+    Some(Estimate { rows, percent, is_sure: breadths.is_sure })
+}
+
+fn percent(rows: u64, whole: u64) -> Option<u8> {
+    u8::try_from(rows.saturating_mul(100).checked_div(whole)?.min(100)).ok()
 }
 
 async fn explain(
@@ -124,7 +154,7 @@ async fn explain(
     text: &str,
     types: &[u32],
     parameters: &[(bool, Option<Bytes>)],
-) -> Option<serde_json::Value> {
+) -> Option<(serde_json::Value, Vec<Type>)> {
     if types.iter().any(|oid| *oid >= FIRST_USER_OID) {
         return None;
     }
@@ -138,11 +168,18 @@ async fn explain(
     if !is_own || statement.params().len() != parameters.len() {
         return None;
     }
-    let values: Vec<Given> = parameters.iter().map(|(binary, value)| Given(*binary, value.clone())).collect();
-    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-    let row = client.query_one(&statement, &values).await.ok()?;
+    let values = given(parameters);
+    let row = client.query_one(&statement, &borrowed(&values)).await.ok()?;
     let Plan(plan) = row.try_get::<_, Plan>(0).ok()?;
-    Some(plan)
+    Some((plan, statement.params().to_vec()))
+}
+
+fn given(parameters: &[(bool, Option<Bytes>)]) -> Vec<Given> {
+    parameters.iter().map(|(binary, value)| Given(*binary, value.clone())).collect()
+}
+
+fn borrowed(values: &[Given]) -> Vec<&(dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 /// One modification of a plan, its node `ModifyTable`.

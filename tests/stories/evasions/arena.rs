@@ -2,13 +2,16 @@
 //! only read, an engineer who may write rows, and a reviewer. The same cases are played at the server itself, where each
 //! must do its harm: a case that harms nobody shows nothing.
 
-use std::sync::{
-    Mutex, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use super::{
-    super::harness::{Case, Cluster, End, Gateway, Person, Played, Script, Site, Tunnel, Wire, cases, play},
+    super::harness::{Case, Cluster, End, Gateway, Person, Played, Script, Site, Tunnel, Wire, cases, free_port, play},
     secrets::Secrets,
 };
 
@@ -158,15 +161,35 @@ fn strays() -> String {
     format!("select judge.strays('{}')", Secrets::pattern())
 }
 
+/// How clients reach the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Through a tunnel of the CLI.
+    Tunnel,
+    /// By TLS of their own.
+    Native,
+}
+
+/// One person's way to one connection.
+enum Door<'a> {
+    Tunnel(Tunnel),
+    Native { person: &'a Person, port: u16, authority: PathBuf },
+}
+
 /// A client at one connection of the gateway.
 struct Visitor<'a> {
-    tunnel: &'a Tunnel,
+    door: &'a Door<'a>,
     reviewer: &'a Person,
 }
 
 impl Script for Visitor<'_> {
     fn connect(&mut self) -> Wire {
-        Wire::to_port(self.tunnel.port, "anyone", &self.tunnel.database)
+        match self.door {
+            Door::Tunnel(tunnel) => Wire::to_port(tunnel.port, "anyone", &tunnel.database),
+            Door::Native { person, port, authority } => {
+                Wire::to_native(*port, authority, &person.name, "shop", &person.jwt())
+            }
+        }
     }
 
     fn review(&mut self, request: &str, approve: bool) {
@@ -204,14 +227,21 @@ fn cluster() -> &'static Cluster {
 }
 
 pub(super) fn site(cluster: &Cluster, databases: &[String]) -> Site {
+    site_listening(cluster, databases, &[])
+}
+
+/// The same, where each connection listens natively at one of these ports besides.
+fn site_listening(cluster: &Cluster, databases: &[String], ports: &[u16]) -> Site {
     use std::fmt::Write as _;
     let site = Site::new(&Cluster::shared().database());
     site.write("secret", "arena");
     let mut text = String::new();
-    for database in databases {
+    for (index, database) in databases.iter().enumerate() {
+        let listen =
+            ports.get(index).map(|port| format!("listen = \"127.0.0.1:{port}\"\nauth = \"jwt\"\n")).unwrap_or_default();
         writeln!(
             text,
-            "[[connection]]\nname = \"{}\"\nkind = \"postgres\"\nupstream = \"127.0.0.1:{}\"\ndatabase = \"{database}\"\n\
+            "[[connection]]\nname = \"{}\"\nkind = \"postgres\"\nupstream = \"127.0.0.1:{}\"\ndatabase = \"{database}\"\n{listen}\
              labels = {{ env = \"arena\" }}\nallow_superuser = true\n[connection.credential]\ntype = \"password\"\n\
              username = \"{LOGIN}\"\nsecret = \"file:{}\"\n",
             database.replace('_', "-"),
@@ -244,26 +274,35 @@ fn verdict(case: &Case, played: Played, harm: Vec<String>) -> Verdict {
 
 /// Plays every case through the gateway, on so many databases at once; then looks through everything that was said and
 /// kept.
-pub(super) fn through_the_gateway(lanes: usize) -> (Vec<Verdict>, Vec<String>) {
+pub(super) fn through_the_gateway(lanes: usize, way: Way) -> (Vec<Verdict>, Vec<String>) {
     let (cluster, secrets) = (behind(), Secrets::new());
-    let databases: Vec<String> = (0..lanes).map(|lane| format!("arena_{lane}")).collect();
+    let databases: Vec<String> =
+        (0..lanes).map(|lane| format!("arena_{}_{lane}", format!("{way:?}").to_lowercase())).collect();
+    let ports: Vec<u16> = databases.iter().filter(|_| way == Way::Native).map(|_| free_port()).collect();
     for database in &databases {
         cluster.superuser("postgres").run(&format!("create database {database} template arena")).success();
     }
-    let mut gateway = Gateway::start(site(cluster, &databases));
+    let mut gateway = Gateway::start(site_listening(cluster, &databases, &ports));
+    let authority = gateway.authority();
     let [crew, alice, bob, carol] = ["crew", "alice", "bob", "carol"].map(|name| Person::login(&gateway, name));
-    let (cases, next, verdicts) = (chosen(), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (mut cases, next, verdicts) = (chosen(), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // What comes before the start-up is another protocol there: its attacks are stories of the native listener.
+    cases.retain(|case| way == Way::Tunnel || !case.steps.iter().any(|step| step.starts_with("raw ")));
     std::thread::scope(|scope| {
-        for database in &databases {
-            scope.spawn(|| {
-                let connection = database.replace('_', "-");
-                let (reads, writes) = (Tunnel::open(&crew, &connection), Tunnel::open(&alice, &connection));
-                let mut bench = Bench::new(cluster, database, &secrets);
+        for (lane, database) in databases.iter().enumerate() {
+            let door = |person| match ports.get(lane) {
+                Some(port) => Door::Native { person, port: *port, authority: authority.clone() },
+                None => Door::Tunnel(Tunnel::open(person, &database.replace('_', "-"))),
+            };
+            let (reads, writes) = (door(&crew), door(&alice));
+            let (cases, next, verdicts, secrets, bob) = (&cases, &next, &verdicts, &secrets, &bob);
+            scope.spawn(move || {
+                let mut bench = Bench::new(cluster, database, secrets);
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let before = bench.before(case);
                     let case = &bench.placed(case, database);
-                    let tunnel = if case.who == "write" { &writes } else { &reads };
-                    let played = play(case, &mut Visitor { tunnel, reviewer: &bob });
+                    let door = if case.who == "write" { &writes } else { &reads };
+                    let played = play(case, &mut Visitor { door, reviewer: bob });
                     let harm = bench.harm(case, &before, &played);
                     verdicts.lock().expect("not poisoned").push(verdict(case, played, harm));
                 }
@@ -289,7 +328,7 @@ pub(super) fn through_the_gateway(lanes: usize) -> (Vec<Verdict>, Vec<String>) {
     (verdicts.into_inner().expect("not poisoned"), told)
 }
 
-fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+fn files(folder: &std::path::Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

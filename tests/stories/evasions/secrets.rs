@@ -20,6 +20,46 @@ const SECRETS: [&str; 8] = [
 const WRITTEN: [&str; 8] =
     ["918273645", "827364519", "918,273,645", "9.18273645", "33.445566", "43.061728", "11:22:33", "21:43:05"];
 
+/// What the typed columns hold, as their types write it.
+const TYPED: [&str; 25] = [
+    "7d3f2b9a-51c4",
+    "c0ffee123457",
+    "7d3f2b9a51c4",
+    "1834-02-17",
+    "09:41:53.11",
+    "7083519264417",
+    "67142a646a1", // the same in hexadecimal digits
+    "519264417",
+    "203.0.113.219",
+    "3405803995", // the same as a number
+    "5e:ff:56:a2",
+    "5e:ff:56:ff:fe:a2",
+    "83 years 5",
+    "07:26:44.17",
+    "8,273,645.19",
+    "8273645.19",
+    "70835.19264417",
+    "1011001110001111",
+    "73519.25",
+    "zirkonquill",
+    "Basaltorm93",
+    "Velournixx42",
+    "Kobaltry7788",
+    "Ferrowick55",
+    "Malachyte31",
+];
+
+/// The same as their types are sent: with the length before what is short.
+const TYPED_BINARY: [&[u8]; 7] = [
+    b"\x7d\x3f\x2b\x9a\x51\xc4\x4e\x8e",
+    b"\0\0\x06\x71\x42\xa6\x46\xa1",
+    b"\x02\x20\0\x04\xcb\0\x71\xdb",
+    b"\x5e\xff\x56\xa2\xaf\x15",
+    b"\0\0\0\0\x31\x50\x94\xa7",
+    b"\0\0\0\x10\xb3\x8f",
+    b"\x40\xf1\xf2\xf4\0\0\0\0",
+];
+
 /// What hides there, ready to be looked for.
 pub(super) struct Secrets {
     needles: Vec<Vec<u8>>,
@@ -32,6 +72,10 @@ impl Secrets {
         for secret in SECRETS {
             needles.extend(dresses(secret));
         }
+        for typed in TYPED {
+            needles.extend([typed.as_bytes().to_vec(), hex(typed).into_bytes()]);
+        }
+        needles.extend(TYPED_BINARY.iter().map(|bytes| bytes.to_vec()));
         // Binary numeric: groups of four decimal digits; binary timestamps: microseconds since 2000.
         for groups in [[9_u16, 1827, 3645], [8, 2736, 4519]] {
             needles.push(groups.iter().flat_map(|group| group.to_be_bytes()).collect());

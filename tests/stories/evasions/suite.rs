@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::harness::{Case, End, cases},
-    arena::{Verdict, at_the_server, through_the_gateway},
+    arena::{Verdict, Way, at_the_server, through_the_gateway},
 };
 
 fn told(verdicts: &[&Verdict]) -> String {
@@ -20,13 +20,28 @@ fn told(verdicts: &[&Verdict]) -> String {
     verdicts.iter().map(line).collect()
 }
 
-#[test]
-fn no_case_does_its_harm_through_the_gateway() {
-    let (verdicts, told_elsewhere) = through_the_gateway(3);
+fn nothing_is_harmed(way: Way) {
+    let (verdicts, told_elsewhere) = through_the_gateway(3, way);
     let stuck = |verdict: &Verdict| verdict.ends.contains(&End::Stuck);
     let broken: Vec<&Verdict> = verdicts.iter().filter(|verdict| !verdict.harm.is_empty() || stuck(verdict)).collect();
     assert!(broken.is_empty(), "{} of {} cases:\n{}", broken.len(), verdicts.len(), told(&broken));
     assert!(told_elsewhere.is_empty(), "{told_elsewhere:#?}");
+    // Whoever does not get in harms nobody, which would show nothing.
+    let outside: Vec<&Verdict> = verdicts
+        .iter()
+        .filter(|verdict| verdict.seen.contains("C28P01") || verdict.seen.contains("too many logins"))
+        .collect();
+    assert!(outside.is_empty(), "{}", told(&outside));
+}
+
+#[test]
+fn no_case_does_its_harm_through_the_gateway() {
+    nothing_is_harmed(Way::Tunnel);
+}
+
+#[test]
+fn no_case_does_its_harm_at_the_native_listener() {
+    nothing_is_harmed(Way::Native);
 }
 
 #[test]

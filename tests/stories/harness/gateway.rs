@@ -120,6 +120,12 @@ impl Gateway {
         self.home.path().join("state")
     }
 
+    /// The authority that the gateway's certificates come from.
+    pub(crate) fn authority(&self) -> PathBuf {
+        let port = self.url.rsplit(':').next().expect("a port");
+        self.state().join("hoop/dev").join(port).join("ca.pem")
+    }
+
     /// A browser that trusts this gateway.
     pub(crate) fn browser(&self) -> Browser {
         Browser::trusting(&self.state())

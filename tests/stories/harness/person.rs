@@ -42,6 +42,11 @@ impl Person {
         Self { name: name.to_owned(), gateway: gateway.url.clone(), home }
     }
 
+    /// A bearer of this person, as the CLI keeps it.
+    pub(crate) fn jwt(&self) -> String {
+        find_jwt(self.home.path()).expect("a stored token")
+    }
+
     /// A `hoop` command of this person.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = hermetic(HOOP, self.home.path().to_path_buf(), &self.home.path().join("state"));
@@ -76,4 +81,21 @@ impl Person {
 fn share_authorities(gateway: &Path, person: &Path) {
     fs::create_dir_all(person.join("hoop")).expect("made");
     symlink(gateway.join("hoop/dev"), person.join("hoop/dev")).expect("linked");
+}
+
+fn find_jwt(folder: &Path) -> Option<String> {
+    for entry in fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        if path.is_dir() && !path.is_symlink() {
+            if let Some(found) = find_jwt(&path) {
+                return Some(found);
+            }
+        } else if let Ok(text) = fs::read_to_string(&path)
+            && let Ok(login) = serde_json::from_str::<serde_json::Value>(&text)
+            && let Some(token) = login.get("token").and_then(serde_json::Value::as_str)
+        {
+            return Some(token.to_owned());
+        }
+    }
+    None
 }

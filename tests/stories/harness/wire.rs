@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, tls_over};
 
 /// One message that came back.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub(crate) struct Wire {
     expected: usize,
     user: String,
     database: String,
+    password: Option<String>,
 }
 
 impl Wire {
@@ -71,9 +72,32 @@ impl Wire {
         Self::over(Box::new(stream), user, database)
     }
 
+    /// To a native listener, by TLS, with a password in cleartext inside of it.
+    pub(crate) fn to_native(port: u16, authority: &Path, user: &str, database: &str, password: &str) -> Self {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connected");
+        stream.set_read_timeout(Some(patience())).expect("set");
+        stream.set_nodelay(true).expect("set");
+        stream.write_all(&[0, 0, 0, 8, 4, 0xD2, 0x16, 0x2F]).expect("written");
+        let mut answer = [0];
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"S");
+        let mut wire = Self::over(Box::new(tls_over(stream, authority, &[])), user, database);
+        wire.password = Some(password.to_owned());
+        wire
+    }
+
     fn over(stream: Box<dyn Stream>, user: &str, database: &str) -> Self {
         let (user, database) = (user.to_owned(), database.to_owned());
-        Self { stream, received: Vec::new(), replies: Vec::new(), reviewed: Vec::new(), expected: 1, user, database }
+        Self {
+            stream,
+            received: Vec::new(),
+            replies: Vec::new(),
+            reviewed: Vec::new(),
+            expected: 1,
+            user,
+            database,
+            password: None,
+        }
     }
 
     /// Starts up with more parameters, and reads until the server is ready.
@@ -121,6 +145,9 @@ impl Wire {
                 Err(_) => return End::Closed,
             };
             self.replies.push(reply.clone());
+            if let Some(password) = self.password.clone().filter(|_| reply.tag == b'R' && reply.body == [0, 0, 0, 3]) {
+                self.send(&frame(b'p', [&password, "\0"].concat().as_bytes()));
+            }
             // Whoever waits for something else is not kept waiting by a server that has already given up.
             if reply.tag == tag || reply.tag == b'Z' || (reply.tag == b'E' && tag != b'Z') {
                 return End::Reached;

@@ -3,15 +3,12 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    sync::Arc,
 };
 
-use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+use super::{
+    super::harness::{PATIENCE, Tls, tls_over},
+    Stage, stage,
 };
-
-use super::{super::harness::PATIENCE, Stage, stage};
 
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xD2, 0x16, 0x2F];
 const GSS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 0xD2, 0x16, 0x30];
@@ -41,8 +38,6 @@ fn sasl(mechanism: &str, message: &[u8]) -> Vec<u8> {
     frame(b'p', &body)
 }
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
-
 impl Stage {
     fn socket(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connected");
@@ -51,18 +46,7 @@ impl Stage {
     }
 
     fn tls_over(&self, socket: TcpStream, protocols: &[&str]) -> Tls {
-        let mut roots = RootCertStore::empty();
-        let pem = std::fs::read(self.authority()).expect("readable");
-        roots.add(CertificateDer::from_pem_slice(&pem).expect("a certificate")).expect("added");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        let name = ServerName::try_from("127.0.0.1").expect("an address");
-        StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("a client"), socket)
+        tls_over(socket, std::path::Path::new(&self.authority()), protocols)
     }
 
     /// TLS after `SSLRequest`.

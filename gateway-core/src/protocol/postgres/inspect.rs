@@ -5,6 +5,7 @@
 //! for the session's principal; knows no policy. Called by `session`.
 
 mod ahead;
+mod breadth;
 mod calls;
 pub mod fastpath;
 mod masking;
@@ -18,8 +19,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ahead::Ahead;
 use bytes::Bytes;
-pub use masking::{Masking, Reason, detected, pseudonym};
-pub use plannable::{Plannable, has_rows, plannable};
+pub use masking::{Masking, Reason, detected, detected_in_hexadecimal, pseudonym};
+pub use plannable::{Plannable, has_rows, is_sure, plannable};
 pub use sight::{Sight, Veil};
 pub use through::{through, unresolved};
 
@@ -237,6 +238,7 @@ fn empty(text: &Arc<str>) -> Operation {
         effect: Effect::Session,
         accesses: BTreeSet::from([Access { verb: Verb::Show, object: None }]),
         has_where: true,
+        names_rows: true,
         risk: 0,
         risk_reasons: Vec::new(),
         statements: 0,
@@ -288,6 +290,7 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
         effect,
         accesses,
         has_where: statement.has_where,
+        names_rows: statement.narrowings.iter().all(|one| breadth::names_row(one, sight)),
         risk,
         risk_reasons,
         statements: count,

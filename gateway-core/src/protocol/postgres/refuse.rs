@@ -187,16 +187,54 @@ pub fn oversize(length: usize, limit: usize, session: &SessionId, out: &mut Byte
     report.hint("Split it into smaller statements, or load the rows with COPY.").write(out);
 }
 
-/// Tells the client that its statement waits: which request, who can approve, until when, and how.
+/// What is expected of a statement that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// How many rows.
+    pub rows: u64,
+    /// How much of the table they are, in per cent.
+    pub percent: Option<u8>,
+    /// Whether it changes them; otherwise it returns them.
+    pub changes: bool,
+}
+
+/// Tells the client that its statement waits: which request, who can approve, what it would touch, until when, and how.
 /// `expires` is the moment as text, which the caller's clock made.
-pub fn hold_notice(request: &ApprovalId, need: &ApprovalNeed, expires: &str, out: &mut BytesMut) {
+pub fn hold_notice(
+    request: &ApprovalId,
+    need: &ApprovalNeed,
+    expected: Option<Expected>,
+    expires: &str,
+    out: &mut BytesMut,
+) {
     let message = format!("waiting for approval {request} by {}", who(need));
     let mut detail = need.message.as_deref().map(|text| sentence(text) + " ").unwrap_or_default();
+    detail.extend(expected.map(|expected| expectation(&expected)));
     // A `String` takes every write.
     let _written: Result<(), _> =
         write!(detail, "The request expires {expires}; cancelling the statement withdraws it.");
     let hint = format!("A reviewer runs: hoop approvals approve {request}");
     Report::notice(&message).detail(&detail).hint(&hint).write(out);
+}
+
+fn expectation(Expected { rows, percent, changes }: &Expected) -> String {
+    let verb = if *changes { "touches" } else { "returns" };
+    let noun = if *rows == 1 { "row" } else { "rows" };
+    let share = percent.map(|percent| format!(", {percent} % of the table")).unwrap_or_default();
+    format!("It {verb} about {} {noun}{share}, as the planner estimates. ", grouped(*rows))
+}
+
+/// A number with a comma before every third digit from the end.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Tells the client that something about its request changed, such as `1 of 2 approved, by bob`.

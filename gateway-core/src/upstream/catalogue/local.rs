@@ -91,6 +91,10 @@ impl Catalogue {
                 own.derived.insert(relation.oid, all_tags.clone());
                 unfollowed.push(relation.oid);
             }
+            // What the shared snapshot does not know, this session made.
+            if known.is_none() {
+                own.private.insert(relation.oid);
+            }
             own.forget(relation.oid);
             own.add_relation(Relation {
                 oid: relation.oid,
@@ -174,6 +178,7 @@ mod tests {
         assert_eq!(own.resolve(None, "customers", &path).map(|found| found.oid), Some(9));
         assert_eq!(base().resolve(None, "customers", &path).map(|found| found.oid), Some(1));
         assert!(own.serial() != base().serial() && own.knows(9));
+        assert!(own.is_private(9) && !own.is_private(1));
     }
 
     #[test]

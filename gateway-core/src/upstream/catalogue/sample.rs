@@ -44,6 +44,12 @@ impl Catalogue {
         self
     }
 
+    /// The same with a key of a relation.
+    pub(crate) fn with_key(mut self, relation: u32, numbers: &[i16]) -> Self {
+        self.add_key(relation, numbers.iter().copied().collect());
+        self
+    }
+
     /// The same with a relation that runs something.
     pub(crate) fn with_hook(mut self, relation: u32, runs: Runs, events: Events) -> Self {
         self.add_hook(relation, runs, events);

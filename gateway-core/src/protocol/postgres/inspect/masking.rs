@@ -10,7 +10,8 @@ use crate::{
     mask::{Detectors, is_pseudonym},
     model::{Effect, Operation, SealSpan, Verb},
     sql::{
-        CopyKind, MaskScope, OutputLineage, RawColumn, RawName, RelationColumns, Relations, Statement, Tags, functions,
+        CopyKind, Literal, MaskScope, OutputLineage, RawColumn, RawName, RelationColumns, Relations, Statement, Tags,
+        functions,
     },
     upstream::TaggedColumn,
 };
@@ -223,7 +224,8 @@ pub(super) fn seals(text: &str, statements: &[Statement], sight: &Sight) -> Vec<
         .iter()
         .flat_map(|statement| &statement.literals)
         .filter_map(|literal| {
-            let class = class_of(literal.column.as_ref()?, sight)?;
+            let tagged = literal.column.as_ref().and_then(|column| class_of(column, sight));
+            let class = tagged.or_else(|| written_otherwise(text, literal, &sight.record_detectors))?;
             Some(SealSpan { range: literal.span.clone(), class })
         })
         .collect();
@@ -237,6 +239,26 @@ pub fn detected(text: &str, detectors: &Detectors) -> Vec<SealSpan> {
     let mut hits = Vec::new();
     detectors.find(text.as_bytes(), &mut hits);
     hits.into_iter().map(|hit| SealSpan { range: hit.range, class: Arc::from(hit.class.as_str()) }).collect()
+}
+
+/// What the detectors find in a constant's value that its text does not show: behind escapes, over lines, in
+/// hexadecimal digits.
+fn written_otherwise(text: &str, literal: &Literal, detectors: &Detectors) -> Option<Arc<str>> {
+    let shows = text.get(literal.span.clone()).is_some_and(|written| written.contains(&literal.value));
+    let found = if shows { None } else { detected(&literal.value, detectors).into_iter().next() };
+    found.map(|span| span.class).or_else(|| detected_in_hexadecimal(&literal.value, detectors))
+}
+
+/// What the detectors find first in the bytes that a text writes as `\x…`.
+pub fn detected_in_hexadecimal(text: &str, detectors: &Detectors) -> Option<Arc<str>> {
+    let digits = text.strip_prefix("\\x")?;
+    let nibble = |digit: char| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let nibbles: Vec<u8> = digits.chars().filter(|digit| !digit.is_whitespace()).map(nibble).collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        nibbles.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble)).collect();
+    let mut hits = Vec::new();
+    detectors.find(&bytes, &mut hits);
+    hits.first().map(|hit| Arc::from(hit.class.as_str()))
 }
 
 /// The class of each `$n` that is compared with or assigned to a tagged column.

@@ -4,16 +4,19 @@
 //! in which every function, operator, cast and type is one of the server's own and known to be harmless is asked
 //! about, on relations that carry no expression of users and no other server. The rest is not estimated.
 //!
+//! Of EXPLAIN ANALYZE, COPY and DECLARE the query inside is asked about. For a change of rows that no key narrows there
+//! is a second question besides: a SELECT of the rows that it would change, which is counted where no statistics tell.
+//!
 //! Never more than one statement at a time; values stay parameters of the protocol, and the text is the statement's
 //! own bytes behind a fixed word, read again by the grammar before it is used.
 
 use std::collections::BTreeSet;
 
-use super::{Sight, Understood, calls};
+use super::{Sight, Understood, ahead::TEMPORARY, breadth, calls};
 use crate::{
     model::{Effect, Operation, Verb},
     sql::{self, Statement},
-    upstream::RelationKind,
+    upstream::{PlannedChange, RelationKind},
 };
 
 /// A question for the planner.
@@ -23,6 +26,8 @@ pub struct Plannable {
     pub text: String,
     /// Names of the relations whose rows UPDATE, DELETE or MERGE touch, with EXPLAIN of a read of all their rows.
     pub targets: Vec<(String, String)>,
+    /// Every change of existing rows that no key narrows.
+    pub changes: Vec<PlannedChange>,
 }
 
 /// More relations than this in one statement are not asked about.
@@ -31,12 +36,33 @@ const EXPLAIN: &str = "explain (format json, costs on) ";
 
 /// For each operation of a text, what to ask, where it may be asked.
 pub fn plannable(understood: &Understood, sight: &Sight) -> Vec<Option<Plannable>> {
-    let statements = sql::inspect(&understood.text).unwrap_or_default();
+    let text = meant(understood);
+    let statements = sql::inspect(text).unwrap_or_default();
     if statements.len() != understood.operations.len() {
         return understood.operations.iter().map(|_| None).collect();
     }
-    let pairs = statements.iter().zip(understood.operations.iter());
-    pairs.map(|(statement, operation)| question(&understood.text, statement, operation, sight)).collect()
+    // What a SET of the same text changes, another connection does not know.
+    let set = statements.iter().position(|statement| statement.verb == Verb::Set).unwrap_or(statements.len());
+    let pairs = statements.iter().zip(understood.operations.iter()).enumerate();
+    pairs
+        .map(|(index, (statement, operation))| {
+            (index < set).then(|| question(text, statement, operation, sight)).flatten()
+        })
+        .collect()
+}
+
+/// For each operation of a text, whether keys narrow every change of rows that it makes, so that what nobody answers
+/// does not matter.
+pub fn is_sure(understood: &Understood, sight: &Sight) -> Vec<bool> {
+    let statements = sql::inspect(meant(understood)).unwrap_or_default();
+    let sure = |statement: &Statement| statement.narrowings.iter().all(|one| breadth::is_sure(one, sight));
+    let count = understood.operations.len();
+    if statements.len() == count { statements.iter().map(sure).collect() } else { vec![false; count] }
+}
+
+/// The text that says what is done: names of prepared statements stand for what they are.
+fn meant(understood: &Understood) -> &str {
+    understood.resolved.as_deref().unwrap_or(&understood.text)
 }
 
 /// Whether an operation is one that the planner says rows of.
@@ -47,13 +73,21 @@ pub fn has_rows(operation: &Operation) -> bool {
 }
 
 fn question(text: &str, statement: &Statement, operation: &Operation, sight: &Sight) -> Option<Plannable> {
-    let is_plain_query =
-        matches!(statement.verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge);
     // A temporary relation of the session is not there on another connection.
-    let sees_same = !sight.search_path.iter().any(|schema| schema.starts_with("pg_temp"));
-    if !is_plain_query || !sees_same || !has_rows(operation) || !is_safe(statement, operation, sight) {
+    let sees_same = !operation
+        .accesses
+        .iter()
+        .any(|access| access.object.as_ref().is_some_and(|object| object.schema.starts_with(TEMPORARY)));
+    if !sees_same || !has_rows(operation) || !is_safe(statement, operation, sight) {
         return None;
     }
+    let query = match statement.verb {
+        Verb::Select | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge => {
+            text.get(statement.span.clone())?.to_owned()
+        }
+        Verb::Explain | Verb::CopyOut | Verb::Declare => statement.sources.contained()?,
+        _ => return None,
+    };
     let mut targets = BTreeSet::new();
     for access in &operation.accesses {
         if let (Verb::Update | Verb::Delete | Verb::Merge, Some(object)) = (access.verb, &access.object) {
@@ -61,25 +95,49 @@ fn question(text: &str, statement: &Statement, operation: &Operation, sight: &Si
             targets.insert((object.name.clone(), whole));
         }
     }
-    let asked = format!("{EXPLAIN}{}", text.get(statement.span.clone())?);
+    let asked = format!("{EXPLAIN}{query}");
     let read_again = sql::inspect(&asked).ok()?;
     let [one] = read_again.as_slice() else { return None };
     let only_explains = one.verb == Verb::Explain && &*one.kind == "explain" && one.effect == Effect::Read;
-    (only_explains && targets.len() <= MAX_TARGETS)
-        .then(|| Plannable { text: asked, targets: targets.into_iter().collect() })
+    (only_explains && targets.len() <= MAX_TARGETS).then(|| Plannable {
+        text: asked,
+        targets: targets.into_iter().collect(),
+        changes: changes(statement, sight),
+    })
+}
+
+fn changes(statement: &Statement, sight: &Sight) -> Vec<PlannedChange> {
+    let narrowings = statement.narrowings.iter();
+    let unsure = narrowings.zip(statement.sources.counts()).filter(|(one, _)| !breadth::is_sure(one, sight));
+    unsure
+        .filter_map(|(one, rows)| {
+            let name = &one.relation;
+            let found = sight.catalogue.resolve(name.schema.as_deref(), &name.name, &sight.search_path)?;
+            Some(PlannedChange {
+                schema: found.schema.to_string(),
+                name: found.name.to_string(),
+                compares: one.compares.as_ref().map(|columns| columns.iter().cloned().collect()),
+                rows,
+                all: format!("select from {}.{}", quoted(&found.schema), quoted(&found.name)),
+            })
+        })
+        .collect()
 }
 
 /// Whether planning runs nothing but the server's own harmless code.
 fn is_safe(statement: &Statement, operation: &Operation, sight: &Sight) -> bool {
     let catalogue = &sight.catalogue;
-    let known =
-        |verb| matches!(verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge | Verb::Lock);
+    let known = |verb| {
+        let moves = matches!(verb, Verb::CopyOut | Verb::Declare);
+        moves || matches!(verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge | Verb::Lock)
+    };
     // A call that may do more than read has left an access of its own.
     operation.accesses.iter().all(|access| known(access.verb))
         && statement
             .functions
             .iter()
             .all(|name| sql::functions::is_known_safe(name) || sql::functions::is_known_operator(name))
+        && !statement.functions.iter().any(sql::functions::reads_session)
         && statement.types.iter().all(sql::functions::is_known_type)
         && operation.accesses.iter().filter(|access| access.object.is_some()).all(|access| {
             calls::relation(access, catalogue).is_some_and(|oid| {

@@ -239,6 +239,7 @@ fn operation(text: &Arc<str>, parsed: Parsed) -> Operation {
         effect: Effect::Admin,
         accesses: BTreeSet::from([Access { verb: Verb::Replicate, object: None }]),
         has_where: true,
+        names_rows: true,
         risk,
         risk_reasons: vec![reason],
         statements: 1,

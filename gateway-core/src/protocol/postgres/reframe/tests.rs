@@ -320,8 +320,9 @@ fn errors_show_only_what_cannot_quote_a_masked_value() {
     let inside = shown(ErrorScope::TaggedInScope);
     assert_eq!(
         inside.message(),
-        "the server's message is withheld because it may quote a masked value (SQLSTATE 22P02)"
+        "the server's message is withheld because it may quote a masked value (SQLSTATE 22000)"
     );
+    assert_eq!((inside.sqlstate(), elsewhere.sqlstate()), ("22000", "22P02"), "each letter could fail in another way");
     assert_eq!((inside.field(b'P'), inside.field(b't')), (Some("8"), Some("customers")));
     assert_eq!(inside.field(b'n'), Some("customers_email_key"));
 }
@@ -337,6 +338,20 @@ fn a_message_that_names_only_objects_stays_and_what_code_raised_does_not() {
     assert_eq!((shown(&server).message(), shown(&server).field(b'n')), (duplicate, Some("customers_email_key")));
     let raised = [(b'C', "23505"), (b'M', "ann"), (b'F', "pl_exec.c"), (b'R', "exec_stmt_raise"), (b'c', "ann")];
     assert!(!shown(&raised).message().contains("ann"));
+    for (code, routine, expected) in [
+        ("22012", "int4div", "22000"),
+        ("42P01", "RangeVarGetRelidExtended", "42000"),
+        ("42P01", "parserOpenTable", "42P01"),
+        ("0A000", "RevalidateCachedQuery", "0A000"),
+        ("0A000", "timestamptz_trunc", "22000"),
+        ("40001", "CheckForSerializableConflictOut", "40001"),
+        ("00000", "exec_stmt_raise", "00000"),
+    ] {
+        let error = shown(&[(b'C', code), (b'M', "text"), (b'F', "int.c"), (b'L', "7"), (b'R', routine)]);
+        assert_eq!(error.sqlstate(), expected, "{code} of {routine}");
+        let names_place = error.field(b'R').is_some() || error.field(b'F').is_some() || error.field(b'L').is_some();
+        assert_eq!(names_place, matches!(routine, "parserOpenTable" | "RevalidateCachedQuery"), "{code} of {routine}");
+    }
     assert_eq!(shown(&raised).field(b'c'), None);
 }
 

@@ -93,11 +93,27 @@ fn a_hold_says_who_can_approve_until_when_and_how() {
     };
     let request = ApprovalId::new(1, [7; 5]);
     let mut wire = BytesMut::new();
-    hold_notice(&request, &need, "in 15 minutes", &mut wire);
+    let expected = Expected { rows: 12_000, percent: Some(96), changes: true };
+    hold_notice(&request, &need, Some(expected), "in 15 minutes", &mut wire);
     let Backend::Notice(fields) = read(wire) else { panic!("not a notice") };
     assert_eq!(fields.severity(), "NOTICE");
     assert_eq!(fields.message(), format!("waiting for approval {request} by 2 of dba"));
-    assert!(fields.field(b'D').unwrap().contains("expires in 15 minutes"));
+    let detail = fields.field(b'D').unwrap();
+    assert!(detail.contains("expires in 15 minutes"), "{detail}");
+    assert!(
+        detail.starts_with("It touches about 12,000 rows, 96 % of the table, as the planner estimates. "),
+        "{detail}"
+    );
+    for (rows, percent, changes, said) in [
+        (1, None, true, "It touches about 1 row, as"),
+        (999, Some(3), false, "It returns about 999 rows, 3 % of the table, as"),
+        (1_234_567, None, false, "It returns about 1,234,567 rows, as"),
+    ] {
+        let mut wire = BytesMut::new();
+        hold_notice(&request, &need, Some(Expected { rows, percent, changes }), "soon", &mut wire);
+        let Backend::Notice(fields) = read(wire) else { panic!("not a notice") };
+        assert!(fields.field(b'D').unwrap().starts_with(said), "{fields:?}");
+    }
     assert!(fields.field(b'H').unwrap().ends_with(&format!("hoop approvals approve {request}")));
 }
 
