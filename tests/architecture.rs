@@ -102,7 +102,7 @@ fn is_pure(path: &str) -> bool {
         let part = part.strip_suffix(".rs").unwrap_or(part);
         return matches!(part, "message" | "codec" | "inspect" | "reframe" | "refuse");
     }
-    if matches!(inside, "approval/state.rs") {
+    if matches!(inside, "approval/state.rs" | "approval/quorum.rs" | "approval/lease.rs") {
         return true;
     }
     ["model", "sql", "policy", "mask"]

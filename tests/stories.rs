@@ -16,6 +16,8 @@ mod stories {
     #[expect(dead_code, reason = "the stories to come use the rest")]
     mod harness;
 
+    mod access;
+    mod approvals;
     mod beside;
     mod breadth;
     mod can;

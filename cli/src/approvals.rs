@@ -2,12 +2,17 @@
 //!
 //! Every text of a request comes from somebody else and passes through `printable` before it meets the terminal.
 
+mod reviewers;
 mod show;
 mod watch;
 
+pub(crate) use show::{needed, time_left};
+
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
+
 use comfy_table::Table;
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, ApprovalStatus, ReviewRequest},
+    api::types::{ApprovalItem, ApprovalStatus, Asks, ReviewRequest, ShapeChoice},
     model::{ApprovalId, StepUp},
 };
 use time::OffsetDateTime;
@@ -29,6 +34,7 @@ pub(crate) async fn run(arguments: ApprovalsArguments, context: &Context) -> Res
         ApprovalsCommand::Approve(decision) => approve(decision, context).await,
         ApprovalsCommand::Deny(decision) => deny(decision, context).await,
         ApprovalsCommand::Watch => watch::run(context).await,
+        ApprovalsCommand::Reviewers => reviewers::run(context).await,
     }
 }
 
@@ -49,15 +55,42 @@ async fn show_one(id: &ApprovalId, context: &Context) -> Result<ExitStatus, Fail
 }
 
 async fn approve(decision: DecideArguments, context: &Context) -> Result<ExitStatus, Failure> {
-    review(&decision.id, "approve", decision.reason, context).await
+    let max_rows = decision.max_rows;
+    let shape = decision.shape_for.map(|lasting| ShapeChoice { for_seconds: lasting.as_secs(), max_rows });
+    review(&decision.id, "approve", ReviewRequest { reason: decision.reason, shape }, context).await
 }
 
 async fn deny(decision: DenyArguments, context: &Context) -> Result<ExitStatus, Failure> {
-    review(&decision.id, "deny", Some(decision.reason), context).await
+    let reason = match decision.reason {
+        Some(reason) => reason,
+        None => ask_reason(context).await?,
+    };
+    review(&decision.id, "deny", ReviewRequest { reason: Some(reason), shape: None }, context).await
 }
 
-async fn review(id: &ApprovalId, verb: &str, reason: Option<String>, context: &Context) -> Result<ExitStatus, Failure> {
-    let body = ReviewRequest { reason };
+/// A denial says why: whoever types is asked, a script that forgot it is told.
+async fn ask_reason(context: &Context) -> Result<String, Failure> {
+    let missing = || {
+        Failure::usage("a denial needs a reason that the requester can act on")
+            .next("add --reason 'use the archive job'")
+    };
+    if context.no_input || !context.output.talk_is_terminal() || !std::io::stdin().is_terminal() {
+        return Err(missing());
+    }
+    context.output.say("Why? The requester sees it, and it is recorded.");
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().take(MAX_REASON_LINE).read_line(&mut line).map(|_bytes| line)
+    });
+    let line = read.await.ok().and_then(Result::ok).unwrap_or_default();
+    let reason = line.trim();
+    if reason.is_empty() { Err(missing()) } else { Ok(reason.to_owned()) }
+}
+
+/// The longest line that is read as a reason.
+const MAX_REASON_LINE: u64 = 2_000;
+
+async fn review(id: &ApprovalId, verb: &str, body: ReviewRequest, context: &Context) -> Result<ExitStatus, Failure> {
     let path = format!("/api/v1/approvals/{id}/{verb}");
     let mut api = Api::new(context).await?;
     let mut outcome_of: Result<ApprovalItem, Failure> = api.post(&path, &body).await;
@@ -105,7 +138,9 @@ fn outcome(request: &ApprovalItem) -> String {
 
 fn table(context: &Context, requests: &[ApprovalItem]) -> Table {
     let mut table =
-        context.output.new_table(&["id", "status", "requester", "connection", "kind", "risk", "expires", "statement"]);
+        context.output.new_table(&["id", "status", "requester", "connection", "kind", "risk", "expires", "what"]);
+    // On a narrow terminal a statement is cut rather than broken over many lines: `show` has the whole.
+    let longest = if context.output.data_is_terminal() { usize::from(context.output.width() / 4) } else { 60 };
     for request in requests {
         table.add_row([
             request.id.to_string(),
@@ -114,14 +149,23 @@ fn table(context: &Context, requests: &[ApprovalItem]) -> Table {
             printable_line(request.connection.as_str()),
             printable_line(&request.kind),
             request.risk.to_string(),
-            show::time_left(request, now_millis()),
-            one_line(&request.text, 60),
+            time_left(request, now_millis()),
+            one_line(&what(request), longest.clamp(16, 60)),
         ]);
     }
     table
 }
 
-const fn status_word(status: ApprovalStatus) -> &'static str {
+/// What is asked for, in a few words: the statement, or why somebody wants to connect and for how long.
+fn what(request: &ApprovalItem) -> String {
+    let again = if request.retries > 0 { format!("{} more times: ", request.retries) } else { String::new() };
+    match request.asks {
+        Asks::Operation => format!("{again}{}", request.text),
+        Asks::Access => format!("{again}access for {}", show::window(request)),
+    }
+}
+
+pub(crate) const fn status_word(status: ApprovalStatus) -> &'static str {
     match status {
         ApprovalStatus::Pending => "pending",
         ApprovalStatus::Approved => "approved",
@@ -142,6 +186,6 @@ fn one_line(text: &str, longest: usize) -> String {
     flat.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
 }
 
-fn now_millis() -> i64 {
+pub(crate) fn now_millis() -> i64 {
     i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }

@@ -8,6 +8,7 @@ mod dashboard;
 mod gateway;
 mod generate;
 mod identity;
+mod lasting;
 mod notifications;
 mod policy;
 mod sessions;

@@ -2,6 +2,7 @@
 //!
 //! Puts the parts together: login, link, local listener, what is printed. The bytes are `hoop_tunnel`'s business.
 
+mod access;
 mod address;
 mod child;
 mod link;
@@ -35,8 +36,13 @@ use tunnel::Tunnel;
 /// Opens the tunnel and keeps it; with `--`, for as long as the client runs.
 pub(crate) async fn run(arguments: ConnectArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let mut interrupts = Interrupts::new()?;
+    let connection = tokio::select! {
+        found = find(context, &arguments.name) => found?,
+        () = interrupts.next() => return Err(Failure::interrupted()),
+    };
+    Box::pin(access::obtain(&arguments, &connection, context, &mut interrupts)).await?;
     tokio::select! {
-        opened = Box::pin(open(&arguments, context)) => {
+        opened = Box::pin(open(&arguments, connection, context)) => {
             let ready = opened?;
             match arguments.client {
                 Some(client) => Box::pin(with_client(ready, client)).await,
@@ -54,8 +60,7 @@ struct Ready {
     password: Option<SecretString>,
 }
 
-async fn open(arguments: &ConnectArguments, context: &Context) -> Result<Ready, Failure> {
-    let connection = find(context, &arguments.name).await?;
+async fn open(arguments: &ConnectArguments, connection: ConnectionItem, context: &Context) -> Result<Ready, Failure> {
     let gateway = context.gateway()?;
     let login = Login::load(context, &gateway).await?;
     let user = login.stored().principal.name.to_string();

@@ -2,6 +2,7 @@
 
 use comfy_table::Table;
 use hoop_gateway_core::api::types::{ConnectionItem, MayConnect};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     api_client::Api,
@@ -38,7 +39,7 @@ fn table(context: &Context, connections: &[ConnectionItem]) -> Table {
             connection.kind.as_str().to_owned(),
             printable_line(&connection.database),
             listed(labels),
-            may_connect(connection.may_connect).to_owned(),
+            may_connect(connection),
             listed(connection.masked.iter().cloned()),
             listed(held_by),
         ];
@@ -49,12 +50,18 @@ fn table(context: &Context, connections: &[ConnectionItem]) -> Table {
     table
 }
 
-const fn may_connect(may: MayConnect) -> &'static str {
-    match may {
-        MayConnect::Yes => "yes",
-        MayConnect::Approval => "after approval",
-        MayConnect::No => "no",
+fn may_connect(connection: &ConnectionItem) -> String {
+    match (connection.may_connect, connection.access_until_millis) {
+        (MayConnect::Yes, Some(until)) => format!("until {}", moment(until)),
+        (MayConnect::Yes, None) => "yes".to_owned(),
+        (MayConnect::Approval, _) => "after approval".to_owned(),
+        (MayConnect::No, _) => "no".to_owned(),
     }
+}
+
+fn moment(millis: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(millis.div_euclid(1_000)).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| millis.to_string())
 }
 
 /// Words in one cell; a dash where there is none, so that columns stay apart for people who cut them.

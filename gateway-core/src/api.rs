@@ -3,6 +3,7 @@
 //! Thin: checks who calls, asks the one authorization function, records what must be recorded, then answers. Decides
 //! nothing itself and knows no protocol. Mounted by `gateway` behind TLS.
 
+mod access;
 mod approvals;
 mod authorize;
 mod caller;
@@ -44,7 +45,7 @@ use crate::{
     approval::Desk,
     clock::WallClock,
     config::UpstreamAddress,
-    identity::{ConnectionTokens, GatewayTokens, PublicOrigin, Verifier},
+    identity::{ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, Verifier},
     model::ConnectionFacts,
     notify::Outbox,
     policy::PolicySet,
@@ -62,6 +63,8 @@ pub struct ApiConnection {
     pub facts: ConnectionFacts,
     /// The tags and detector classes that may be masked there.
     pub tags: Vec<String>,
+    /// The upstream role that sessions there work as.
+    pub role: String,
     /// Where native clients reach it.
     pub native: Option<types::NativeAddress>,
     /// Where the real server is. It is shown to nobody.
@@ -86,6 +89,8 @@ pub struct ApiParts {
     pub streams: Streams,
     /// Requests for approval.
     pub desk: Desk,
+    /// Who logged in, as they were then.
+    pub last_seen: LastSeen,
     /// The index of sessions.
     pub sessions: SessionIndex,
     /// Recordings, and the record of what the API does.
@@ -149,6 +154,10 @@ pub fn router(state: ApiState) -> Router {
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/approve", post(approvals::approve))
         .route("/approvals/{id}/deny", post(approvals::deny))
+        .route("/approvals/{id}/withdraw", post(approvals::withdraw))
+        .route("/access", get(access::list))
+        .route("/connections/{name}/access", post(access::ask))
+        .route("/reviewers", get(access::reviewers))
         .route("/notifications", get(notifications::list))
         .route("/notifications/{id}/retry", post(notifications::retry))
         .route("/notifications/{id}/drop", post(notifications::forget))

@@ -5,12 +5,20 @@
 
 mod desk;
 mod grant;
+mod lease;
+mod oversight;
+mod quorum;
 mod request;
 mod state;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use desk::Ballot;
 pub use desk::{Desk, DeskError, Limits, Listed, Storage, StorageError, SubmitError, Ticket};
-pub use grant::Grant;
-pub use request::{Binding, Facts, Request};
-pub use state::{Case, MAX_REASON_BYTES, Review, ReviewError, State, Vote};
+pub use grant::{Grant, Void};
+pub use lease::{Lease, LeaseKind, Leases};
+#[cfg(test)]
+pub(crate) use oversight::NoOversight;
+pub use oversight::{Fact, Oversight, Unwritten};
+pub use request::{Asks, Binding, Facts, Request};
+pub use state::{Case, MAX_REASON_BYTES, Review, ReviewError, Rights, ShapeTerms, State, Vote};

@@ -6,6 +6,7 @@ pub mod certificate;
 mod connections;
 mod listener;
 mod native;
+mod oversight;
 mod receivers;
 mod sampler;
 mod upstream_tls;
@@ -25,7 +26,7 @@ use crate::{
     credential::CredentialError,
     identity::{
         ConnectionTokenError, ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError,
-        KeyUse, PublicOrigin, TokenKeyError, Verifier,
+        KeyUse, LastSeen, PublicOrigin, TokenKeyError, Verifier,
     },
     mask::{Detectors, MaskKeys},
     model::ConnectionName,
@@ -164,9 +165,11 @@ impl Gateway {
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
         let (sealer, audit_key, masking) = (Arc::clone(keys.sealer()), keys.public(), Arc::clone(keys.masking()));
         let recorder = open_recorder(&site, keys, version).await?;
-        let Kept { index, said, desk, outbox, couriers } = keep(&site, dev, &clock).await?;
+        let Kept { index, said, store, outbox, couriers } = keep(&site, dev, &clock).await?;
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
+        let last_seen = LastSeen::default();
+        let desk = open_desk(store, &clock, &in_force, &last_seen, recordings.recorder()).await?;
         let served = connections::serve(&site, dev)?;
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
@@ -195,6 +198,7 @@ impl Gateway {
             registry: environment.registry.clone(),
             streams: api::Streams::default(),
             desk,
+            last_seen,
             sessions: index,
             recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
             outbox,
@@ -265,6 +269,7 @@ impl Gateway {
         listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
         tasks.close();
         self.environment.registry.stop();
+        self.environment.desk.close().await;
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
         }
@@ -301,6 +306,19 @@ async fn open_recorder(site: &Site, keys: RecordKeys, version: &str) -> Result<R
     let started = recorder.gateway(&GatewayEvent::Started { version: version.to_owned() })?;
     recorder.durable(started).await?;
     Ok(recorder)
+}
+
+/// Opens the desk of approvals over the store, with what it asks of policies, identities and the record.
+async fn open_desk(
+    store: Store,
+    clock: &WallClock,
+    policies: &watch::Receiver<PolicySet>,
+    last_seen: &LastSeen,
+    recorder: &Recorder,
+) -> Result<Desk, GatewayError> {
+    let (policies, last_seen, recorder) = (policies.clone(), last_seen.clone(), recorder.clone());
+    let oversight = oversight::GatewayOversight { policies, last_seen, recorder };
+    Ok(Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD, Arc::new(oversight)).await?)
 }
 
 /// A development gateway on port 0 is reached at the port that it got.
@@ -360,7 +378,7 @@ fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClo
 struct Kept {
     index: SessionIndex,
     said: SaidIndex,
-    desk: Desk,
+    store: Store,
     outbox: Outbox,
     couriers: Couriers,
 }
@@ -377,8 +395,7 @@ async fn keep(site: &Site, dev: bool, clock: &WallClock) -> Result<Kept, Gateway
     let public_url = site.gateway.public_url.clone();
     let couriers = Couriers::new(receivers, outbox.clone(), public_url, retry, clock.clone());
     let store = store.announcing(Arc::new(outbox.clone()));
-    let desk = Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await?;
-    Ok(Kept { index, said, desk, outbox, couriers })
+    Ok(Kept { index, said, store, outbox, couriers })
 }
 
 fn detectors(site: &Site, keys: Arc<MaskKeys>) -> Detectors {

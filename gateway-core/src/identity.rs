@@ -5,6 +5,7 @@
 
 mod connection_tokens;
 mod development;
+mod last_seen;
 mod oidc;
 mod origin;
 pub mod scram;
@@ -15,6 +16,7 @@ pub use connection_tokens::{
     CONNECTION_TOKEN_LIFE_SECONDS, ConnectionTokenError, ConnectionTokens, IssuedConnectionToken, Redeemed,
 };
 pub use development::{DevelopmentMode, DevelopmentProvider};
+pub use last_seen::LastSeen;
 pub use oidc::Verifier;
 pub use origin::PublicOrigin;
 pub use tokens::{GatewayTokens, Issued, KeyUse, TOKEN_LIFE_SECONDS, TokenKeyError};

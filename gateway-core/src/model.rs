@@ -9,6 +9,7 @@ mod ids;
 mod operation;
 mod principal;
 mod seal;
+mod shape;
 mod step_up;
 
 pub use connection::{ConnectionFacts, ConnectionKind};
@@ -19,4 +20,5 @@ pub use operation::{Access, Effect, ObjectName, Operation, Verb};
 pub(crate) use operation::{EXPORT, UNSURE, WHOLE};
 pub use principal::{Principal, PrincipalKind};
 pub use seal::SealSpan;
+pub use shape::ShapeId;
 pub use step_up::{Authentication, CLOCK_SKEW_SECONDS, StepUp};

@@ -4,6 +4,7 @@
 //! messages through `protocol`, decisions through `policy`, durability through `record`, and sends through
 //! `upstream::Outlet`, which takes nothing that skipped a step.
 
+mod access;
 mod backend;
 mod check;
 mod client;
@@ -31,6 +32,7 @@ mod replication;
 mod reported;
 mod room;
 mod sealing;
+mod shape;
 mod through;
 mod tunnelled;
 mod understanding;
@@ -39,6 +41,8 @@ mod weight;
 
 pub mod registry;
 
+pub use access::{Admission, Window, admission, longest_window_millis};
+pub(crate) use access::{Wish, access_request};
 pub use check::StatementChecker;
 pub use client::ClientStream;
 pub use environment::{Environment, Served};

@@ -27,6 +27,7 @@ mod scope;
 mod secrets;
 mod session_names;
 mod settings;
+mod shape;
 mod statement;
 mod syntax;
 mod tokens;
@@ -40,6 +41,7 @@ pub use lineage::{
 pub use name::{RawColumn, RawName};
 pub use narrowing::{Narrowing, ROW};
 pub use session_names::{Definition, NameUse, definition, resolved, uses};
+pub use shape::without_constants;
 pub use statement::{CopyFormat, CopyKind, CopyOut, Literal, RawAccess, Rereads, Statement, TransactionWord};
 pub use syntax::{MAX_TEXT_BYTES, SyntaxError};
 pub use tokens::{MAX_TOKENED_BYTES, Token, TokenKind, tokens};

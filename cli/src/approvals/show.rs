@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, ApprovalStatus, ReviewItem},
+    api::types::{ApprovalItem, ApprovalStatus, Asks, ReviewItem},
     model::StepUp,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -20,33 +20,29 @@ pub(super) fn describe(request: &ApprovalItem, now_millis: i64) -> String {
     let mut lines = vec![
         format!("request     {} ({})", request.id, status_word(request.status)),
         format!("requester   {}", whoami::describe(&request.requester)),
-        format!("asked       {}", moment(request.created_at_millis)),
+        format!("asked       {}{}", moment(request.created_at_millis), retries(request)),
         format!("expires     {}", time_left(request, now_millis)),
         format!("connection  {}", printable_line(request.connection.as_str())),
         format!("database    {} as role {}", printable_line(&request.database), printable_line(&request.role)),
-        format!("session     {}", request.session),
-        format!("operation   {} ({})", printable_line(&request.kind), printable_line(&request.effect)),
-        format!("objects     {}", joined(&request.objects)),
-        format!("risk        {} of 100{}", request.risk, reasons(&request.risk_reasons)),
-        format!("rows        {}", estimated(request)),
-        format!("held by     {}", joined(&request.rules)),
-        format!("needs       {}", progress(request)),
     ];
+    match request.asks {
+        Asks::Operation => operation(request, &mut lines),
+        Asks::Access => access(request, &mut lines),
+    }
+    lines.push(format!("held by     {}", joined(&request.rules)));
+    lines.push(format!("needs       {}", progress(request)));
     if let Some(demand) = &request.step_up {
         lines.push(format!("login       {}", wanted(demand)));
-    }
-    if request.export {
-        lines.push("export      rows leave in bulk".to_owned());
-    }
-    if !request.filters_on.is_empty() {
-        lines.push(format!("compares    {}", joined(&request.filters_on)));
     }
     if let Some(message) = &request.message {
         lines.push(format!("policy says {}", printable_line(message)));
     }
     lines.extend(request.reviews.iter().map(review));
-    lines.push("\nstatement".to_owned());
-    lines.extend(printable(&request.text).lines().map(|line| format!("    {line}")));
+    lines.extend(history(request));
+    if request.asks == Asks::Operation {
+        lines.push("\nstatement".to_owned());
+        lines.extend(printable(&request.text).lines().map(|line| format!("    {line}")));
+    }
     if !request.parameters.is_empty() {
         lines.push("\nparameters".to_owned());
         let numbered = request.parameters.iter().enumerate();
@@ -59,7 +55,63 @@ pub(super) fn describe(request: &ApprovalItem, now_millis: i64) -> String {
     if request.status == ApprovalStatus::Pending {
         lines.push(format!("\nhoop approvals approve {0}\nhoop approvals deny {0} --reason '…'", request.id));
     }
+    if let (ApprovalStatus::Pending, Some(longest)) = (request.status, request.shape_for_seconds) {
+        let longest = spoken(Duration::from_secs(longest));
+        lines.push(format!("hoop approvals approve {} --shape-for 15m --max-rows 1   (at most {longest})", request.id));
+    }
     lines.join("\n")
+}
+
+fn operation(request: &ApprovalItem, lines: &mut Vec<String>) {
+    let session = request.session.as_ref().map_or("-", |session| session.as_str());
+    lines.push(format!("session     {session}"));
+    lines.push(format!("operation   {} ({})", printable_line(&request.kind), printable_line(&request.effect)));
+    lines.push(format!("objects     {}", joined(&request.objects)));
+    lines.push(format!("risk        {} of 100{}", request.risk, reasons(&request.risk_reasons)));
+    lines.push(format!("rows        {}", estimated(request)));
+    if request.export {
+        lines.push("export      rows leave in bulk".to_owned());
+    }
+    if !request.filters_on.is_empty() {
+        lines.push(format!("compares    {}", joined(&request.filters_on)));
+    }
+}
+
+fn access(request: &ApprovalItem, lines: &mut Vec<String>) {
+    lines.push(format!("access      for {}", window(request)));
+    let reason = request.reason.as_deref().map_or_else(|| "not said".to_owned(), printable_line);
+    lines.push(format!("because     {reason}"));
+}
+
+/// How long a connection would be open.
+pub(super) fn window(request: &ApprovalItem) -> String {
+    request.window_seconds.map_or_else(|| "-".to_owned(), |seconds| spoken(Duration::from_secs(seconds)))
+}
+
+fn retries(request: &ApprovalItem) -> String {
+    match request.retries {
+        0 => String::new(),
+        1 => ", and once more since; an approval serves the latest".to_owned(),
+        count => format!(", and {count} times more since; an approval serves the latest"),
+    }
+}
+
+/// How earlier requests of the same shape ended: counted, then one by one.
+fn history(request: &ApprovalItem) -> Vec<String> {
+    let lines = request.history.iter().map(|earlier| {
+        let by: Vec<_> = earlier.by.iter().map(|name| printable_line(name.as_str())).collect();
+        let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
+        format!("    {}  {}{by}, {}", earlier.id, status_word(earlier.status), moment(earlier.at_millis))
+    });
+    let title = (!request.history.is_empty()).then(|| "\nearlier of the same shape".to_owned());
+    title.into_iter().chain(lines).collect()
+}
+
+/// Who must still approve: `1 of dba and 1 of security`.
+pub(crate) fn needed(request: &ApprovalItem) -> String {
+    let open = if request.missing.is_empty() { &request.quorums } else { &request.missing };
+    let needs: Vec<String> = open.iter().map(|quorum| format!("{} of {}", quorum.count, quorum.group)).collect();
+    printable_line(&needs.join(" and "))
 }
 
 /// `1 of 2 of dba`: distinct approvals so far against what is needed.
@@ -77,7 +129,7 @@ pub(super) fn progress(request: &ApprovalItem) -> String {
 }
 
 /// `4:59`, or a dash for what is decided.
-pub(super) fn time_left(request: &ApprovalItem, now_millis: i64) -> String {
+pub(crate) fn time_left(request: &ApprovalItem, now_millis: i64) -> String {
     if request.status != ApprovalStatus::Pending {
         return "-".to_owned();
     }

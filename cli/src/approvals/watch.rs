@@ -71,9 +71,9 @@ fn tell(context: &Context, seen: &mut Seen, request: &ApprovalItem) -> Result<()
     if seen.is_news(request) { announce(context, request) } else { Ok(()) }
 }
 
-/// The requests that wait, with the number of their reviews.
+/// The requests that wait, with the number of their reviews and retries.
 #[derive(Debug, Default)]
-struct Seen(BTreeMap<ApprovalId, usize>);
+struct Seen(BTreeMap<ApprovalId, (usize, u32)>);
 
 impl Seen {
     /// Those that waited and are not among these.
@@ -82,15 +82,15 @@ impl Seen {
         self.0.keys().filter(|id| !waits(id)).cloned().collect()
     }
 
-    /// Whether it is new, has another review, or waits no more. One that was settled before anybody saw it wait is news
-    /// too: the event comes once.
+    /// Whether it is new, has another review or attempt, or waits no more. One that was settled before anybody saw it
+    /// wait is news too: the event comes once.
     fn is_news(&mut self, request: &ApprovalItem) -> bool {
         if request.status != ApprovalStatus::Pending {
             self.0.remove(&request.id);
             return true;
         }
-        let reviews = request.reviews.len();
-        self.0.insert(request.id.clone(), reviews) != Some(reviews)
+        let known = (request.reviews.len(), request.retries);
+        self.0.insert(request.id.clone(), known) != Some(known)
     }
 }
 
@@ -115,6 +115,6 @@ fn line(request: &ApprovalItem) -> String {
         status_word(request.status),
         printable_line(request.requester.name.as_str()),
         printable_line(request.connection.as_str()),
-        one_line(&request.text, 80),
+        one_line(&super::what(request), 80),
     )
 }

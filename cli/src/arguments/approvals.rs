@@ -1,13 +1,19 @@
 //! Arguments of `approvals`.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand, builder::FalseyValueParser};
 use hoop_gateway_core::model::ApprovalId;
+
+use super::lasting::lasting;
 
 /// Decide on operations that wait for approval.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hoop approvals ls\n  hoop approvals show apr_01hzy3…\n  \
                   hoop approvals approve apr_01hzy3… --reason 'agreed in the incident call'\n  \
-                  hoop approvals deny apr_01hzy3… --reason 'use the archive job'\n  hoop approvals watch")]
+                  hoop approvals approve apr_01hzy3… --shape-for 1h --max-rows 10\n  \
+                  hoop approvals deny apr_01hzy3… --reason 'use the archive job'\n  hoop approvals watch\n  \
+                  hoop approvals reviewers")]
 pub(crate) struct ApprovalsArguments {
     #[command(subcommand)]
     pub(crate) command: ApprovalsCommand,
@@ -27,6 +33,8 @@ pub(crate) enum ApprovalsCommand {
     Deny(DenyArguments),
     /// Follow requests as they come and are decided, until Ctrl-C
     Watch,
+    /// List who has how much to decide
+    Reviewers,
 }
 
 /// List requests that wait
@@ -46,6 +54,12 @@ pub(crate) struct DecideArguments {
     /// Why; recorded, and shown to who asked
     #[arg(long, env = "HOOP_APPROVALS_REASON", value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Let pass whatever differs in constants only, for this principal and so long, where the policy allows it
+    #[arg(long, env = "HOOP_APPROVALS_SHAPE_FOR", value_name = "TIME", value_parser = lasting)]
+    pub(crate) shape_for: Option<Duration>,
+    /// At most so many rows each, by the planner's estimate; without it as many as this statement's
+    #[arg(long, env = "HOOP_APPROVALS_MAX_ROWS", value_name = "ROWS", requires = "shape_for")]
+    pub(crate) max_rows: Option<u64>,
 }
 
 /// Deny a request; says why
@@ -54,7 +68,7 @@ pub(crate) struct DenyArguments {
     /// The request
     #[arg(value_name = "ID")]
     pub(crate) id: ApprovalId,
-    /// Why; recorded, and shown to who asked
+    /// Why; recorded, and shown to who asked. Asked for where a person types
     #[arg(long, env = "HOOP_APPROVALS_REASON", value_name = "TEXT")]
-    pub(crate) reason: String,
+    pub(crate) reason: Option<String>,
 }

@@ -1,7 +1,11 @@
 //! Arguments of `ls`, `connect`, `token` and `classify`.
 
+use std::time::Duration;
+
 use clap::{Args, builder::FalseyValueParser};
 use hoop_gateway_core::model::ConnectionName;
+
+use super::lasting::lasting;
 
 /// List the connections you may use.
 #[derive(Debug, Args)]
@@ -23,6 +27,7 @@ pub(crate) struct LsArguments {
                   Only processes of your own operating-system user are let in. \
                   With `--`, starts the native client through the tunnel and leaves with its exit status.",
     after_help = "Examples:\n  hoop connect pg-prod\n  hoop connect pg-prod --port 6543\n  \
+                  hoop connect pg-prod --request 'incident 4711' --for 1h\n  \
                   hoop connect pg-prod -- -c 'select count(*) from orders'"
 )]
 pub(crate) struct ConnectArguments {
@@ -38,6 +43,12 @@ pub(crate) struct ConnectArguments {
     /// Also ask local clients for a random password, made for this tunnel
     #[arg(long, env = "HOOP_CONNECT_PASSWORD", value_parser = FalseyValueParser::new())]
     pub(crate) password: bool,
+    /// Why you need access, where connecting needs an approval; reviewers see it
+    #[arg(long, env = "HOOP_CONNECT_REQUEST", value_name = "REASON")]
+    pub(crate) request: Option<String>,
+    /// For how long, such as 30m or 1h; without it an hour, or what the policy allows
+    #[arg(long = "for", env = "HOOP_CONNECT_FOR", value_name = "TIME", value_parser = lasting)]
+    pub(crate) lasting: Option<Duration>,
     /// Start the native client with these arguments
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) client: Option<Vec<std::ffi::OsString>>,

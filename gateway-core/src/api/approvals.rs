@@ -1,5 +1,7 @@
 //! Requests for approval: list, show, approve, deny. A review is recorded before it counts.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Bytes,
@@ -17,11 +19,11 @@ use super::{
     guard::json,
     problem::ApiError,
     step_up,
-    types::{ApprovalItem, ApprovalStatus, ReviewItem, ReviewRequest},
+    types::{ApprovalItem, ApprovalStatus, Asks, HistoryItem, ReviewItem, ReviewRequest, ShapeChoice},
 };
 use crate::{
-    approval::{Case, Listed, Review, State as Standing, Vote},
-    model::{ApprovalId, Principal, PrincipalKind},
+    approval::{self, Ballot, Case, Listed, Review, ShapeTerms, State as Standing, Vote},
+    model::{ApprovalId, Principal, PrincipalKind, Verdict},
     policy::{ApiAction, ApiResource},
     record::GatewayEvent,
 };
@@ -29,6 +31,8 @@ use crate::{
 /// As many are looked through for those that the caller may see.
 const MAX_LOOKED_THROUGH: usize = 2_000;
 const MAX_LISTED: usize = 200;
+/// Earlier requests of the same shape that are shown.
+const MAX_HISTORY: usize = 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +50,7 @@ pub(super) async fn list(
     let listed = if query.all { Listed::All } else { Listed::Pending };
     let cases = state.0.desk.list(listed, MAX_LOOKED_THROUGH).await?;
     let visible = cases.iter().filter(|case| is_visible(&state, caller.principal(), case));
-    Ok(Json(visible.take(MAX_LISTED).map(item).collect()))
+    Ok(Json(visible.take(MAX_LISTED).map(|case| item(&state, caller.principal(), case)).collect()))
 }
 
 pub(super) async fn show(
@@ -55,7 +59,67 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<ApprovalItem>, ApiError> {
     let case = visible(&state, caller.principal(), &id).await?;
-    Ok(Json(item(&case)))
+    let mut item = item(&state, caller.principal(), &case);
+    item.history = history(&state, caller.principal(), &case).await?;
+    Ok(Json(item))
+}
+
+/// Takes a request back. Only who asked, and who answers for the agent that did, may.
+pub(super) async fn withdraw(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<ApprovalItem>, ApiError> {
+    let case = visible(&state, caller.principal(), &id).await?;
+    if !is_of(caller.principal(), &case.request().requester) {
+        let detail = "it is for who asked to take it back; reviewers deny";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "not your request").detail(detail));
+    }
+    let id = case.request().id.clone();
+    state.0.desk.withdraw(&id).await?;
+    Ok(Json(item(&state, caller.principal(), &state.0.desk.show(&id).await?)))
+}
+
+/// How earlier requests of the same shape on the same connection ended, of those that the caller may see.
+async fn history(state: &ApiState, who: &Principal, case: &Case) -> Result<Vec<HistoryItem>, ApiError> {
+    let request = case.request();
+    let Some(shape) = &request.shape else { return Ok(Vec::new()) };
+    let cases = state.0.desk.of_shape(shape, &request.connection.name, MAX_HISTORY).await?;
+    let earlier = cases.iter().filter(|other| other.request().id != request.id && is_visible(state, who, other));
+    let items = earlier.map(|other| HistoryItem {
+        id: other.request().id.clone(),
+        status: status(other.state()),
+        by: other.reviews().iter().map(|review| review.by.name.clone()).collect(),
+        at_millis: other.request().created_at_millis,
+    });
+    Ok(items.collect())
+}
+
+/// The bounds of a shape that a reviewer lets pass; refused where the policies or the statement do not allow it.
+fn shape_terms(case: &Case, vote: Vote, choice: Option<&ShapeChoice>) -> Result<Option<ShapeTerms>, ApiError> {
+    let Some(choice) = choice else { return Ok(None) };
+    let refused = |detail: String| {
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "the shape cannot be approved")
+            .detail(detail)
+            .hint("approve this one statement")
+    };
+    if vote == Vote::Deny {
+        return Err(refused("a denial is of one statement".to_owned()));
+    }
+    let request = case.request();
+    let Some(longest) = request.shape_limit() else {
+        return Err(refused("the policies that hold it, or the values in it, do not allow that".to_owned()));
+    };
+    let wanted = Duration::from_secs(choice.for_seconds);
+    if wanted.is_zero() || wanted > longest {
+        return Err(refused(format!("the policies allow at most {} seconds", longest.as_secs())));
+    }
+    let estimated = request.facts.estimated_rows;
+    let Some(max_rows) = choice.max_rows.or(estimated) else {
+        return Err(refused("the planner does not know how many rows it is about".to_owned()));
+    };
+    let for_millis = i64::try_from(wanted.as_millis()).unwrap_or(i64::MAX);
+    Ok(Some(ShapeTerms { for_millis, max_rows }))
 }
 
 pub(super) async fn approve(
@@ -93,7 +157,8 @@ async fn review(
     let reviewer = entitled(state, who, &case).await?;
     let reason = request.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     let at_millis = state.0.clock.unix_millis();
-    case.admit(&Review { by: reviewer.clone(), vote, reason: reason.clone(), at_millis })?;
+    let shape = shape_terms(&case, vote, request.shape.as_ref())?;
+    case.admit(&Review { by: reviewer.clone(), vote, reason: reason.clone(), at_millis, shape })?;
     if vote == Vote::Approve {
         step_up::check(state, caller, &reviewer, &case).await?;
     }
@@ -102,7 +167,7 @@ async fn review(
     let approved = vote == Vote::Approve;
     let event = GatewayEvent::Reviewed { who: who.clone(), approval: id.clone(), approved, reason: reason.clone() };
     state.0.recordings.note(event).await?;
-    if let Err(failure) = state.0.desk.review(&id, &reviewer, vote, reason).await {
+    if let Err(failure) = state.0.desk.vote(&id, &reviewer, Ballot { vote, reason, shape }).await {
         let event = GatewayEvent::Denied {
             who: who.clone(),
             action: format!("review {id}"),
@@ -113,7 +178,7 @@ async fn review(
         }
         return Err(failure.into());
     }
-    Ok(Json(item(&state.0.desk.show(&id).await?)))
+    Ok(Json(item(state, who, &state.0.desk.show(&id).await?)))
 }
 
 /// The reviewer with only those groups, of the ones asked, that policy lets them approve for.
@@ -140,6 +205,22 @@ async fn entitled(state: &ApiState, who: &Principal, case: &Case) -> Result<Prin
     }
 }
 
+/// Whether the caller may review it now.
+pub(super) fn may_review(state: &ApiState, who: &Principal, case: &Case) -> bool {
+    let policies = state.policies();
+    let permits = |action: &ApiAction| matches!(policies.may(who, action, &on(case)), Verdict::Permit { .. });
+    let mut quorums = case.request().need.quorums.iter().filter(|quorum| who.groups.contains(&quorum.group));
+    case.state().is_pending()
+        && case.may_review(who).is_ok()
+        && quorums.any(|quorum| permits(&ApiAction::Approve { group: quorum.group.clone() }))
+}
+
+/// Whether it is somebody's own request, or that of an agent that they answer for.
+fn is_of(who: &Principal, requester: &Principal) -> bool {
+    (requester.kind == who.kind && requester.name == who.name)
+        || (who.kind == PrincipalKind::User && requester.owner.as_ref() == Some(&who.name))
+}
+
 pub(super) fn on(case: &Case) -> ApiResource {
     let request = case.request();
     ApiResource::Request { requester: request.requester.clone(), connection: request.connection.clone() }
@@ -156,15 +237,18 @@ async fn visible(state: &ApiState, who: &Principal, id: &str) -> Result<Case, Ap
 pub(super) fn is_visible(state: &ApiState, who: &Principal, case: &Case) -> bool {
     let request = case.request();
     let requester = &request.requester;
-    let own = requester.kind == who.kind && requester.name == who.name;
-    let answers_for = who.kind == PrincipalKind::User && requester.owner.as_ref() == Some(&who.name);
     let asked = request.need.quorums.iter().any(|quorum| who.groups.contains(&quorum.group));
     let session = || ApiResource::Session { owner: requester.clone(), connection: request.connection.clone() };
-    own || answers_for || asked || state.authorize(who, &ApiAction::ReplaySession, &session()).is_ok()
+    is_of(who, requester) || asked || state.authorize(who, &ApiAction::ReplaySession, &session()).is_ok()
 }
 
-pub(super) fn item(case: &Case) -> ApprovalItem {
+pub(super) fn item(state: &ApiState, who: &Principal, case: &Case) -> ApprovalItem {
     let request = case.request();
+    let (asks, reason) = match &request.asks {
+        approval::Asks::Operation => (Asks::Operation, None),
+        approval::Asks::Access { reason, .. } => (Asks::Access, reason.clone()),
+    };
+    let rights = |reviewer: &Principal| state.0.desk.rights(reviewer, request);
     let reviews = case.reviews().iter().map(|review| ReviewItem {
         by: review.by.name.clone(),
         approved: review.vote == Vote::Approve,
@@ -174,7 +258,11 @@ pub(super) fn item(case: &Case) -> ApprovalItem {
     ApprovalItem {
         id: request.id.clone(),
         status: status(case.state()),
+        asks,
         requester: request.requester.clone(),
+        agent: None,
+        run: None,
+        task: None,
         session: request.session.clone(),
         connection: request.connection.name.clone(),
         database: request.database.clone(),
@@ -192,6 +280,14 @@ pub(super) fn item(case: &Case) -> ApprovalItem {
         filters_on: request.facts.filters_on.iter().cloned().collect(),
         rules: request.need.rules.clone(),
         message: request.need.message.clone(),
+        reason,
+        window_seconds: request.window_millis().and_then(|millis| u64::try_from(millis / 1_000).ok()),
+        shape: request.shape.as_ref().map(ToString::to_string),
+        shape_for_seconds: request.shape_limit().map(|longest| longest.as_secs()),
+        history: Vec::new(),
+        retries: request.retries,
+        may_review: may_review(state, who, case),
+        missing: if case.state().is_pending() { case.missing(&rights) } else { Vec::new() },
         quorums: request.need.quorums.clone(),
         reviews: reviews.collect(),
         created_at_millis: request.created_at_millis,

@@ -9,19 +9,25 @@ use axum::{Json, extract::State};
 
 use super::{
     ApiConnection, ApiState,
+    access::admission_of,
     caller::Caller,
     types::{ConnectionItem, MayConnect},
 };
 use crate::{
     model::{Access, ConnectionFacts, Effect, Operation, Principal, RuleId, Verb, Verdict},
     policy::{Circumstances, PolicySet, Reveal, Source},
+    session::Admission,
 };
 
 pub(super) async fn list(State(state): State<ApiState>, caller: Caller) -> Json<Vec<ConnectionItem>> {
     let policies = state.policies();
     let circumstances = Circumstances { unix_seconds: state.0.clock.unix_seconds(), source: Source::Tunnel, run: None };
     let connections = state.0.connections.borrow().clone();
-    let item = |connection: &ApiConnection| item(&policies, caller.principal(), connection, &circumstances);
+    let now = state.0.clock.unix_millis();
+    let item = |connection: &ApiConnection| {
+        let admission = admission_of(&state, caller.principal(), &connection.facts, now);
+        item(&policies, caller.principal(), connection, &circumstances, &admission)
+    };
     let items: BTreeMap<_, _> = connections.iter().map(|one| (one.facts.name.clone(), item(one))).collect();
     Json(items.into_values().filter(|item| item.may_connect != MayConnect::No).collect())
 }
@@ -31,12 +37,13 @@ fn item(
     who: &Principal,
     connection: &ApiConnection,
     circumstances: &Circumstances,
+    admission: &Admission,
 ) -> ConnectionItem {
     let facts = &connection.facts;
-    let may_connect = match policies.connect(who, facts, circumstances) {
-        Verdict::Permit { .. } => MayConnect::Yes,
-        Verdict::NeedsApproval(_) => MayConnect::Approval,
-        Verdict::Refuse(_) => MayConnect::No,
+    let (may_connect, access_until_millis) = match admission {
+        Admission::Open(window) => (MayConnect::Yes, window.as_ref().map(|window| window.ends_at_millis)),
+        Admission::Needs(_) => (MayConnect::Approval, None),
+        Admission::Refused(_) => (MayConnect::No, None),
     };
     let hidden = |tag: &&String| matches!(policies.reveal(who, facts, tag), Reveal::Masked { .. });
     ConnectionItem {
@@ -48,6 +55,7 @@ fn item(
         masked: connection.tags.iter().filter(hidden).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         native: connection.native.clone(),
         held_by: holding(policies, who, facts, circumstances),
+        access_until_millis,
     }
 }
 

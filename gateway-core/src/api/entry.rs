@@ -37,6 +37,7 @@ pub(super) async fn token(
     let request: TokenRequest = json(body)?;
     let verified = state.0.verifier.verify(&request.token).await?;
     let issued = state.0.tokens.issue(&verified)?;
+    state.0.last_seen.note(&verified.principal);
     let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     state.0.recordings.note(GatewayEvent::LoggedIn { who: verified.principal.clone(), from }).await?;
     Ok(Json(TokenResponse {

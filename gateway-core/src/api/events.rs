@@ -133,7 +133,7 @@ impl Feed {
 
     fn approval(&self, case: &Case) -> Option<Event> {
         let visible = approvals::is_visible(&self.state, &self.caller.principal, case);
-        visible.then(|| event("approval", &approvals::item(case))).flatten()
+        visible.then(|| event("approval", &approvals::item(&self.state, &self.caller.principal, case))).flatten()
     }
 
     fn session(&self, entry: &SessionEntry, counts: SessionCounts) -> Option<Event> {

@@ -1,5 +1,6 @@
 //! The API from outside, with a store in memory, real policies and a recorder that the test can break.
 
+mod access;
 mod health;
 mod live;
 mod notifications;

@@ -2,6 +2,8 @@
 //!
 //! Times are seconds since 1970 unless the name says `_millis`. Knows no HTTP.
 
+mod access;
+mod approvals;
 mod check;
 mod health;
 mod live;
@@ -14,11 +16,13 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth};
-pub use self::notifications::{NotificationItem, NotificationState, Notifications};
-use crate::model::{
-    ApprovalId, ConnectionKind, ConnectionName, Principal, PrincipalName, Quorum, RuleId, SessionId, StepUp,
+pub use self::{
+    access::{AccessItem, AccessRequest, ReviewerItem},
+    approvals::{ApprovalItem, ApprovalStatus, Asks, HistoryItem, ReviewItem, ReviewRequest, ShapeChoice},
+    health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth},
+    notifications::{NotificationItem, NotificationState, Notifications},
 };
+use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, RuleId, SessionId};
 
 /// `GET /api/v1/gateway`, without authentication: how to log in here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +142,9 @@ pub struct ConnectionItem {
     pub native: Option<NativeAddress>,
     /// Rules that hold operations here for approval.
     pub held_by: Vec<RuleId>,
+    /// Until when an approval lets me connect, where connecting needs one; `None` where no window is open.
+    #[serde(default)]
+    pub access_until_millis: Option<i64>,
 }
 
 /// Where native clients reach a connection.
@@ -174,106 +181,6 @@ impl fmt::Debug for ConnectionToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("ConnectionToken").field("id", &self.id).finish_non_exhaustive()
     }
-}
-
-/// Where a request for approval stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ApprovalStatus {
-    /// Waiting for reviewers.
-    Pending,
-    /// Enough approved.
-    Approved,
-    /// One denied.
-    Denied,
-    /// Nobody decided in time.
-    Expired,
-    /// The client went away or cancelled.
-    Withdrawn,
-    /// A policy change made it void.
-    Superseded,
-}
-
-/// One review.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReviewItem {
-    /// Who.
-    pub by: PrincipalName,
-    /// Approved or denied.
-    pub approved: bool,
-    /// Why, if said.
-    pub reason: Option<String>,
-    /// When.
-    pub at_millis: i64,
-}
-
-/// `GET /api/v1/approvals` rows and `GET /api/v1/approvals/{id}`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ApprovalItem {
-    /// Its id.
-    pub id: ApprovalId,
-    /// Where it stands.
-    pub status: ApprovalStatus,
-    /// Who asks.
-    pub requester: Principal,
-    /// In which session.
-    pub session: SessionId,
-    /// On which connection.
-    pub connection: ConnectionName,
-    /// In which database.
-    pub database: String,
-    /// As which upstream role.
-    pub role: String,
-    /// The exact text; parts that the reviewer may not see are replaced by class and length.
-    pub text: String,
-    /// Bound parameters, masked likewise.
-    pub parameters: Vec<Option<String>>,
-    /// What it is: `delete`, `drop_table`, …
-    pub kind: String,
-    /// The worst effect.
-    pub effect: String,
-    /// Objects touched.
-    pub objects: Vec<String>,
-    /// 0 to 100.
-    pub risk: u8,
-    /// Why.
-    pub risk_reasons: Vec<String>,
-    /// Rows that the planner expects to be touched or read; `None` where it could not be asked.
-    #[serde(default)]
-    pub estimated_rows: Option<u64>,
-    /// How much of the table these are, in per cent.
-    #[serde(default)]
-    pub estimated_percent: Option<u8>,
-    /// Whether rows leave in bulk.
-    #[serde(default)]
-    pub export: bool,
-    /// Classes and tags of columns that are compared.
-    #[serde(default)]
-    pub filters_on: Vec<String>,
-    /// The policies that hold it.
-    pub rules: Vec<RuleId>,
-    /// What the policy says.
-    pub message: Option<String>,
-    /// Who must approve.
-    pub quorums: Vec<Quorum>,
-    /// Reviews so far.
-    pub reviews: Vec<ReviewItem>,
-    /// When it was asked.
-    pub created_at_millis: i64,
-    /// When it lapses.
-    pub expires_at_millis: i64,
-    /// How a reviewer must have authenticated, where a policy says so.
-    #[serde(default)]
-    pub step_up: Option<StepUp>,
-}
-
-/// Body of `POST /api/v1/approvals/{id}/approve` and `/deny`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReviewRequest {
-    /// Why; optional when approving.
-    #[serde(default)]
-    pub reason: Option<String>,
 }
 
 /// One row of `GET /api/v1/sessions`.

@@ -4,18 +4,19 @@
 //! submits and waits on a [`Ticket`]; `api` lists and reviews. Knows no policy and no protocol.
 
 mod clerk;
+mod queue;
 mod ticket;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use self::clerk::{Clerk, Command};
+use self::clerk::{Clerk, Command, Tools};
 pub use self::ticket::Ticket;
-use super::{Case, Request, Review, ReviewError, State, Vote};
+use super::{Case, Lease, Leases, Oversight, Request, Review, ReviewError, ShapeTerms, State, Vote};
 use crate::{
     clock::WallClock,
-    model::{ApprovalId, Principal},
+    model::{ApprovalId, ConnectionName, GroupName, Principal, ShapeId},
 };
 
 /// A failure of the storage below, as text that is safe to show. It holds no statement.
@@ -40,6 +41,12 @@ pub trait Storage: Send + Sync + 'static {
     fn load(&self, id: &ApprovalId) -> Result<Option<Case>, StorageError>;
     /// Reads at most `limit` cases, newest first.
     fn list(&self, listed: Listed, limit: usize) -> Result<Vec<Case>, StorageError>;
+    /// Writes an approved case and what it opens, both or neither.
+    fn save_opening(&self, case: &Case, lease: &Lease) -> Result<(), StorageError>;
+    /// Reads what is still open.
+    fn leases(&self, now_millis: i64) -> Result<Vec<Lease>, StorageError>;
+    /// Reads at most `limit` cases of a shape on a connection, newest first.
+    fn of_shape(&self, shape: &ShapeId, on: &ConnectionName, limit: usize) -> Result<Vec<Case>, StorageError>;
     /// Marks every pending case withdrawn: their sessions died with the gateway that ran before.
     fn withdraw_pending(&self) -> Result<usize, StorageError>;
 }
@@ -104,10 +111,23 @@ pub enum DeskError {
     Closed,
 }
 
+/// What a reviewer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ballot {
+    /// What.
+    pub vote: Vote,
+    /// Why.
+    pub reason: Option<String>,
+    /// The whole shape too, within these bounds.
+    pub shape: Option<ShapeTerms>,
+}
+
 /// Where requests are submitted, reviewed and read; cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
     commands: mpsc::Sender<Command>,
+    leases: watch::Receiver<Leases>,
+    oversight: Arc<dyn Oversight>,
     storage: Arc<dyn Storage>,
     clock: WallClock,
     changes: broadcast::Sender<Arc<Case>>,
@@ -123,16 +143,32 @@ impl fmt::Debug for Desk {
 }
 
 impl Desk {
-    /// Opens the desk: marks what an earlier gateway left pending as withdrawn, then starts its task, which ends
-    /// when the last clone is dropped. Must be called inside a tokio runtime.
-    pub async fn open(storage: Arc<dyn Storage>, clock: WallClock, limits: Limits) -> Result<Self, StorageError> {
-        let first = Arc::clone(&storage);
-        blocking(move || first.withdraw_pending()).await?;
+    /// Opens the desk: marks what an earlier gateway left pending as withdrawn, finds what it left open, then starts
+    /// its task, which ends when the last clone is dropped. Must be called inside a tokio runtime.
+    pub async fn open(
+        storage: Arc<dyn Storage>,
+        clock: WallClock,
+        limits: Limits,
+        oversight: Arc<dyn Oversight>,
+    ) -> Result<Self, StorageError> {
+        let (first, now) = (Arc::clone(&storage), clock.unix_millis());
+        let open = blocking(move || {
+            first.withdraw_pending()?;
+            first.leases(now)
+        });
+        let (leases, receiver) = watch::channel(Leases::new(open.await?));
         let (commands, inbox) = mpsc::channel(256);
         let (changes, _nobody_yet) = broadcast::channel(CHANGES_KEPT);
-        let clerk = Clerk::new(Arc::clone(&storage), clock.clone(), limits, changes.clone());
-        tokio::spawn(clerk.run(inbox));
-        Ok(Self { commands, storage, clock, changes })
+        let tools = Tools {
+            storage: Arc::clone(&storage),
+            clock: clock.clone(),
+            limits,
+            oversight: Arc::clone(&oversight),
+            leases,
+            changes: changes.clone(),
+        };
+        tokio::spawn(Clerk::new(tools).run(inbox));
+        Ok(Self { commands, leases: receiver, oversight, storage, clock, changes })
     }
 
     /// Every change of a request from now on, after it was stored.
@@ -140,7 +176,18 @@ impl Desk {
         self.changes.subscribe()
     }
 
-    /// Puts a request before the reviewers; it is durable when this returns. Dropping the ticket withdraws it.
+    /// The groups that a reviewer counts for in a request at this moment.
+    pub fn rights(&self, reviewer: &Principal, request: &Request) -> BTreeSet<GroupName> {
+        self.oversight.groups(reviewer, request)
+    }
+
+    /// What reviewers opened for a time, as it is now and as it changes.
+    pub fn leases(&self) -> watch::Receiver<Leases> {
+        self.leases.clone()
+    }
+
+    /// Puts a request before the reviewers; it is durable when this returns. Dropping the ticket withdraws it. Where
+    /// the same is asked already, it joins that request: an approval then serves the newest of those that wait.
     pub async fn submit(&self, request: Request) -> Result<Ticket, SubmitError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Submit { request: Box::new(request), reply };
@@ -157,11 +204,41 @@ impl Desk {
         vote: Vote,
         reason: Option<String>,
     ) -> Result<State, DeskError> {
-        let review = Review { by: reviewer.clone(), vote, reason, at_millis: self.clock.unix_millis() };
+        self.vote(id, reviewer, Ballot { vote, reason, shape: None }).await
+    }
+
+    /// Takes one review, which may let pass the whole shape.
+    pub async fn vote(&self, id: &ApprovalId, reviewer: &Principal, ballot: Ballot) -> Result<State, DeskError> {
+        let Ballot { vote, reason, shape } = ballot;
+        let review = Review { by: reviewer.clone(), vote, reason, at_millis: self.clock.unix_millis(), shape };
         let (reply, answer) = oneshot::channel();
         let command = Command::Review { id: id.clone(), review: Box::new(review), reply };
         self.commands.send(command).await.map_err(|_closed| DeskError::Closed)?;
         answer.await.map_err(|_closed| DeskError::Closed)?
+    }
+
+    /// Puts a request before the reviewers that no session waits for: it stands until it is decided or over.
+    pub async fn ask(&self, request: Request) -> Result<ApprovalId, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Ask { request: Box::new(request), reply };
+        self.commands.send(command).await.map_err(|_closed| SubmitError::Closed)?;
+        answer.await.map_err(|_closed| SubmitError::Closed)?
+    }
+
+    /// Takes a pending request back. Whose it is, is for the caller to ask first.
+    pub async fn withdraw(&self, id: &ApprovalId) -> Result<State, DeskError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Withdraw { id: id.clone(), reply };
+        self.commands.send(command).await.map_err(|_closed| DeskError::Closed)?;
+        answer.await.map_err(|_closed| DeskError::Closed)?
+    }
+
+    /// Withdraws everything that waits: the gateway ends.
+    pub async fn close(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.commands.send(Command::Close { reply }).await.is_ok() && answer.await.is_err() {
+            tracing::debug!("the desk was closed already");
+        }
     }
 
     /// Voids pending requests that a policy change touches; their tickets see [`State::Superseded`].
@@ -183,6 +260,12 @@ impl Desk {
         let storage = Arc::clone(&self.storage);
         let wanted = id.clone();
         blocking(move || storage.load(&wanted)).await?.ok_or_else(|| DeskError::NotFound(id.clone()))
+    }
+
+    /// Reads at most `limit` requests of the same shape on a connection, newest first.
+    pub async fn of_shape(&self, shape: &ShapeId, on: &ConnectionName, limit: usize) -> Result<Vec<Case>, DeskError> {
+        let (storage, shape, on) = (Arc::clone(&self.storage), shape.clone(), on.clone());
+        Ok(blocking(move || storage.of_shape(&shape, &on, limit)).await?)
     }
 
     /// Whether the desk's task and its storage answer.

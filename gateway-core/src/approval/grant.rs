@@ -1,8 +1,22 @@
 //! The proof that enough reviewers approved exactly one message; spent by `policy::PolicySet::decide_approved`.
 //!
-//! Made only by an approved ticket, once. Holds no text and no value.
+//! Made only by an approved ticket, once, or by a lease of a shape, for one message each. Holds no text and no value.
 
 use crate::model::{ApprovalId, PrincipalName, Quorum, RuleId, StepUp};
+
+/// Why an approval serves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Void {
+    /// It is not approved.
+    #[error("it is not approved")]
+    Undecided,
+    /// Its time was over before it was used.
+    #[error("the approval lapsed before the statement could run")]
+    Lapsed,
+    /// Who approved may not approve any more.
+    #[error("not enough of those who approved may still approve")]
+    RightsEnded,
+}
 
 /// An approval that was met. Not cloneable: it serves one decision.
 #[derive(Debug)]

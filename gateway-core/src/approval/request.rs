@@ -2,12 +2,12 @@
 //!
 //! Pure values: time, id and digest are passed in. Made by `session`, read by reviewers through the API.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, SessionId,
+    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, SessionId, ShapeId,
 };
 
 /// One held message, as reviewers see it. `text` and `parameters` come already masked.
@@ -17,8 +17,12 @@ pub struct Request {
     pub id: ApprovalId,
     /// Who asks.
     pub requester: Principal,
-    /// In which session.
-    pub session: SessionId,
+    /// In which session; `None` for access, which comes before one.
+    #[serde(default)]
+    pub session: Option<SessionId>,
+    /// What for.
+    #[serde(default)]
+    pub asks: Asks,
     /// On which connection.
     pub connection: ConnectionFacts,
     /// In which database.
@@ -46,12 +50,55 @@ pub struct Request {
     pub facts: Facts,
     /// `model::flow::Inspected::digest` of the unmasked original: the grant is good for this digest only.
     pub digest: [u8; 32],
+    /// What identifies the same thing asked again, by whichever session: the digest without the session.
+    #[serde(default)]
+    pub same: [u8; 32],
+    /// How often the same was asked again while this waited.
+    #[serde(default)]
+    pub retries: u32,
+    /// What it has in common with statements that differ in constants only.
+    #[serde(default)]
+    pub shape: Option<ShapeId>,
+    /// Whether nothing but constants is hidden behind the shape, so that a reviewer may approve it as a whole.
+    #[serde(default)]
+    pub shape_is_open: bool,
     /// Who must approve, and which policies say so.
     pub need: ApprovalNeed,
     /// When it was asked, milliseconds since 1970.
     pub created_at_millis: i64,
     /// When it lapses, milliseconds since 1970.
     pub expires_at_millis: i64,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// One operation, held on the wire.
+    #[default]
+    Operation,
+    /// To connect, for a time.
+    Access {
+        /// Why, in the requester's words.
+        reason: Option<String>,
+        /// For how long, in milliseconds.
+        for_millis: i64,
+    },
+}
+
+impl Request {
+    /// How long the connection would be open; `None` for an operation.
+    pub fn window_millis(&self) -> Option<i64> {
+        match self.asks {
+            Asks::Access { for_millis, .. } => Some(for_millis),
+            Asks::Operation => None,
+        }
+    }
+
+    /// The longest that reviewers may approve its shape for.
+    pub fn shape_limit(&self) -> Option<Duration> {
+        self.need.shape.filter(|_| self.shape_is_open && self.shape.is_some())
+    }
 }
 
 /// What reviewers are shown besides, of the riskiest operation of the message.
@@ -72,8 +119,8 @@ pub struct Facts {
 pub struct Binding<'facts> {
     /// Who asks.
     pub requester: &'facts Principal,
-    /// In which session.
-    pub session: &'facts SessionId,
+    /// In which session; without one, what is bound is the same in every session.
+    pub session: Option<&'facts SessionId>,
     /// On which connection.
     pub connection: &'facts ConnectionFacts,
     /// In which database.
@@ -100,7 +147,7 @@ impl Binding<'_> {
             kind,
             requester.name.as_str(),
             owner,
-            self.session.as_str(),
+            self.session.map_or("", SessionId::as_str),
             connection.name.as_str(),
             connection.kind.as_str(),
             self.database,

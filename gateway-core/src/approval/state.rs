@@ -1,14 +1,15 @@
 //! The life of a request for approval as a pure state machine: reviews and `now` in, the next state out.
 //!
-//! Holds no clock, no storage and no channel. Nobody interested counts, one person counts once per quorum, every
-//! quorum must be met, and nothing changes once the request is settled. Driven by `desk`.
+//! Holds no clock, no storage and no channel. Nobody interested counts, one person fills one place of one quorum, every
+//! quorum must be met, what a reviewer may do counts as it is now, and nothing changes once the request is settled.
+//! Driven by `desk`.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Request;
-use crate::model::{GroupName, Principal, PrincipalKind, PrincipalName, Quorum};
+use super::{Request, quorum};
+use crate::model::{GroupName, Principal, PrincipalKind, PrincipalName, Quorum, SessionId};
 
 /// The longest reason kept with a review.
 pub const MAX_REASON_BYTES: usize = 2_000;
@@ -82,7 +83,22 @@ pub struct Review {
     pub reason: Option<String>,
     /// When, milliseconds since 1970.
     pub at_millis: i64,
+    /// What the reviewer would let pass besides: the whole shape, within these bounds.
+    #[serde(default)]
+    pub shape: Option<ShapeTerms>,
 }
+
+/// The bounds within which a reviewer lets statements of one shape pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShapeTerms {
+    /// For how long, in milliseconds.
+    pub for_millis: i64,
+    /// At most so many rows, as the planner estimates.
+    pub max_rows: u64,
+}
+
+/// The groups that a reviewer counts for now: by the policies in force, and by what the identity provider last said.
+pub type Rights<'rights> = &'rights dyn Fn(&Principal) -> BTreeSet<GroupName>;
 
 /// Why a review was not taken. The request is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,10 +155,16 @@ impl Case {
         &self.reviews
     }
 
-    /// Takes one review. After the expiry the case expires instead, and the review is refused.
-    pub fn review(&mut self, review: Review) -> Result<&State, ReviewError> {
+    /// Takes one review. After the expiry the case expires instead, and the review is refused. Earlier approvals count
+    /// as far as their reviewers still have the `rights`.
+    pub fn review(&mut self, review: Review, rights: Rights<'_>) -> Result<&State, ReviewError> {
         self.expire(review.at_millis);
         self.admit(&review)?;
+        if review.vote == Vote::Approve && self.approvals().any(|earlier| same_person(&earlier.by, &review.by)) {
+            // Who had the right, lost it and has it again may say so again; who never lost it said so already.
+            self.state = self.tally(rights);
+            return if self.state.is_pending() { Err(ReviewError::Repeated) } else { Ok(&self.state) };
+        }
         match review.vote {
             Vote::Deny => {
                 self.state = State::Denied { by: review.by.name.clone(), reason: review.reason.clone() };
@@ -150,7 +172,7 @@ impl Case {
             }
             Vote::Approve => {
                 self.reviews.push(review);
-                self.state = self.tally();
+                self.state = self.tally(rights);
             }
         }
         Ok(&self.state)
@@ -168,9 +190,6 @@ impl Case {
         }
         match review.vote {
             Vote::Deny if reason.is_empty() => Err(ReviewError::ReasonMissing),
-            Vote::Approve if self.reviews.iter().any(|earlier| same_person(&earlier.by, &review.by)) => {
-                Err(ReviewError::Repeated)
-            }
             Vote::Deny | Vote::Approve => Ok(()),
         }
     }
@@ -217,22 +236,57 @@ impl Case {
         self.request.need.quorums.iter().map(|quorum| &quorum.group).collect()
     }
 
-    fn tally(&self) -> State {
-        let approvals = || self.reviews.iter().filter(|review| review.vote == Vote::Approve).map(|review| &review.by);
+    /// Whether enough reviewers who still have the rights approved: asked again at the moment of the grant.
+    pub fn stands(&self, rights: Rights<'_>) -> bool {
+        matches!(self.state, State::Approved { .. }) && matches!(self.tally(rights), State::Approved { .. })
+    }
+
+    /// Who must still approve, besides those who did and still may.
+    pub fn missing(&self, rights: Rights<'_>) -> Vec<Quorum> {
+        quorum::missing(&self.request.need.quorums, &self.counting(rights).1)
+    }
+
+    /// The shape that every approval lets pass besides, within the narrowest bounds that one of them set.
+    pub fn shape_terms(&self) -> Option<ShapeTerms> {
+        let narrower = |left: ShapeTerms, right: ShapeTerms| ShapeTerms {
+            for_millis: left.for_millis.min(right.for_millis),
+            max_rows: left.max_rows.min(right.max_rows),
+        };
+        self.approvals().map(|review| review.shape).reduce(|left, right| Some(narrower(left?, right?))).flatten()
+    }
+
+    /// The session that asked last takes the place of the one before; approvals of the same statement stay.
+    pub(super) fn join(&mut self, retry: Request) {
+        let Request { session, digest, .. } = retry;
+        (self.request.session, self.request.digest) = (session, digest);
+        self.request.retries = self.request.retries.saturating_add(1);
+    }
+
+    /// The newest of the attempts is gone: an earlier one stands for the request again.
+    pub(super) fn stand_for(&mut self, session: Option<SessionId>, digest: [u8; 32]) {
+        (self.request.session, self.request.digest) = (session, digest);
+    }
+
+    fn approvals(&self) -> impl Iterator<Item = &Review> {
+        self.reviews.iter().filter(|review| review.vote == Vote::Approve)
+    }
+
+    /// Names and groups of those whose approval counts now.
+    fn counting(&self, rights: Rights<'_>) -> (Vec<PrincipalName>, Vec<BTreeSet<GroupName>>) {
+        let counted = self.approvals().map(|review| (review.by.name.clone(), rights(&review.by)));
+        counted.filter(|(_, groups)| !groups.is_empty()).unzip()
+    }
+
+    fn tally(&self, rights: Rights<'_>) -> State {
+        let (names, people) = self.counting(rights);
         let quorums = &self.request.need.quorums;
-        let names = approvals().map(|by| by.name.clone()).collect();
         // FAIL-CLOSED: a need without quorums is met by nobody.
-        if !quorums.is_empty() && quorums.iter().all(|quorum| is_met(quorum, approvals())) {
+        if !quorums.is_empty() && quorum::missing(quorums, &people).is_empty() {
             State::Approved { by: names }
         } else {
             State::Pending { approvals: names }
         }
     }
-}
-
-fn is_met<'case>(quorum: &Quorum, approvals: impl Iterator<Item = &'case Principal>) -> bool {
-    let people: BTreeSet<_> = approvals.filter(|by| by.groups.contains(&quorum.group)).map(|by| &by.name).collect();
-    people.len() >= usize::from(quorum.count.max(1))
 }
 
 fn same_person(left: &Principal, right: &Principal) -> bool {

@@ -21,6 +21,11 @@ pub(crate) fn person(name: &str, groups: &[&str]) -> Principal {
     }
 }
 
+/// Everybody counts for the groups they came with.
+pub(crate) fn own(by: &Principal) -> BTreeSet<GroupName> {
+    by.groups.clone()
+}
+
 pub(crate) fn agent(name: &str, owner: &str, groups: &[&str]) -> Principal {
     Principal { kind: PrincipalKind::Agent, owner: Some(PrincipalName::new(owner).unwrap()), ..person(name, groups) }
 }
@@ -39,7 +44,8 @@ pub(crate) fn request(number: u8, requester: Principal) -> Request {
     Request {
         id: ApprovalId::new(u64::from(number), [number; 5]),
         requester,
-        session: SessionId::new(1, [1; 10]),
+        session: Some(SessionId::new(1, [number; 10])),
+        asks: crate::approval::Asks::Operation,
         connection: connection(),
         database: "shop".into(),
         role: "hoop".into(),
@@ -53,12 +59,18 @@ pub(crate) fn request(number: u8, requester: Principal) -> Request {
         risk_reasons: vec!["deletes rows".into()],
         facts: crate::approval::Facts::default(),
         digest: [number; 32],
+        same: [number; 32],
+        retries: 0,
+        shape: None,
+        shape_is_open: false,
         need: ApprovalNeed {
             quorums: vec![Quorum { count: 1, group: GroupName::new("dba").unwrap() }],
             rules: vec![RuleId("hold-deletes".into())],
             message: Some("a DBA looks at deletes".into()),
             expires_after: Duration::from_mins(1),
             step_up: Vec::new(),
+            window: None,
+            shape: None,
         },
         created_at_millis: 0,
         expires_at_millis: 60_000,

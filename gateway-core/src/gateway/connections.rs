@@ -43,7 +43,8 @@ pub(super) fn listed(site: &Site, listeners: &[NativeListener]) -> Vec<ApiConnec
         let tags: std::collections::BTreeSet<String> = tags.collect();
         let reached = listeners.iter().find(|listener| listener.connections().any(|name| *name == facts.name));
         let native = reached.map(|listener| NativeAddress { host: host.to_owned(), port: listener.address().port() });
-        ApiConnection { facts, tags: tags.into_iter().collect(), native, upstream: connection.upstream.clone() }
+        let (upstream, role) = (connection.upstream.clone(), connection.credential.username().to_owned());
+        ApiConnection { facts, tags: tags.into_iter().collect(), role, native, upstream }
     };
     site.connections.iter().map(listed).collect()
 }

@@ -209,8 +209,16 @@ async fn come_in(
             let principal = believed.verified.principal;
             let (identity, watched) = watch::channel(LinkIdentity::Valid { principal: principal.clone(), expires_at });
             let (source, client_address) = (Source::Native, Some(peer));
-            let arrival =
-                Arrival { environment, served, principal, identity: watched, policies, source, client_address };
+            let arrival = Arrival {
+                environment,
+                served,
+                principal,
+                identity: watched,
+                policies,
+                source,
+                client_address,
+                window: None,
+            };
             Some(Guest { arrival, client, buffer, start, identity, expires_at })
         }
         Err(refusal) => {
@@ -241,12 +249,10 @@ fn admitted(
     let unix_seconds = door.environment.clock.unix_seconds();
     let circumstances = Circumstances { unix_seconds, source: Source::Native, run: None };
     match policies.connect(&believed.verified.principal, &served.facts, &circumstances) {
-        Verdict::Permit { .. } => Ok((believed, served, policies)),
+        // What needs an approval waits for it when the session is opened: the client is told then.
+        Verdict::Permit { .. } | Verdict::NeedsApproval(_) => Ok((believed, served, policies)),
         Verdict::Refuse(refusal) => {
             Err(refused(&refusal.message, refusal.rule.map(|rule| rule.to_string()), refusal.hint.as_deref()))
-        }
-        Verdict::NeedsApproval(_) => {
-            Err(refused("connecting here needs an approval, which is not built yet", None, None))
         }
     }
 }

@@ -46,6 +46,19 @@ pub struct ApprovalNeed {
     /// How reviewers must have authenticated; every one of these must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub step_up: Vec<StepUp>,
+    /// The longest that an approval may open a connection for, where a policy says so.
+    #[serde(default)]
+    pub window: Option<Duration>,
+    /// The longest that reviewers may approve the whole shape for; `None` where not every holding policy allows it.
+    #[serde(default)]
+    pub shape: Option<Duration>,
+}
+
+impl ApprovalNeed {
+    /// Whether the same policies ask for the same reviewers: then what these said so far stands.
+    pub fn asks_like(&self, other: &Self) -> bool {
+        self.quorums == other.quorums && self.rules == other.rules && self.step_up == other.step_up
+    }
 }
 
 /// Why something was refused.

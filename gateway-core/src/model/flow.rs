@@ -62,12 +62,17 @@ impl<M: Digestible> Inspected<M> {
     /// SHA-256 over everything an approval binds to (law 5): circumstance, resolved objects, text and parameters.
     /// Computed only when asked, since most messages need no approval.
     pub fn digest(&self) -> [u8; 32] {
+        self.digest_within(&self.circumstance)
+    }
+
+    /// The same in another circumstance: without the session, say, for what is asked again by another one.
+    pub fn digest_within(&self, circumstance: &[u8]) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);
         let mut part = |bytes: &[u8]| {
             context.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
             context.update(bytes);
         };
-        part(&self.circumstance);
+        part(circumstance);
         for operation in self.operations.iter() {
             part(operation.text.as_bytes());
             part(operation.kind.as_bytes());

@@ -124,8 +124,9 @@ pub struct Notice {
     pub at_millis: i64,
     /// On which connection.
     pub connection: ConnectionName,
-    /// In which session.
-    pub session: SessionId,
+    /// In which session; `None` for access, which comes before one.
+    #[serde(default)]
+    pub session: Option<SessionId>,
     /// Whose request or session it is.
     pub requester: Who,
     /// The request, where it is about one.
@@ -171,7 +172,11 @@ impl Notice {
 
     /// What it is about: the request's id, else the session's.
     pub fn about(&self) -> String {
-        self.request.as_ref().map_or_else(|| self.session.to_string(), |asked| asked.id.to_string())
+        match (&self.request, &self.session) {
+            (Some(asked), _) => asked.id.to_string(),
+            (None, Some(session)) => session.to_string(),
+            (None, None) => self.connection.to_string(),
+        }
     }
 }
 
@@ -180,7 +185,7 @@ mod tests {
     use super::*;
     use crate::approval::{
         Review, Vote,
-        testing::{agent, person, request},
+        testing::{agent, own, person, request},
     };
 
     fn told(case: &Case, before: Option<&str>) -> Option<EventKind> {
@@ -202,7 +207,11 @@ mod tests {
         assert_eq!(told(&case, None), Some(EventKind::Requested));
         assert_eq!(told(&case, Some("pending")), None);
         let bob = person("bob", &["dba"]);
-        case.review(Review { by: bob, vote: Vote::Deny, reason: Some("holds 4111".into()), at_millis: 2 }).unwrap();
+        case.review(
+            Review { by: bob, vote: Vote::Deny, reason: Some("holds 4111".into()), at_millis: 2, shape: None },
+            &own,
+        )
+        .unwrap();
         let notice = Notice::of_case(&case, Some("pending"), 7).unwrap();
         assert_eq!((notice.event, notice.by[0].as_str()), (EventKind::Denied, "bob"));
         assert_eq!(notice.requester.owner.as_ref().unwrap().as_str(), "alice");
@@ -218,7 +227,8 @@ mod tests {
         asked.risk_reasons = vec!["4111".into()];
         let mut case = Case::open(asked);
         let bob = person("bob", &["dba"]);
-        case.review(Review { by: bob, vote: Vote::Deny, reason: Some("4111".into()), at_millis: 2 }).unwrap();
+        case.review(Review { by: bob, vote: Vote::Deny, reason: Some("4111".into()), at_millis: 2, shape: None }, &own)
+            .unwrap();
         let kept = serde_json::to_string(&Notice::of_case(&case, None, 7)).unwrap();
         assert!(!kept.contains("4111") && !kept.contains("cards") && !kept.contains("orders"), "{kept}");
     }

@@ -18,7 +18,7 @@ impl Links {
     fn page(&self, notice: &Notice) -> String {
         let path = match &notice.request {
             Some(asked) => format!("approvals/{}", asked.id),
-            None => format!("sessions/{}", notice.session),
+            None => format!("sessions/{}", notice.about()),
         };
         self.0.join(&path).map_or_else(|_no_base| self.0.to_string(), String::from)
     }
@@ -113,7 +113,7 @@ fn facts(notice: &Notice) -> Vec<(&'static str, String)> {
             ("request", asked.id.to_string()),
         ]);
     } else {
-        facts.push(("session", notice.session.to_string()));
+        facts.push(("session", notice.about()));
     }
     facts
 }
@@ -127,7 +127,7 @@ fn commands(notice: &Notice) -> Value {
             "deny": format!("hoop approvals deny {} --reason '…'", asked.id),
         }),
         (Some(asked), _) => json!({ "show": format!("hoop approvals show {}", asked.id) }),
-        (None, _) => json!({ "show": format!("hoop sessions show {}", notice.session) }),
+        (None, _) => json!({ "show": format!("hoop sessions show {}", notice.about()) }),
     }
 }
 

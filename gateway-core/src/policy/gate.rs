@@ -25,10 +25,16 @@ const NOT_IN_GROUP: &str = "hoop:not-in-group";
 /// The name of the mask where no policy says whether a tag may be seen.
 const NOT_PERMITTED: &str = "hoop:not-permitted";
 /// Nothing was granted.
-const NOTHING: Granted<'_> = Granted { rules: &[], quorums: None, step_up: &[] };
+pub(super) const NOTHING: Granted<'_> = Granted { rules: &[], quorums: None, step_up: &[] };
 
 impl Loaded {
-    pub(super) fn connect(&self, who: &Principal, to: &ConnectionFacts, circumstances: &Circumstances) -> Verdict {
+    pub(super) fn connect(
+        &self,
+        who: &Principal,
+        to: &ConnectionFacts,
+        circumstances: &Circumstances,
+        granted: &Granted<'_>,
+    ) -> Verdict {
         let ask = || {
             let mut world = World::new(&self.vocabulary);
             let principal = world.principal(who)?;
@@ -37,7 +43,7 @@ impl Loaded {
             Ok(self.ask(principal, self.vocabulary.action("connect"), connection, context, &world.entities()?))
         };
         let asked = || Asked { what: "connect".into(), connection: to.name.to_string() };
-        self.verdict(answered(ask()), &NOTHING, asked)
+        self.verdict(answered(ask()), granted, asked)
     }
 
     pub(super) fn reveal(&self, who: &Principal, to: &ConnectionFacts, tag: &str) -> Reveal {

@@ -21,7 +21,7 @@ const MAX_QUORUM: u8 = 20;
 /// The longest `@message`, in bytes.
 const MAX_MESSAGE_BYTES: usize = 500;
 /// Annotations that mean something.
-const KEYS: [&str; 7] = ["id", "message", "approval", "expires", "mask", "fresh", "acr"];
+const KEYS: [&str; 9] = ["id", "message", "approval", "expires", "mask", "window", "shape", "fresh", "acr"];
 /// The shortest `@fresh`: a login takes a while, and clocks differ.
 const MIN_FRESH: Duration = Duration::from_mins(1);
 /// The longest `@acr`, in bytes.
@@ -40,6 +40,10 @@ pub(super) enum Obligation {
         quorums: Vec<Quorum>,
         /// How long the request stands.
         expires_after: Duration,
+        /// The longest that an approval may open a connection for.
+        window: Option<Duration>,
+        /// The longest that reviewers may approve a whole shape for.
+        shape: Option<Duration>,
     },
     /// Masks with this function.
     Mask(MaskFunction),
@@ -85,6 +89,8 @@ pub(super) fn read(policy: &Policy, id: RuleId) -> Result<Rule, Vec<AnnotationPr
     let message = annotations.get("message").and_then(|text| keep(&mut problems, message(text)));
     let obligation = keep(&mut problems, obligation(policy, &annotations));
     let step_up = keep(&mut problems, step_up(policy, &annotations)).flatten();
+    let misplaced = keep(&mut problems, standing_annotations(policy, &annotations));
+    let obligation = obligation.filter(|_| misplaced.is_some());
     match (obligation, problems.is_empty()) {
         (Some(obligation), true) => Ok(Rule { id, message, obligation, step_up }),
         _ => Err(problems),
@@ -110,7 +116,10 @@ fn obligation(policy: &Policy, annotations: &BTreeMap<&str, &str>) -> Result<Obl
             "say which, such as `action in Action::\"write\"`, `action == Action::\"delete\"` or `action == Action::\"connect\"`",
         )),
         (Some(text), None) => {
-            Ok(Obligation::Hold { quorums: quorums(text)?, expires_after: expires_after.unwrap_or(DEFAULT_EXPIRY) })
+            let lasting = |key: &str| annotations.get(key).and_then(|text| lasting(key, text).ok());
+            let (window, shape) = (lasting("window"), lasting("shape"));
+            let expires_after = expires_after.unwrap_or(DEFAULT_EXPIRY);
+            Ok(Obligation::Hold { quorums: quorums(text)?, expires_after, window, shape })
         }
         (None, _) if expires_after.is_some() => {
             Err(problem("expires", "`@expires` stands without `@approval`", "add `@approval(\"GROUP\")` or remove it"))
@@ -126,6 +135,27 @@ fn obligation(policy: &Policy, annotations: &BTreeMap<&str, &str>) -> Result<Obl
         }),
         (None, None) => Ok(if forbids { Obligation::Forbid } else { Obligation::Permit }),
     }
+}
+
+/// `@window` stands where connecting is held, `@shape` where operations are; both are times.
+fn standing_annotations(policy: &Policy, annotations: &BTreeMap<&str, &str>) -> Result<(), AnnotationProblem> {
+    let connects = action_names(policy).is_some_and(|names| names.iter().all(|name| name == "connect"));
+    for (key, fits, fix) in [
+        ("window", connects, "put it on a forbid of `action == Action::\"connect\"` with `@approval(\"GROUP\")`"),
+        ("shape", !connects, "put it on a forbid of operations with `@approval(\"GROUP\")`"),
+    ] {
+        let Some(text) = annotations.get(key) else { continue };
+        if !fits || !annotations.contains_key("approval") {
+            return Err(problem(key, format!("`@{key}` means nothing on this policy"), fix));
+        }
+        lasting(key, text)?;
+    }
+    Ok(())
+}
+
+/// How long something that reviewers open may stay open.
+fn lasting(key: &str, text: &str) -> Result<Duration, AnnotationProblem> {
+    expiry(text).map_err(|wrong| AnnotationProblem { key: key.to_owned(), ..wrong })
 }
 
 /// The actions that the scope names; `None` for any action.
@@ -298,6 +328,10 @@ mod tests {
             "@acr(\"\") permit(principal, action == Action::\"approve\", resource);",
             "@acr(\"a  b\") permit(principal, action == Action::\"approve\", resource);",
             "@acr(\"phr\") forbid(principal, action == Action::\"approve\", resource);",
+            "@window(\"1h\") forbid(principal, action == Action::\"connect\", resource);",
+            "@approval(\"dba\") @window(\"1h\") forbid(principal, action in Action::\"write\", resource);",
+            "@approval(\"dba\") @shape(\"1h\") forbid(principal, action == Action::\"connect\", resource);",
+            "@approval(\"dba\") @shape(\"soon\") forbid(principal, action in Action::\"write\", resource);",
         ] {
             assert_eq!(rule(text).map_err(|problems| problems.len()), Err(1), "{text}");
         }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::{
     ApiAction, ApiResource, Circumstances, Decision, Permitted, PolicySource, PolicyVersion, TagNames,
     cache::{Asked, Cache},
+    gate::NOTHING,
     load::{self, Loaded},
     schema,
     weigh::{Granted, strictest, words},
 };
 use crate::{
-    approval::Grant,
+    approval::{Grant, Lease},
     config::Problem,
     mask::MaskFunction,
     model::{
@@ -79,7 +80,26 @@ impl PolicySet {
 
     /// May this principal open a session on this connection?
     pub fn connect(&self, who: &Principal, to: &ConnectionFacts, circumstances: &Circumstances) -> Verdict {
-        self.0.loaded.connect(who, to, circumstances)
+        self.0.loaded.connect(who, to, circumstances, &NOTHING)
+    }
+
+    /// Decides a connection again under an open window, on the policies of now: a window that was opened by fewer or
+    /// other reviewers than they ask for opens nothing any more. Whose it is, for where, and whether it is still open
+    /// are part of the answer.
+    pub fn connect_approved(
+        &self,
+        who: &Principal,
+        to: &ConnectionFacts,
+        circumstances: &Circumstances,
+        window: &Lease,
+        now_millis: i64,
+    ) -> Verdict {
+        if !window.opens(who, &to.name, now_millis) {
+            return self.connect(who, to, circumstances);
+        }
+        let (rules, quorums, step_up) = (&window.rules, Some(window.quorums.as_slice()), window.step_up.as_slice());
+        let granted = Granted { rules, quorums, step_up };
+        self.0.loaded.connect(who, to, circumstances, &granted)
     }
 
     /// May this operation pass? The strictest answer over all its accesses; cached unless a policy reads the time.

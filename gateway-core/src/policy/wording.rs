@@ -58,14 +58,18 @@ pub(super) fn need(loaded: &Loaded, held: &BTreeSet<RuleId>) -> ApprovalNeed {
         message: None,
         expires_after: Duration::MAX,
         step_up: Vec::new(),
+        window: None,
+        shape: Some(Duration::MAX),
     };
     for rule in held.iter().filter_map(|id| loaded.rule(id)) {
         if need.message.is_none() {
             need.message.clone_from(&rule.message);
         }
         need.step_up.extend(rule.step_up.clone());
-        if let Obligation::Hold { quorums, expires_after } = &rule.obligation {
+        if let Obligation::Hold { quorums, expires_after, window, shape } = &rule.obligation {
             need.expires_after = need.expires_after.min(*expires_after);
+            need.window = shorter(need.window, *window);
+            need.shape = need.shape.zip(*shape).map(|(left, right)| left.min(right));
             for quorum in quorums {
                 add(&mut need.quorums, quorum);
             }
@@ -87,11 +91,18 @@ pub(super) fn join(need: &mut ApprovalNeed, more: ApprovalNeed) {
     need.expires_after = need.expires_after.min(more.expires_after);
     need.step_up.extend(more.step_up);
     tidy(&mut need.step_up);
+    need.window = shorter(need.window, more.window);
+    need.shape = need.shape.zip(more.shape).map(|(left, right)| left.min(right));
 }
 
 fn tidy(demands: &mut Vec<StepUp>) {
     demands.sort();
     demands.dedup();
+}
+
+/// The shorter of two bounds; one that is not set bounds nothing.
+fn shorter(left: Option<Duration>, right: Option<Duration>) -> Option<Duration> {
+    left.into_iter().chain(right).min()
 }
 
 fn add(quorums: &mut Vec<Quorum>, more: &Quorum) {

@@ -299,6 +299,58 @@ pub enum GatewayEvent {
         /// Digest of the policies now in force.
         version: String,
     },
+    /// Someone asked to connect for a time.
+    AccessAsked {
+        /// Who.
+        who: Principal,
+        /// Where.
+        connection: ConnectionName,
+        /// Which request.
+        approval: ApprovalId,
+        /// Why, in their words.
+        reason: Option<String>,
+        /// For how long.
+        seconds: u64,
+    },
+    /// A request to connect came to an end.
+    AccessDecided {
+        /// Which request.
+        approval: ApprovalId,
+        /// `approved`, `denied`, `expired`, `withdrawn` or `superseded`.
+        state: &'static str,
+        /// Who reviewed.
+        by: Vec<PrincipalName>,
+        /// Why, if said.
+        reason: Option<String>,
+    },
+    /// Something is open to someone for a time.
+    LeaseOpened {
+        /// To whom.
+        who: PrincipalName,
+        /// Where.
+        connection: ConnectionName,
+        /// By which approval.
+        approval: ApprovalId,
+        /// What: access, or a shape of statements.
+        what: String,
+        /// Who approved.
+        by: Vec<PrincipalName>,
+        /// When it closes, milliseconds since 1970.
+        ends_at_millis: i64,
+    },
+    /// It is not any more.
+    LeaseClosed {
+        /// To whom it was.
+        who: PrincipalName,
+        /// Where.
+        connection: ConnectionName,
+        /// By which approval.
+        approval: ApprovalId,
+        /// What.
+        what: String,
+        /// Why.
+        why: &'static str,
+    },
     /// Someone was refused at the gateway itself: a connection, an API call.
     Denied {
         /// Who.

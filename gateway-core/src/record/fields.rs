@@ -116,6 +116,10 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::Killed { .. } => "killed",
         GatewayEvent::Checked { .. } => "checked",
         GatewayEvent::PolicyChanged { .. } => "policy_changed",
+        GatewayEvent::AccessAsked { .. } => "access_asked",
+        GatewayEvent::AccessDecided { .. } => "access_decided",
+        GatewayEvent::LeaseOpened { .. } => "lease_opened",
+        GatewayEvent::LeaseClosed { .. } => "lease_closed",
         GatewayEvent::Denied { .. } => "denied",
     }
 }
@@ -175,6 +179,34 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("connection", connection.as_str());
             to.field("text_digest", text_digest);
             optional("decision", *decision, to);
+        }
+        GatewayEvent::AccessAsked { who, connection, approval, reason, seconds } => {
+            to.json_field("who", who);
+            to.field("connection", connection.as_str());
+            to.field("approval", approval.as_str());
+            optional("reason", reason.as_deref(), to);
+            to.number("seconds", *seconds);
+        }
+        GatewayEvent::AccessDecided { approval, state, by, reason } => {
+            to.field("approval", approval.as_str());
+            to.field("state", state);
+            to.json_field("by", by);
+            optional("reason", reason.as_deref(), to);
+        }
+        GatewayEvent::LeaseOpened { who, connection, approval, what, by, ends_at_millis } => {
+            to.field("who", who.as_str());
+            to.field("connection", connection.as_str());
+            to.field("approval", approval.as_str());
+            to.field("what", what);
+            to.json_field("by", by);
+            to.number("ends_at_millis", u64::try_from(*ends_at_millis).unwrap_or(0));
+        }
+        GatewayEvent::LeaseClosed { who, connection, approval, what, why } => {
+            to.field("who", who.as_str());
+            to.field("connection", connection.as_str());
+            to.field("approval", approval.as_str());
+            to.field("what", what);
+            to.field("why", why);
         }
         GatewayEvent::Denied { who, action, reason } => {
             to.json_field("who", who);

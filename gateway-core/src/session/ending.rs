@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use super::{registry::End, relay::HELD_AHEAD_BYTES};
 use crate::{
-    model::{PrincipalName, Refusal, SessionId},
+    model::{ApprovalId, PrincipalName, Refusal, SessionId},
     protocol::postgres::{
         codec::CodecError,
         refuse::{self, Report},
@@ -41,6 +41,8 @@ pub(super) enum Ending {
     Identity,
     /// A policy no longer permits the connection.
     Policy(Refusal),
+    /// The window that it came through closed; the approval that had opened it.
+    Window(ApprovalId),
     /// Somebody who may ended it.
     Killed {
         /// Who.
@@ -92,6 +94,7 @@ impl Ending {
             Self::Unrecorded => "could not be recorded".to_owned(),
             Self::Io(error) => format!("connection lost: {}", error.kind()),
             Self::Identity => "token expired or principal changed".to_owned(),
+            Self::Window(approval) => format!("the access of {approval} ended"),
             Self::Policy(_) => "policy no longer permits it".to_owned(),
             Self::Killed { by, reason: Some(reason) } => format!("ended by {by}: {reason}"),
             Self::Killed { by, reason: None } => format!("ended by {by}"),
@@ -156,6 +159,10 @@ impl Ending {
                 );
             }
             Self::Policy(refusal) => refuse::fatal_refusal(refusal, session, out),
+            Self::Window(approval) => {
+                let message = format!("the access that approval {approval} opened has ended");
+                say("57P01", &message, "Ask again: hoop connect NAME --request 'why' --for 1h");
+            }
             Self::Killed { by, reason } => {
                 let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
                 say("57P01", &format!("{by} ended this session{why}"), &format!("Ask {by}, or connect again."));

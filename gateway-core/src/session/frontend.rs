@@ -347,7 +347,13 @@ impl Session {
                 Masking::Refused(reason) => {
                     self.refuse(number, &sealing::unmaskable(reason), &understood, kind.is_query())
                 }
-                Masking::Untouched | Masking::Rows(_) => self.hold(number, inspected, need, kind, understood).await,
+                Masking::Untouched | Masking::Rows(_) => match self.decide_by_shape(need, inspected, &understood) {
+                    Decision::Permit(permitted) => self.run(number, permitted, &understood),
+                    Decision::Refuse { refusal, .. } => self.refuse(number, &refusal, &understood, kind.is_query()),
+                    Decision::NeedsApproval { need, inspected } => {
+                        self.hold(number, inspected, need, kind, understood).await
+                    }
+                },
             },
         }
     }

@@ -4,16 +4,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-
 use super::{
+    access::clock_time,
     relay::{Ending, Session},
     sealing,
+    shape::is_open,
 };
 use crate::{
-    approval::{Facts, Request, State, Ticket},
+    approval::{Asks, Binding, Facts, Request, State, Ticket},
     model::{
-        ApprovalId, ApprovalNeed, Effect, Operation, OperationNumber, PrincipalName, Refusal, RefusalKind,
+        ApprovalId, ApprovalNeed, Effect, Operation, OperationNumber, PrincipalName, Refusal, RefusalKind, SessionId,
         flow::Inspected,
     },
     policy::{Decision, PolicySet},
@@ -75,18 +75,6 @@ impl Session {
             }
         };
         let request = self.request(drawn, &inspected, &need, &understood);
-        let (id, expires_at) = (request.id.clone(), request.expires_at_millis);
-        let text = sealing::text(&understood, &self.environment.sealer);
-        let position = self.recorder.append(&Event::Held {
-            number,
-            operations: inspected.operations(),
-            text: &text,
-            approval: &id,
-            rules: &need.rules,
-            expires_at_millis: u64::try_from(expires_at).unwrap_or(0),
-        })?;
-        self.recorder.durable(position).await?;
-        self.counts.held += 1;
         let ticket = match self.environment.desk.submit(request).await {
             Ok(ticket) => ticket,
             // FAIL-CLOSED: what cannot be put before a reviewer is refused.
@@ -100,6 +88,20 @@ impl Session {
                 return self.refuse(number, &refusal, &understood, kind.is_query());
             }
         };
+        // A request that is the same as one that waits has that one's id. Nothing is resumed before this is on record:
+        // if it cannot be, the ticket goes, and the request with it.
+        let (id, expires_at) = (ticket.id().clone(), ticket.expires_at_millis());
+        let text = sealing::text(&understood, &self.environment.sealer);
+        let position = self.recorder.append(&Event::Held {
+            number,
+            operations: inspected.operations(),
+            text: &text,
+            approval: &id,
+            rules: &need.rules,
+            expires_at_millis: u64::try_from(expires_at).unwrap_or(0),
+        })?;
+        self.recorder.durable(position).await?;
+        self.counts.held += 1;
         let expected = expected(inspected.operations());
         refuse::hold_notice(&id, &need, expected, &clock_time(expires_at), &mut self.to_client);
         self.held = Some(Held { number, inspected, kind, understood, need, ticket });
@@ -124,10 +126,13 @@ impl Session {
             .flat_map(|operation| &operation.accesses)
             .filter_map(|access| access.object.clone())
             .collect();
+        let shape = self.shape(inspected, understood);
+        let same = inspected.digest_within(&self.binding(None).circumstance());
         Request {
             id: ApprovalId::new(u64::try_from(now).unwrap_or(0), drawn),
             requester: self.principal.clone(),
-            session: self.id.clone(),
+            session: Some(self.id.clone()),
+            asks: Asks::Operation,
             connection: self.facts.clone(),
             database: self.facts.database.clone(),
             role: self.role.clone(),
@@ -143,9 +148,25 @@ impl Session {
                 .unwrap_or_default(),
             facts: worst.map(shown_facts).unwrap_or_default(),
             digest: inspected.digest(),
+            same,
+            retries: 0,
+            shape_is_open: shape.is_some() && is_open(operations, understood),
+            shape,
             need: need.clone(),
             created_at_millis: now,
             expires_at_millis: now.saturating_add(life),
+        }
+    }
+
+    /// What an approval binds to; without the session, for what is the same in every one.
+    pub(super) fn binding<'facts>(&'facts self, session: Option<&'facts SessionId>) -> Binding<'facts> {
+        Binding {
+            requester: &self.principal,
+            session,
+            connection: &self.facts,
+            database: &self.facts.database,
+            role: &self.role,
+            search_path: &self.sight.search_path,
         }
     }
 
@@ -154,7 +175,7 @@ impl Session {
         let Some(held) = self.held.take() else { return Ok(()) };
         match state {
             State::Pending { approvals } => {
-                let change = format!("approved by {}; more are needed", names(&approvals));
+                let change = so_far(&approvals);
                 refuse::change_notice(held.ticket.id(), &change, &mut self.to_client);
                 self.held = Some(held);
                 return Ok(());
@@ -180,8 +201,8 @@ impl Session {
                 self.refuse_held(&held, RefusalKind::Expired, message)?;
             }
             State::Withdrawn | State::Superseded => {
-                self.record_end(&held, "withdrawn", &[], None)?;
-                let message = format!("approval {} was withdrawn", held.ticket.id());
+                self.record_end(&held, state.word(), &[], None)?;
+                let message = format!("approval {} waits no more, or served a later attempt", held.ticket.id());
                 self.refuse_held(&held, RefusalKind::Expired, message)?;
             }
         }
@@ -218,9 +239,7 @@ impl Session {
                 drop(ticket);
                 self.refuse(number, &refusal, &understood, kind.is_query())?;
             }
-            Decision::NeedsApproval { need: now, inspected }
-                if now.quorums == need.quorums && now.step_up == need.step_up =>
-            {
+            Decision::NeedsApproval { need: now, inspected } if now.asks_like(&need) => {
                 self.held = Some(Held { number, inspected, kind, understood, need, ticket });
                 return Ok(());
             }
@@ -230,6 +249,14 @@ impl Session {
                     tracing::warn!(%id, %error, "a request could not be superseded");
                 }
                 refuse::change_notice(&id, "superseded by a policy change", &mut self.to_client);
+                let superseded = Event::ApprovalDecided {
+                    number,
+                    approval: &id,
+                    state: "superseded",
+                    by: &[],
+                    reason: Some("the policies changed"),
+                };
+                self.recorder.append(&superseded)?;
                 drop(ticket);
                 return self.hold(number, inspected, now, kind, understood).await;
             }
@@ -239,14 +266,17 @@ impl Session {
 
     async fn resume(&mut self, held: Held) -> Result<(), Ending> {
         let Held { number, inspected, kind, understood, need, ticket } = held;
-        let Some(grant) = ticket.into_grant() else {
-            let refusal = Refusal {
-                kind: RefusalKind::Expired,
-                rule: need.rules.first().cloned(),
-                message: "the approval lapsed before the statement could run".to_owned(),
-                hint: Some("Run it again to ask again.".to_owned()),
-            };
-            return self.refuse(number, &refusal, &understood, kind.is_query());
+        let grant = match ticket.into_grant() {
+            Ok(grant) => grant,
+            Err(void) => {
+                let refusal = Refusal {
+                    kind: RefusalKind::Expired,
+                    rule: need.rules.first().cloned(),
+                    message: void.to_string(),
+                    hint: Some("Run it again to ask again.".to_owned()),
+                };
+                return self.refuse(number, &refusal, &understood, kind.is_query());
+            }
         };
         match self.policies.decide_approved(&self.principal, &self.facts, inspected, &self.circumstances(), grant) {
             Decision::Permit(permitted) => self.run(number, permitted, &understood),
@@ -295,13 +325,14 @@ fn shown_facts(operation: &Operation) -> Facts {
     }
 }
 
-fn names(names: &[PrincipalName]) -> String {
-    names.iter().map(PrincipalName::as_str).collect::<Vec<_>>().join(", ")
+/// Where a request stands that waits still, in words for the client.
+pub(super) fn so_far(approvals: &[PrincipalName]) -> String {
+    match approvals {
+        [] => "it waits; an approval serves the latest attempt".to_owned(),
+        some => format!("approved by {}; more are needed", names(some)),
+    }
 }
 
-fn clock_time(unix_millis: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(unix_millis.div_euclid(1_000))
-        .ok()
-        .and_then(|moment| moment.format(&Rfc3339).ok())
-        .map_or_else(|| "soon".to_owned(), |moment| format!("at {moment}"))
+fn names(names: &[PrincipalName]) -> String {
+    names.iter().map(PrincipalName::as_str).collect::<Vec<_>>().join(", ")
 }

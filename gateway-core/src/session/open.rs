@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::{
+    access::Window,
     client::ClientStream,
     conversation::Conversation,
     environment::{Environment, Served},
@@ -45,7 +46,7 @@ pub(super) const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// The system gives no random bytes. Nothing is opened then: an id or a key could be guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the system gives no random bytes, so the gateway goes no further")]
-pub(super) struct NoRandomness;
+pub(crate) struct NoRandomness;
 
 /// Random bytes for ids and keys.
 pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], NoRandomness> {
@@ -100,6 +101,15 @@ pub struct Arrival {
     pub source: Source,
     /// From where.
     pub client_address: Option<SocketAddr>,
+    /// The window that it came through, where connecting needed an approval.
+    pub window: Option<Window>,
+}
+
+/// What the client asked with, and whether it was answered before its session was open.
+#[derive(Clone, Copy)]
+struct Greeting<'start> {
+    start: &'start Start,
+    welcomed: bool,
 }
 
 /// A session that is on record and can be ended, though it has no upstream yet.
@@ -134,7 +144,7 @@ impl Arrival {
     }
 
     /// Everything before the relay; `None` where the client was told why there is no session.
-    async fn prepare(self, client: ClientStream, buffer: BytesMut, start: Start) -> Option<Box<Ready>> {
+    async fn prepare(mut self, mut client: ClientStream, mut buffer: BytesMut, start: Start) -> Option<Box<Ready>> {
         let plan = match handshake::plan(&start, &self.served.facts, self.served.connection.credential.username()) {
             Ok(plan) => plan,
             Err(error) => {
@@ -155,6 +165,10 @@ impl Arrival {
             say(client, &out).await;
             return None;
         }
+        let Ok(welcomed) = self.admit(&mut client, &mut buffer, &start).await else {
+            finish(client).await;
+            return None;
+        };
         let now = self.environment.clock.unix_millis();
         let prepared = match Secrets::draw(now, start.spoken_minor()) {
             Ok(secrets) => self.recorded(&secrets.id, &plan, now).await.map(|recorder| (secrets, recorder)),
@@ -173,7 +187,8 @@ impl Arrival {
         let Secrets { process_id, key, .. } = &secrets;
         let entry = Entry { known, source: self.source, process_id: *process_id, key: key.clone() };
         let membership = self.environment.registry.enter(entry);
-        self.log_in(client, buffer, &start, plan, Begun { secrets, recorder, membership }).await
+        let greeting = Greeting { start: &start, welcomed };
+        self.log_in(client, buffer, greeting, plan, Begun { secrets, recorder, membership }).await
     }
 
     /// Puts the session on record and into the index, before anything is dialled.
@@ -223,7 +238,7 @@ impl Arrival {
         self,
         client: ClientStream,
         buffer: BytesMut,
-        start: &Start,
+        greeting: Greeting<'_>,
         plan: StartPlan,
         mut begun: Begun,
     ) -> Option<Box<Ready>> {
@@ -234,8 +249,8 @@ impl Arrival {
         };
         match opened {
             Ok(opened) => {
-                let replication = plan.replication;
-                Some(self.begin(client, buffer, start, begun, Opening { replication, opened }).await)
+                let opening = Opening { replication: plan.replication, opened };
+                Some(self.begin(client, buffer, greeting, begun, opening).await)
             }
             Err(failure) => {
                 let Begun { secrets, recorder, .. } = begun;
@@ -266,7 +281,7 @@ impl Arrival {
         self,
         mut client: ClientStream,
         buffer: BytesMut,
-        start: &Start,
+        greeting: Greeting<'_>,
         begun: Begun,
         opening: Opening,
     ) -> Box<Ready> {
@@ -277,10 +292,12 @@ impl Arrival {
         let process_id = opened.backend_key.as_ref().map_or(process_id, |(announced, _)| *announced);
         membership.announce(process_id);
         let mut out = BytesMut::new();
-        if self.source == Source::Tunnel {
-            negotiate(start, &mut out);
+        if !greeting.welcomed {
+            if self.source == Source::Tunnel {
+                negotiate(greeting.start, &mut out);
+            }
+            codec::authentication_ok(&mut out);
         }
-        codec::authentication_ok(&mut out);
         out.extend_from_slice(&opened.greeting);
         codec::backend_key(process_id, &key, &mut out);
         codec::ready_for_query(TransactionStatus::Idle, &mut out);
@@ -291,6 +308,7 @@ impl Arrival {
             identity: self.identity.clone(),
             policies: self.environment.policies.clone(),
             recorder_failed: self.environment.recorder.failed(),
+            leases: self.environment.desk.leases(),
             membership,
         };
         let (session, upstream) = self.session(buffer, id, fault, recorder, opening);
@@ -309,7 +327,7 @@ impl Arrival {
         let role = self.served.connection.credential.username().to_owned();
         let binding = Binding {
             requester: &self.principal,
-            session: &id,
+            session: Some(&id),
             connection: &self.served.facts,
             database: &self.served.facts.database,
             role: &role,
@@ -335,6 +353,7 @@ impl Arrival {
             circumstance,
             policies: self.policies,
             replication,
+            window: self.window,
             sight,
             generation,
             sighted_at: std::time::Instant::now(),

@@ -12,7 +12,6 @@ use super::{
     relay::{Ending, Session, Step},
 };
 use crate::{
-    approval::Binding,
     protocol::postgres::{
         codec::parse_error_fields,
         handshake::Replication,
@@ -278,15 +277,7 @@ impl Session {
             Arc::new(base.with_local(&self.meaning.local, &tags_of(&self.environment, &self.served)))
         };
         self.sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
-        let binding = Binding {
-            requester: &self.principal,
-            session: &self.id,
-            connection: &self.facts,
-            database: &self.facts.database,
-            role: &self.role,
-            search_path: &self.sight.search_path,
-        };
-        self.circumstance = binding.circumstance();
+        self.circumstance = self.binding(Some(&self.id)).circumstance();
     }
 
     /// The answer to what cannot be decided before a failed transaction ends; the server would give the same.

@@ -14,6 +14,7 @@ use tokio::{
 
 pub(super) use super::ending::Ending;
 use super::{
+    access::{self, Window},
     client::{ClientRead, ClientWrite},
     conversation::Conversation,
     environment::{Environment, Served},
@@ -25,8 +26,8 @@ use super::{
     room::Room,
 };
 use crate::{
-    approval::State,
-    model::{ConnectionFacts, OperationNumber, Principal, Refusal, RefusalKind, SessionId, Verdict},
+    approval::{Leases, State},
+    model::{ConnectionFacts, OperationNumber, Principal, SessionId},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         codec::FrameDecoder,
@@ -60,6 +61,8 @@ pub(super) struct Session {
     pub(super) circumstance: Arc<[u8]>,
     pub(super) policies: PolicySet,
     pub(super) replication: Replication,
+    /// The window that it stays open for, where connecting needed an approval.
+    pub(super) window: Option<Window>,
     pub(super) sight: Sight,
     pub(super) generation: u64,
     /// When the sight was taken: somebody may have changed the database beside the gateway since.
@@ -104,6 +107,7 @@ pub(super) struct Watches {
     pub(super) identity: watch::Receiver<LinkIdentity<Principal>>,
     pub(super) policies: watch::Receiver<PolicySet>,
     pub(super) recorder_failed: watch::Receiver<bool>,
+    pub(super) leases: watch::Receiver<Leases>,
     pub(super) membership: Membership,
 }
 
@@ -117,6 +121,7 @@ enum Wake {
     Identity,
     Policies,
     Recorder,
+    Window,
 }
 
 /// More than this waiting for one side stops the reading of the other.
@@ -183,6 +188,7 @@ impl Session {
                     let policies = watches.policies.borrow_and_update().clone();
                     self.policies_changed(policies).await?;
                 }
+                Wake::Window => self.check_window(&self.policies.clone())?,
                 Wake::Recorder => {
                     if *watches.recorder_failed.borrow_and_update() {
                         return Err(Ending::Unrecorded);
@@ -204,6 +210,7 @@ impl Session {
         let has_room = self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
         let reads_client = !self.leaving && (has_room || self.held.is_some());
         let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
+        let window_moves = access::moves(self.window.clone(), self.environment.clock.clone(), &mut watches.leases);
         let Self { client_in, upstream_in, client_room, upstream_room, outlet, held, sending, .. } = self;
         let writes_upstream = outlet.pending() > 0;
         let writes_client = !sending.is_empty() || write.is_pending();
@@ -227,6 +234,7 @@ impl Session {
             _ = watches.identity.changed() => Wake::Identity,
             Ok(()) = watches.policies.changed() => Wake::Policies,
             Ok(()) = watches.recorder_failed.changed() => Wake::Recorder,
+            () = window_moves => Wake::Window,
             result = outlet.write_some(), if writes_upstream => Wake::UpstreamWritten(result),
             result = write.send(sending), if writes_client => Wake::ClientWritten(result),
             result = upstream.read_buf(upstream_in), if reads_upstream => Wake::Upstream(result),
@@ -255,15 +263,7 @@ impl Session {
 
     /// Law 9: a policy change decides the connection and what is held again; masks follow it at once.
     async fn policies_changed(&mut self, policies: PolicySet) -> Result<(), Ending> {
-        match policies.connect(&self.principal, &self.facts, &self.circumstances()) {
-            Verdict::Permit { .. } => {}
-            Verdict::Refuse(refusal) => return Err(Ending::Policy(refusal)),
-            Verdict::NeedsApproval(_) => {
-                let message = "a policy change made this connection need an approval".to_owned();
-                let refusal = Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None };
-                return Err(Ending::Policy(refusal));
-            }
-        }
+        self.check_window(&policies)?;
         self.policies = policies.clone();
         self.outdated = true;
         self.look_again_at_rows();

@@ -33,12 +33,9 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Principal>)
     let policies = environment.policies.borrow().clone();
     let circumstances =
         Circumstances { unix_seconds: environment.clock.unix_seconds(), source: Source::Tunnel, run: None };
-    match policies.connect(&incoming.principal, &served.facts, &circumstances) {
-        Verdict::Permit { .. } => {}
-        Verdict::Refuse(refusal) => return incoming.reject(RejectStatus::Refused, &refused(&refusal)),
-        Verdict::NeedsApproval(_) => {
-            return incoming.reject(RejectStatus::Refused, "connecting here needs an approval, which is not built yet");
-        }
+    // What needs an approval waits for it once the client has said what it wants: then it can be told.
+    if let Verdict::Refuse(refusal) = policies.connect(&incoming.principal, &served.facts, &circumstances) {
+        return incoming.reject(RejectStatus::Refused, &refused(&refusal));
     }
     let arrival = Arrival {
         environment,
@@ -47,6 +44,7 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Principal>)
         principal: incoming.principal.clone(),
         identity: incoming.identity.clone(),
         source: Source::Tunnel,
+        window: None,
         client_address: incoming.client_address.as_deref().and_then(|address| address.parse().ok()),
     };
     let local_password = incoming.local_password.clone();

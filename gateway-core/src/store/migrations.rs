@@ -54,6 +54,17 @@ const STEPS: &[&str] = &[
     ) STRICT;
     CREATE INDEX notification_by_due ON notification (dead, target, due_at_millis);
 ",
+    "
+    ALTER TABLE approval ADD COLUMN shape TEXT;
+    ALTER TABLE approval ADD COLUMN connection TEXT;
+    CREATE INDEX approval_by_shape ON approval (shape, connection, created_at_millis);
+    CREATE TABLE lease (
+        approval TEXT PRIMARY KEY,
+        ends_at_millis INTEGER NOT NULL,
+        content TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX lease_by_end ON lease (ends_at_millis);
+",
 ];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.

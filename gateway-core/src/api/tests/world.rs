@@ -24,9 +24,11 @@ use crate::{
         self, ApiConnection, ApiParts, ApiState, LineSink, MayReveal, Recordings, RecordingsError,
         types::{self, SessionDetail, SessionItem},
     },
-    approval::{Desk, Limits, testing},
+    approval::{Desk, Limits, NoOversight, testing},
     clock::WallClock,
-    identity::{ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, PublicOrigin, Verified},
+    identity::{
+        ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, LastSeen, PublicOrigin, Verified,
+    },
     model::{Authentication, Principal, SessionId},
     notify::{Addressee, Addresses, Filter, Outbox},
     policy::{PolicySet, PolicySource, TagNames},
@@ -40,6 +42,9 @@ pub(super) const HOST: &str = "127.0.0.1:8443";
 const POLICIES: &str = r#"
 @id("engineers") permit(principal in Group::"engineers",
   action in [Action::"connect", Action::"read", Action::"write", Action::"reveal"], resource);
+@id("visitors") permit(principal in Group::"visitors", action == Action::"connect", resource);
+@id("visits-are-held") @approval("dba") @window("2h")
+forbid(principal in Group::"visitors", action == Action::"connect", resource);
 @id("hold-deletes") @approval("dba") forbid(principal, action == Action::"delete", resource);
 @id("mask-pii") @mask("last4") forbid(principal, action == Action::"reveal", resource in DataClass::"pii")
   unless { principal in Group::"auditors" };
@@ -83,6 +88,7 @@ pub(super) struct World {
     pub(super) clock: WallClock,
     pub(super) desk: Desk,
     pub(super) outbox: Outbox,
+    pub(super) last_seen: LastSeen,
     pub(super) recordings: Arc<FakeRecordings>,
     pub(super) registry: Registry,
     provider: DevelopmentProvider,
@@ -123,7 +129,8 @@ impl World {
         let hook = Addressee { name: "hook".into(), filter: Filter::default(), addresses: Addresses::Itself };
         let outbox = Outbox::new(store.clone(), vec![hook], clock.clone());
         let store = store.announcing(Arc::new(outbox.clone()));
-        let desk = Desk::open(Arc::new(store.clone()), clock.clone(), Limits::STANDARD).await.unwrap();
+        let desk =
+            Desk::open(Arc::new(store.clone()), clock.clone(), Limits::STANDARD, Arc::new(NoOversight)).await.unwrap();
         let sessions = SessionIndex::open(store, 0).await.unwrap();
         let tokens = GatewayTokens::ephemeral(url.as_str(), clock.clone()).unwrap();
         let recordings = Arc::new(FakeRecordings::default());
@@ -133,11 +140,13 @@ impl World {
         let connection = ApiConnection {
             facts: testing::connection(),
             tags: vec!["email".into(), "jwt".into()],
+            role: "hoop".into(),
             native: Some(types::NativeAddress { host: "127.0.0.1".into(), port: 5432 }),
             upstream: format!("127.0.0.1:{port}").parse().unwrap(),
         };
         let (connection_sender, connections) = watch::channel(vec![connection]);
         let registry = Registry::default();
+        let last_seen = LastSeen::default();
         let shared: Arc<dyn Recordings> = Arc::<FakeRecordings>::clone(&recordings);
         let state = ApiState::new(ApiParts {
             origin: PublicOrigin::new(&url).unwrap(),
@@ -148,6 +157,7 @@ impl World {
             registry: registry.clone(),
             streams: api::Streams::default(),
             desk: desk.clone(),
+            last_seen: last_seen.clone(),
             sessions: sessions.clone(),
             recordings: shared,
             outbox: outbox.clone(),
@@ -162,6 +172,7 @@ impl World {
             clock,
             desk,
             outbox,
+            last_seen,
             recordings,
             registry,
             provider,
@@ -329,6 +340,10 @@ impl Recordings for FakeRecordings {
             other @ (GatewayEvent::Started { .. }
             | GatewayEvent::Stopped { .. }
             | GatewayEvent::Recovered { .. }
+            | GatewayEvent::AccessAsked { .. }
+            | GatewayEvent::AccessDecided { .. }
+            | GatewayEvent::LeaseOpened { .. }
+            | GatewayEvent::LeaseClosed { .. }
             | GatewayEvent::PolicyChanged { .. }) => format!("{other:?}"),
         };
         Box::pin(async move {

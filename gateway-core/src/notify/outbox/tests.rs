@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     approval::{
-        Desk, Limits, Vote,
+        Desk, Limits, NoOversight, Vote,
         testing::{person, request},
     },
     notify::{Addresses, EventKind, Filter},
@@ -16,7 +16,7 @@ fn addressee(name: &str, events: &[EventKind]) -> Addressee {
 
 async fn desk(outbox: &Outbox, store: &Store, clock: &WallClock) -> Desk {
     let store = store.clone().announcing(Arc::new(outbox.clone()));
-    Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD).await.unwrap()
+    Desk::open(Arc::new(store), clock.clone(), Limits::STANDARD, Arc::new(NoOversight)).await.unwrap()
 }
 
 async fn told(outbox: &Outbox) -> Vec<(String, EventKind)> {

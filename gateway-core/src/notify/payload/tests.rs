@@ -3,7 +3,7 @@
 use super::*;
 use crate::approval::{
     Case, Review, Vote,
-    testing::{agent, person, request},
+    testing::{agent, own, person, request},
 };
 
 fn links() -> Links {
@@ -16,8 +16,9 @@ fn requested() -> Notice {
 
 fn denied(requester: &str) -> Notice {
     let mut case = Case::open(request(1, person(requester, &[])));
-    let review = Review { by: person("bob", &["dba"]), vote: Vote::Deny, reason: Some("no".into()), at_millis: 2 };
-    case.review(review).unwrap();
+    let review =
+        Review { by: person("bob", &["dba"]), vote: Vote::Deny, reason: Some("no".into()), at_millis: 2, shape: None };
+    case.review(review, &own).unwrap();
     Notice::of_case(&case, Some("pending"), 1_000).unwrap()
 }
 

@@ -1,6 +1,10 @@
 //! Reveal, and what the API may do.
 
 use super::*;
+use crate::{
+    approval::{Lease, LeaseKind},
+    model::{ApprovalId, ShapeId},
+};
 
 fn reveal(set: &PolicySet, who: &Principal, tag: &str) -> String {
     match set.reveal(who, &production(), tag) {
@@ -89,4 +93,49 @@ fn an_action_on_the_wrong_thing_is_refused() {
     assert_ne!(may(&set, &bob, &ApiAction::Administer, &session(bob.clone())), "permit");
     let approve = ApiAction::Approve { group: GroupName::new("dba").unwrap() };
     assert_ne!(may(&set, &bob, &approve, &ApiResource::Gateway), "permit");
+}
+
+#[test]
+fn an_open_window_lets_one_principal_connect_there_while_the_policies_ask_for_no_more() {
+    let held = |quorum: &str| {
+        policies(&format!(
+            "{PERMIT_ALL}@id(\"held\") @approval(\"{quorum}\") @window(\"1h\")
+               forbid(principal, action == Action::\"connect\", resource);"
+        ))
+    };
+    let (set, alice, to) = (held("dba"), person("alice", &[]), production());
+    let at = Circumstances { unix_seconds: 0, source: Source::Tunnel, run: None };
+    let need = match set.connect(&alice, &to, &at) {
+        Verdict::NeedsApproval(need) => need,
+        other @ (Verdict::Permit { .. } | Verdict::Refuse(_)) => panic!("{other:?}"),
+    };
+    assert_eq!(need.window.map(|longest| longest.as_secs()), Some(3_600));
+    let window = Lease {
+        approval: ApprovalId::new(1, [1; 5]),
+        kind: LeaseKind::Access,
+        principal_kind: alice.kind,
+        principal: alice.name.clone(),
+        connection: to.name.clone(),
+        rules: need.rules,
+        quorums: need.quorums,
+        step_up: need.step_up,
+        by: Vec::new(),
+        reason: None,
+        opened_at_millis: 0,
+        ends_at_millis: 1_000,
+    };
+    let permits = |set: &PolicySet, who: &Principal, to: &ConnectionFacts, now| {
+        matches!(set.connect_approved(who, to, &at, &window, now), Verdict::Permit { .. })
+    };
+    assert!(permits(&set, &alice, &to, 999));
+    assert!(!permits(&set, &alice, &to, 1_000), "its time is over");
+    assert!(!permits(&set, &person("bob", &[]), &to, 0), "it is somebody else's");
+    assert!(!permits(&set, &Principal { kind: PrincipalKind::Agent, ..alice.clone() }, &to, 0));
+    let elsewhere = ConnectionFacts { name: ConnectionName::new("elsewhere").unwrap(), ..to.clone() };
+    assert!(!permits(&set, &alice, &elsewhere, 0), "it is for another connection");
+    assert!(!permits(&held("2 of dba"), &alice, &to, 0), "more reviewers are asked for now");
+    assert!(!permits(&held("security"), &alice, &to, 0), "others are asked for now");
+    let shape =
+        Lease { kind: LeaseKind::Shape { shape: ShapeId::of([b"x".as_slice()]), max_rows: 1 }, ..window.clone() };
+    assert!(!matches!(set.connect_approved(&alice, &to, &at, &shape, 0), Verdict::Permit { .. }));
 }

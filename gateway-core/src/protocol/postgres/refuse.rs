@@ -237,6 +237,34 @@ fn grouped(number: u64) -> String {
     text
 }
 
+/// Tells the client that connecting waits: which request, who can approve, until when, and how.
+pub fn access_notice(request: &ApprovalId, need: &ApprovalNeed, expires: &str, out: &mut BytesMut) {
+    let message = format!("connecting here waits for approval {request} by {}", who(need));
+    let mut detail = need.message.as_deref().map(|text| sentence(text) + " ").unwrap_or_default();
+    // A `String` takes every write.
+    let _written: Result<(), _> = write!(detail, "The request expires {expires}; disconnecting withdraws it.");
+    let hint = format!("A reviewer runs: hoop approvals approve {request}");
+    Report::notice(&message).detail(&detail).hint(&hint).write(out);
+}
+
+/// Tells the client that it is let in, and until when.
+pub fn window_notice(request: &ApprovalId, ends: &str, out: &mut BytesMut) {
+    let message = format!("approval {request}: approved; this session ends {ends}");
+    Report::notice(&message).write(out);
+}
+
+/// Answers a client for whom no session is opened.
+pub fn unopened(refusal: &Refusal, out: &mut BytesMut) {
+    let message = primary(&refusal.message, "the gateway refused this connection");
+    let detail = match &refusal.rule {
+        Some(rule) => format!("Rule {rule}."),
+        None => format!("{}.", reason(refusal.kind)),
+    };
+    let hint = refusal.hint.as_deref().map(sentence);
+    let report = Report { hint: hint.as_deref(), ..Report::fatal(sqlstate(refusal.kind), &message) };
+    report.detail(&detail).write(out);
+}
+
 /// Tells the client that something about its request changed, such as `1 of 2 approved, by bob`.
 pub fn change_notice(request: &ApprovalId, change: &str, out: &mut BytesMut) {
     let message = format!("approval {request}: {change}");

@@ -85,6 +85,8 @@ fn keeps_keywords_at_the_start_of_a_message() {
 #[test]
 fn a_hold_says_who_can_approve_until_when_and_how() {
     let need = ApprovalNeed {
+        window: None,
+        shape: None,
         quorums: vec![Quorum { count: 2, group: GroupName::new("dba").unwrap() }],
         rules: Vec::new(),
         message: None,
