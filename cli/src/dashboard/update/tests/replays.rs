@@ -32,7 +32,7 @@ fn the_page_lists_what_is_newest_and_a_search_asks_the_gateway() {
     let query = [("limit", "500"), ("who", "al"), ("decision", "refused")];
     let query = query.map(|(name, value)| (name, value.to_owned())).to_vec();
     assert_eq!(desk.effects.last(), Some(&Effect::Search(query)));
-    desk.press("/since:soon<enter>");
+    desk.press("/<c-u>since:soon<enter>");
     assert!(desk.said().contains("is no time"), "{}", desk.said());
 }
 
