@@ -175,8 +175,11 @@ fn the_client_of_a_held_statement_is_told_how_many_rows_it_is_about() {
         let notice = notice(&stage, &steps);
         assert!(notice.contains(told), "{told}: {notice}");
     }
+    let mut waiting = wire(&stage);
+    waiting.send(&query("delete from fresh where id <= 100"));
+    waiting.until(b'Z');
     let pending = stage.bob.run(&["approvals", "ls", "--output", "json"]).success();
-    assert!(pending.contains("estimated_rows"), "{pending}");
+    assert!(pending.contains("\"estimated_rows\": 100"), "{pending}");
 }
 
 #[test]
