@@ -41,7 +41,9 @@ fn list(state: &State, area: Rect, brush: &mut Brush<'_>) {
         }
     }
     if !replays.search.is_empty() {
-        let text = format!("/{} ", printable_line(&replays.search));
+        let partly = replays.listing.all().any(|(_id, session)| session.item.partly_searched);
+        let partly = if partly { "? said too much to be searched whole  " } else { "" };
+        let text = format!("{partly}/{} ", printable_line(&replays.search));
         brush.text_right(row(area, 0), &text, Role::Accent);
     }
 }
@@ -51,9 +53,12 @@ fn session_row(session: &Conversation, width: u16, place: Rect, brush: &mut Brus
     let numbers = [item.operations, item.refused, item.held, item.masked].map(|number| number.to_string());
     let [operations, refused, held, masked] = &numbers;
     let (started, lasted) = (moments::moment(item.started_at_millis), lasted(session));
-    let (sign, of_sign) = if session.is_live() { (Sign::Live, Role::Ok) } else { (Sign::Stopped, Role::Dim) };
-    let words =
-        [brush.sign(sign), &session.who, &session.connection, &started, &lasted, operations, refused, held, masked];
+    let (sign, of_sign) = match (item.partly_searched, session.is_live()) {
+        (true, _) => ("?", Role::Warn),
+        (false, true) => (brush.sign(Sign::Live), Role::Ok),
+        (false, false) => (brush.sign(Sign::Stopped), Role::Dim),
+    };
+    let words = [sign, &session.who, &session.connection, &started, &lasted, operations, refused, held, masked];
     brush.cells(place, &cells(words, width, Role::Text, of_sign));
 }
 

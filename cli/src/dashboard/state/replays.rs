@@ -35,11 +35,19 @@ impl Replays {
         self.listing.set_height(usize::from(areas.body.height.saturating_sub(1)));
     }
 
-    /// Plays a recording from its beginning; `false` where there is nothing in it.
+    /// Plays a recording from its beginning, or from where it says what was searched; `false` where there is nothing in
+    /// it.
     pub(crate) fn play(&mut self, events: &[RecordedEvent]) -> bool {
         let script = Script::new(events, None);
         let is_empty = script.is_empty();
-        self.player = (!is_empty).then(|| Box::new(Player::new(script, 1.0, None)));
+        self.player = (!is_empty).then(|| {
+            let mut player = Player::new(script, 1.0, None);
+            let query = query(&self.search, 0).unwrap_or_default();
+            if let Some((_, text)) = query.iter().find(|(name, _)| *name == "text") {
+                player.find(text);
+            }
+            Box::new(player)
+        });
         !is_empty
     }
 }

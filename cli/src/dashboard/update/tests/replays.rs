@@ -69,3 +69,22 @@ fn only_what_plays_and_is_seen_is_drawn_again_and_again() {
     let player = desk.state.replays.player.as_ref().expect("open");
     assert!(player.position.as_millis() <= 1_100, "what was slept through is not played");
 }
+
+#[test]
+fn a_session_that_was_found_by_its_words_is_opened_where_they_were_said() {
+    let mut desk = listed();
+    desk.press("/refused drop table<enter>");
+    let mut partly = session(2, "bob");
+    partly.partly_searched = true;
+    desk.take(Message::Answer(Answer::Found(Ok(vec![session(1, "alice"), partly]))));
+    desk.press("<enter>");
+    let session = desk.state.replays.fetching.clone().expect("asked for");
+    desk.take(Message::Answer(Answer::Fetched(session, Ok(events()))));
+    let player = desk.state.replays.player.as_ref().expect("open");
+    assert_eq!(player.current().map(|(_, operation)| operation.number), Some(3));
+    assert!(!player.playing, "it waits where it was found");
+    desk.press("<esc>q");
+    assert_eq!(desk.state.mode(), Mode::Replays);
+    let screen = desk.screen().to_string();
+    assert!(screen.contains("? said too much to be searched whole"), "{screen}");
+}
