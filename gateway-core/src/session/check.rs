@@ -168,15 +168,16 @@ impl Question<'_> {
 
     fn decision_may_wait_for_an_estimate(&self, operations: &[Operation], asked: bool) -> Option<String> {
         // As on the wire: see `estimate`.
-        let narrows = |one: &Operation| {
-            one.has_where && one.accesses.iter().any(|access| matches!(access.verb, Verb::Update | Verb::Delete))
-        };
-        let reads = |one: &Operation| {
-            inspect::has_rows(one)
-                && (self.policies.reads_estimates() || (self.policies.reads_has_where() && narrows(one)))
-        };
+        let reads = |one: &Operation| inspect::has_rows(one) && (self.policies.reads_estimates() || self.narrows(one));
         let may = !asked && operations.iter().any(reads);
         may.then(|| "policies here read the planner's estimate, which could change this".to_owned())
+    }
+
+    fn narrows(&self, one: &Operation) -> bool {
+        self.policies.reads_has_where()
+            && one.has_where
+            && !one.names_rows
+            && one.accesses.iter().any(|access| matches!(access.verb, Verb::Update | Verb::Delete))
     }
 
     /// Asks the planner where that runs nothing and tells nothing that is masked; otherwise says why not.
@@ -186,18 +187,24 @@ impl Question<'_> {
         }
         let hides = |operation: &Operation| operation.filters_on.iter().any(|tag| sight.veils.contains_key(tag));
         let questions = inspect::plannable(understood, sight);
+        let sure = inspect::is_sure(understood, sight);
         let mut said = 0_usize;
-        for (operation, question) in operations.iter_mut().zip(questions) {
+        for ((operation, question), sure) in operations.iter_mut().zip(questions).zip(sure) {
+            let doubtful = !sure && self.narrows(operation);
             // An estimate of who has a masked value would tell the value.
             let Some(question) = question.filter(|_| !hides(operation)) else { continue };
             let search_path = sight.search_path.to_vec();
-            let inspect::Plannable { text, targets } = question;
-            let order = PlanOrder { text, targets, search_path, types: Vec::new(), parameters: Vec::new() };
+            let inspect::Plannable { text, targets, changes } = question;
+            let (settings, types, parameters) = (Vec::new(), Vec::new(), Vec::new());
+            let order = PlanOrder { text, targets, changes, search_path, settings, types, parameters };
             let Ok(order) = self.recorded(OwnPurpose::Estimate, order).await else { continue };
             let connect = async || self.connection(OwnPurpose::Estimate).await.ok();
             if let Some(estimate) = self.served.planner.ask(order, connect).await {
                 operation.estimate(estimate.rows, estimate.percent, self.environment.export_rows);
                 said += 1;
+                if doubtful && !estimate.is_sure {
+                    operation.doubt();
+                }
             }
         }
         let wanted = operations.iter().filter(|operation| inspect::has_rows(operation)).count();
