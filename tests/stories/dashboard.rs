@@ -85,7 +85,7 @@ fn a_long_statement_must_be_read_to_its_end_first() {
     screen.press(&["a"]);
     screen.expect("read on before you approve");
     screen.press(&["y"]);
-    screen.expect("not on the screen yet");
+    screen.expect("read on before you approve");
     assert_eq!(stage.count(), "200");
     screen.press(&["Space"]);
     screen.press(&["Space"]);
