@@ -41,7 +41,7 @@ pub(super) fn request(number: u64, text: &str) -> ApprovalItem {
         "kind": "delete", "effect": "write", "objects": ["public.orders"], "risk": 60,
         "risk_reasons": ["deletes rows"], "estimated_rows": 1200, "estimated_percent": 96,
         "rules": ["deletes-are-held"], "message": "a dba looks at every DELETE",
-        "quorums": [{"count": 1, "group": "dba"}], "reviews": [],
+        "quorums": [{"count": 1, "group": "dba"}], "reviews": [], "may_review": true,
         "created_at_millis": created, "expires_at_millis": created + 320_000
     }))
     .expect("a request")
