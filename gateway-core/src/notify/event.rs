@@ -170,6 +170,19 @@ impl Notice {
         })
     }
 
+    /// What the end of somebody's live session tells. Why it was ended is on record, and told to its owner alone.
+    pub fn of_kill(whose: &Principal, connection: ConnectionName, session: SessionId, by: &Principal, at: i64) -> Self {
+        Self {
+            event: EventKind::SessionKilled,
+            at_millis: at,
+            connection,
+            session,
+            requester: Who::from(whose),
+            request: None,
+            by: vec![by.name.clone()],
+        }
+    }
+
     /// What it is about: the request's id, else the session's.
     pub fn about(&self) -> String {
         match (&self.request, &self.session) {

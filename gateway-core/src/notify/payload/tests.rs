@@ -99,6 +99,18 @@ fn a_chat_message_has_a_text_and_blocks() {
 }
 
 #[test]
+fn a_session_that_was_ended_is_told_without_a_request() {
+    let (connection, session) = (crate::approval::testing::connection().name, crate::model::SessionId::new(1, [1; 10]));
+    let (crew, bob) = (agent("crew", "alice", &[]), person("bob", &["dba"]));
+    let killed = Notice::of_kill(&crew, connection, session.clone(), &bob, 1_000);
+    let told = webhook(&killed, &links());
+    assert_eq!((&told["type"], &told["data"]["by"]), (&json!("session.killed"), &json!(["bob"])));
+    assert_eq!(told["data"]["link"], format!("https://hoop.example.com/sessions/{session}"));
+    assert_eq!(mail(&killed, &links()).0, "[hoop] a session of crew, an agent of alice on pg-prod was ended by bob");
+    assert!(chat(&killed, &links()).to_string().contains(&format!("hoop sessions show {session}")));
+}
+
+#[test]
 fn a_name_is_no_markup_and_calls_no_channel() {
     let message = chat(&denied("<!channel> & *eve*"), &links());
     assert!(message["text"].as_str().unwrap().contains("&lt;!channel&gt; &amp; *eve*"), "{message}");
