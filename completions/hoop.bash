@@ -22,6 +22,9 @@ _hoop() {
             hoop,audit)
                 cmd="hoop__subcmd__audit"
                 ;;
+            hoop,can)
+                cmd="hoop__subcmd__can"
+                ;;
             hoop,classify)
                 cmd="hoop__subcmd__classify"
                 ;;
@@ -30,6 +33,9 @@ _hoop() {
                 ;;
             hoop,connect)
                 cmd="hoop__subcmd__connect"
+                ;;
+            hoop,dashboard)
+                cmd="hoop__subcmd__dashboard"
                 ;;
             hoop,demo)
                 cmd="hoop__subcmd__demo"
@@ -79,6 +85,9 @@ _hoop() {
             hoop__subcmd__approvals,ls)
                 cmd="hoop__subcmd__approvals__subcmd__ls"
                 ;;
+            hoop__subcmd__approvals,reviewers)
+                cmd="hoop__subcmd__approvals__subcmd__reviewers"
+                ;;
             hoop__subcmd__approvals,show)
                 cmd="hoop__subcmd__approvals__subcmd__show"
                 ;;
@@ -106,11 +115,17 @@ _hoop() {
             hoop__subcmd__policy,schema)
                 cmd="hoop__subcmd__policy__subcmd__schema"
                 ;;
+            hoop__subcmd__sessions,kill)
+                cmd="hoop__subcmd__sessions__subcmd__kill"
+                ;;
             hoop__subcmd__sessions,ls)
                 cmd="hoop__subcmd__sessions__subcmd__ls"
                 ;;
             hoop__subcmd__sessions,show)
                 cmd="hoop__subcmd__sessions__subcmd__show"
+                ;;
+            hoop__subcmd__sessions,watch)
+                cmd="hoop__subcmd__sessions__subcmd__watch"
                 ;;
             *)
                 ;;
@@ -119,7 +134,7 @@ _hoop() {
 
     case "${cmd}" in
         hoop)
-            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version login logout whoami status ls connect token classify approvals notifications sessions replay audit policy gateway demo completions man"
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version login logout whoami status ls connect can token classify approvals notifications sessions replay dashboard audit policy gateway demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -149,7 +164,7 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__approvals)
-            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version ls show approve deny watch"
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version ls show approve deny watch reviewers"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -179,13 +194,21 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__approvals__subcmd__approve)
-            opts="-v -h -V --reason --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --reason --shape-for --max-rows --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shape-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rows)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -248,6 +271,36 @@ _hoop() {
             ;;
         hoop__subcmd__approvals__subcmd__ls)
             opts="-v -h -V --all --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__approvals__subcmd__reviewers)
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -404,6 +457,36 @@ _hoop() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hoop__subcmd__can)
+            opts="-v -h -V --estimate --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hoop__subcmd__classify)
             opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -465,7 +548,7 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__connect)
-            opts="-v -h -V --port --socket --password --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --port --socket --password --request --for --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -475,6 +558,44 @@ _hoop() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__dashboard)
+            opts="-v -h -V --ring --mouse --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --gateway)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1001,12 +1122,46 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__sessions)
-            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version ls show"
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version ls show watch kill"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__sessions__subcmd__kill)
+            opts="-y -v -h -V --reason --yes --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --gateway)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1093,6 +1248,36 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__sessions__subcmd__show)
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__sessions__subcmd__watch)
             opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

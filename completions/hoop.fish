@@ -45,12 +45,14 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "whoami" -d 'Say who you a
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "status" -d 'Show the gateway, the login and where its tokens are kept'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "ls" -d 'List the connections you may use'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "connect" -d 'Open a local tunnel to a connection'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "can" -d 'Ask what would become of an operation, without running it'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "token" -d 'Get a password for a native client: one connection, one use'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "classify" -d 'Propose tags for the columns of a connection'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "approvals" -d 'Decide on operations that wait for approval'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "notifications" -d 'See and repair what receivers were not told'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "sessions" -d 'List and show live and past sessions'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "replay" -d 'Play a recorded session in the terminal'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "dashboard" -d 'Decide, watch and replay in the terminal'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "audit" -d 'Verify recordings offline'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "policy" -d 'Check policies offline'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "gateway" -d 'Run the gateway'
@@ -137,6 +139,8 @@ complete -c hoop -n "__fish_hoop_using_subcommand ls" -s v -l verbose -d 'Say mo
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand ls" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l port -d 'The local port; without it the protocol\'s usual one, else the next free one' -r
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l request -d 'Why you need access, where connecting needs an approval; reviewers see it' -r
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l for -d 'For how long, such as 30m or 1h; without it an hour, or what the policy allows' -r
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -154,6 +158,22 @@ complete -c hoop -n "__fish_hoop_using_subcommand connect" -l no-input -d 'Never
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand can" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand can" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand can" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand can" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand can" -l estimate -d 'Also ask the planner how many rows it would touch, where asking runs nothing'
+complete -c hoop -n "__fish_hoop_using_subcommand can" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand can" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand can" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand can" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand can" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand token" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -184,26 +204,27 @@ complete -c hoop -n "__fish_hoop_using_subcommand classify" -l no-input -d 'Neve
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
 light\t'For a light background'
 high-contrast\t'White on black, strong colours'"
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -l no-input -d 'Never ask anything; fail and say what is missing'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "ls" -d 'List requests that wait'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "show" -d 'Show one request: the whole statement, who asks, why it is held'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "approve" -d 'Approve a request'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "deny" -d 'Deny a request; says why'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch" -f -a "watch" -d 'Follow requests as they come and are decided, until Ctrl-C'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -f -a "ls" -d 'List requests that wait'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -f -a "show" -d 'Show one request: the whole statement, who asks, why it is held'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -f -a "approve" -d 'Approve a request'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -f -a "deny" -d 'Deny a request; says why'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -f -a "watch" -d 'Follow requests as they come and are decided, until Ctrl-C'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and not __fish_seen_subcommand_from ls show approve deny watch reviewers" -f -a "reviewers" -d 'List who has how much to decide'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -236,6 +257,8 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l reason -d 'Why; recorded, and shown to who asked' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l shape-for -d 'Let pass whatever differs in constants only, for this principal and so long, where the policy allows it' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l max-rows -d 'At most so many rows each, by the planner\'s estimate; without it as many as this statement\'s' -r
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -251,7 +274,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'Why; recorded, and shown to who asked' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'Why; recorded, and shown to who asked. Asked for where a person types' -r
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -282,6 +305,21 @@ complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_sub
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand approvals; and __fish_seen_subcommand_from reviewers" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand notifications; and not __fish_seen_subcommand_from ls retry drop" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -347,23 +385,25 @@ complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen
 complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand notifications; and __fish_seen_subcommand_from drop" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
 light\t'For a light background'
 high-contrast\t'White on black, strong colours'"
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -l no-input -d 'Never ask anything; fail and say what is missing'
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -f -a "ls" -d 'List sessions, newest first: your own, and those that the policy lets you see'
-complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show" -f -a "show" -d 'Show one session: every operation, its decision and outcome'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -f -a "ls" -d 'List sessions, newest first: your own, and those that the policy lets you see'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -f -a "show" -d 'Show one session: every operation, its decision and outcome'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -f -a "watch" -d 'Follow one session as it happens, until it ends; without one, sessions as they begin and end'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and not __fish_seen_subcommand_from ls show watch kill" -f -a "kill" -d 'End a live session: your own, or one that the policy lets you end'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l connection -d 'Only sessions on this connection' -r
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l principal -d 'Only sessions of this principal' -r
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from ls" -l who -d 'Only sessions of principals, or of agents of people, whose name contains this' -r
@@ -405,6 +445,38 @@ complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subc
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -l reason -d 'Why; recorded, and told to whose session it is' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -s y -l yes -d 'Do not ask first'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l speed -d 'How many times faster than it was; `max` prints everything at once' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l at -d 'Begin at this operation' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l search -d 'Show only operations whose text contains this, in either case' -r
@@ -423,6 +495,23 @@ complete -c hoop -n "__fish_hoop_using_subcommand replay" -l no-input -d 'Never 
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l ring -d 'Ring when a new request comes: the bell, and a notification where the terminal has them (OSC 9)'
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l mouse -d 'Use the mouse: the wheel scrolls, a click selects'
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand dashboard" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and not __fish_seen_subcommand_from verify" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'

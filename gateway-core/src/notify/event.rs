@@ -176,7 +176,7 @@ impl Notice {
             event: EventKind::SessionKilled,
             at_millis: at,
             connection,
-            session,
+            session: Some(session),
             requester: Who::from(whose),
             request: None,
             by: vec![by.name.clone()],
