@@ -248,7 +248,7 @@ fn every_story_is_included() {
         }
         let including = root.join(parent.with_extension("rs"));
         let text = fs::read_to_string(&including).unwrap_or_default();
-        let declared = [format!("mod {stem};"), format!("pub mod {stem};"), format!("pub(crate) mod {stem};")];
+        let declared = ["", "pub ", "pub(crate) ", "pub(super) "].map(|seen| format!("{seen}mod {stem};"));
         if !text.lines().any(|line| declared.iter().any(|mention| line.trim() == mention)) {
             broken.push(format!("{} is not included by {}", inside.display(), including.display()));
         }

@@ -25,6 +25,7 @@ mod state;
 mod story;
 mod terminal;
 mod update;
+mod watch;
 
 pub(crate) use terminal::restore;
 

@@ -1,10 +1,9 @@
 //! Does what the core asks for: calls the gateway, each kind of call in a task of its own, and brings back the answers.
 
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, Whoami},
+    api::types::{ApprovalItem, KillRequest, Whoami},
     model::{ApprovalId, SessionId},
 };
-use serde::Serialize;
 use tokio::{
     sync::{Notify, mpsc},
     task::{AbortHandle, JoinSet},
@@ -15,9 +14,10 @@ use std::sync::Arc;
 use super::{
     effect::Effect,
     feed,
-    message::{Answer, Fed, HealthReport, Message, Trouble, Watched},
+    message::{Answer, Fed, HealthReport, Message, Trouble},
     request::Request,
     state::Choice,
+    watch,
 };
 use crate::{
     api_client::{Api, ApiClient},
@@ -37,12 +37,6 @@ pub(super) struct Hands {
     again: Arc<Notify>,
     watching: Option<AbortHandle>,
     tasks: JoinSet<Result<(), Failure>>,
-}
-
-/// Why a session is killed, as it crosses the API.
-#[derive(Serialize)]
-struct KillRequest<'reason> {
-    reason: &'reason str,
 }
 
 impl Hands {
@@ -71,7 +65,7 @@ impl Hands {
             Effect::List => self.again.notify_one(),
             Effect::Watch(session, from) => {
                 self.stop_watching();
-                let follow = feed::watch(self.context.clone(), session, from, self.inbox.clone());
+                let follow = watch::follow(self.context.clone(), session, from, self.inbox.clone());
                 self.watching = Some(self.tasks.spawn(follow));
             }
             Effect::StopWatching => self.stop_watching(),
@@ -173,7 +167,9 @@ async fn review(api: &mut Api, id: ApprovalId, approved: bool, choice: &Choice) 
 }
 
 async fn kill(api: &mut Api, session: SessionId, reason: &str) -> Answer {
-    let outcome = api.post::<_, ()>(&format!("/api/v1/sessions/{session}/kill"), &KillRequest { reason }).await;
+    let outcome = api
+        .post::<_, ()>(&format!("/api/v1/sessions/{session}/kill"), &KillRequest { reason: Some(reason.to_owned()) })
+        .await;
     Answer::Killed(session, outcome.map_err(|failure| trouble(&failure)))
 }
 
@@ -208,9 +204,4 @@ fn refused(effect: &Effect, trouble: Trouble) -> Option<Answer> {
         Effect::Kill(session, _) => Some(Answer::Killed(session.clone(), Err(trouble))),
         _ => None,
     }
-}
-
-/// News of a watched session, as a message.
-pub(super) fn watched(session: &SessionId, news: Watched) -> Message {
-    Message::Answer(Answer::Watched(session.clone(), news))
 }

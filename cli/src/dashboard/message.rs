@@ -43,7 +43,6 @@ pub(crate) enum Fed {
     /// The newest sessions.
     Sessions(Vec<SessionItem>),
     /// A session that began, changed or ended.
-    #[cfg_attr(not(test), expect(dead_code, reason = "told by the stream of events, when the gateway has one"))]
     Session(Box<SessionItem>),
 }
 

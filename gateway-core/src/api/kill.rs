@@ -7,7 +7,7 @@ use axum::{
 use http::StatusCode;
 
 use super::{ApiState, caller::Caller, guard::json, problem::ApiError, sessions, types::KillRequest};
-use crate::{model::SessionId, policy::ApiAction, record::GatewayEvent};
+use crate::{model::SessionId, notify::Notice, policy::ApiAction, record::GatewayEvent};
 
 /// Longer reasons are refused: they are told to the client in one sentence.
 const MAX_REASON_CHARACTERS: usize = 500;
@@ -44,6 +44,11 @@ pub(super) async fn kill(
     state.0.recordings.note(event).await?;
     if !state.0.registry.kill(&id, &who.name, reason) {
         return Err(over().detail("it ended by itself meanwhile"));
+    }
+    let at = state.0.clock.unix_millis();
+    let notice = Notice::of_kill(&entry.principal, entry.connection.name.clone(), id, who, at);
+    if let Err(failure) = state.0.outbox.tell(&notice).await {
+        tracing::error!(%failure, "that a session was ended is on record, and could not be told to anybody");
     }
     Ok(StatusCode::NO_CONTENT)
 }
