@@ -123,6 +123,10 @@ fn everybody_who_is_asked_is_told_and_nobody_is_told_the_statement() {
     assert_eq!(stage.bob.run(&["approvals", "approve", &id]).code(), 0);
     let approved = stage.receivers.hears("hook", "taken", "approval.approved");
     assert_eq!(approved["body"]["data"]["by"], serde_json::json!(["bob"]));
+    let session = told["session"].as_str().expect("a session");
+    assert_eq!(stage.alice.run(&["sessions", "kill", session, "--yes"]).code(), 0);
+    let killed = stage.receivers.hears("hook", "taken", "session.killed");
+    assert_eq!(killed["body"]["data"]["by"], serde_json::json!(["alice"]));
     drop(psql);
     let page = stage.gateway.browser().open(told["link"].as_str().expect("a link"));
     assert!(page.status == 200 && page.body.contains(&format!("hoop approvals show {id}")), "{page:?}");

@@ -25,16 +25,21 @@ struct Stage {
 /// A server that may be replicated from, whose gateway logs in with the right to.
 fn cluster() -> &'static Cluster {
     static OURS: OnceLock<&'static Cluster> = OnceLock::new();
-    OURS.get_or_init(|| {
-        let cluster =
-            Cluster::private("wal_level = logical\nmax_wal_senders = 20\nmax_replication_slots = 20", "", &[]);
-        cluster.superuser("postgres").run("alter role hoop_app replication").success();
-        cluster
-    })
+    OURS.get_or_init(new_cluster)
+}
+
+fn new_cluster() -> &'static Cluster {
+    let cluster = Cluster::private("wal_level = logical\nmax_wal_senders = 20\nmax_replication_slots = 20", "", &[]);
+    cluster.superuser("postgres").run("alter role hoop_app replication").success();
+    cluster
 }
 
 fn stage(change: impl FnOnce(&Site)) -> Stage {
-    let database = cluster().database();
+    stage_at(cluster(), change)
+}
+
+fn stage_at(cluster: &'static Cluster, change: impl FnOnce(&Site)) -> Stage {
+    let database = cluster.database();
     let site = Site::new(&database);
     site.write("masking.toml", "detectors = []\n");
     site.write("policies/replication.cedar", REPLICATES);
@@ -225,7 +230,8 @@ fn what_is_no_command_does_not_pass() {
 
 #[test]
 fn amid_a_stream_only_feedback_and_its_end_pass() {
-    let stage = stage(|_| {});
+    // A server of its own: no other story writes its log, so that a stream tells nothing by itself.
+    let stage = stage_at(new_cluster(), |_| {});
     let position = stage.position();
     let feedback = |tag: u8, length: usize| {
         let mut body = vec![0; length];

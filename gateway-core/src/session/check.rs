@@ -168,7 +168,7 @@ impl Question<'_> {
 
     fn decision_may_wait_for_an_estimate(&self, operations: &[Operation], asked: bool) -> Option<String> {
         // As on the wire: see `estimate`.
-        let reads = |one: &Operation| inspect::has_rows(one) && (self.policies.reads_estimates() || self.narrows(one));
+        let reads = |one: &Operation| self.narrows(one) || (inspect::has_rows(one) && self.policies.reads_estimates());
         let may = !asked && operations.iter().any(reads);
         may.then(|| "policies here read the planner's estimate, which could change this".to_owned())
     }
@@ -192,19 +192,25 @@ impl Question<'_> {
         for ((operation, question), sure) in operations.iter_mut().zip(questions).zip(sure) {
             let doubtful = !sure && self.narrows(operation);
             // An estimate of who has a masked value would tell the value.
-            let Some(question) = question.filter(|_| !hides(operation)) else { continue };
-            let search_path = sight.search_path.to_vec();
-            let inspect::Plannable { text, targets, changes } = question;
-            let (settings, types, parameters) = (Vec::new(), Vec::new(), Vec::new());
-            let order = PlanOrder { text, targets, changes, search_path, settings, types, parameters };
-            let Ok(order) = self.recorded(OwnPurpose::Estimate, order).await else { continue };
-            let connect = async || self.connection(OwnPurpose::Estimate).await.ok();
-            if let Some(estimate) = self.served.planner.ask(order, connect).await {
+            if hides(operation) {
+                continue;
+            }
+            let mut answer = None;
+            if let Some(inspect::Plannable { text, targets, changes }) = question {
+                let search_path = sight.search_path.to_vec();
+                let (settings, types, parameters) = (Vec::new(), Vec::new(), Vec::new());
+                let order = PlanOrder { text, targets, changes, search_path, settings, types, parameters };
+                let Ok(order) = self.recorded(OwnPurpose::Estimate, order).await else { continue };
+                let connect = async || self.connection(OwnPurpose::Estimate).await.ok();
+                answer = self.served.planner.ask(order, connect).await;
+            }
+            if let Some(estimate) = &answer {
                 operation.estimate(estimate.rows, estimate.percent, self.environment.export_rows);
                 said += 1;
-                if doubtful && !estimate.is_sure {
-                    operation.doubt();
-                }
+            }
+            // As on the wire: a predicate of which nobody knows how many rows it keeps counts as none.
+            if doubtful && !answer.is_some_and(|estimate| estimate.is_sure) {
+                operation.doubt();
             }
         }
         let wanted = operations.iter().filter(|operation| inspect::has_rows(operation)).count();

@@ -64,9 +64,9 @@ impl Session {
     }
 
     fn wants(&self, operation: &Operation, asking: Asking) -> bool {
-        operation.estimated_rows.is_none()
-            && inspect::has_rows(operation)
-            && (asking == Asking::Reviewers || self.policies.reads_estimates() || self.narrows(operation))
+        // FAIL-CLOSED: what also runs code of users is no plain write, and its predicate is doubted all the same.
+        let is_told = asking == Asking::Reviewers || self.policies.reads_estimates();
+        operation.estimated_rows.is_none() && (self.narrows(operation) || (inspect::has_rows(operation) && is_told))
     }
 
     /// Whether a policy wants to know if it changes most rows of a table, and its text does not tell.

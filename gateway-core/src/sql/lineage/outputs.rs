@@ -44,6 +44,12 @@ impl OutputLineage {
         Self { leading: vec![Output::Clean; count], trailing: None }
     }
 
+    /// One output that tells what columns with these tags hold; clean where there are none.
+    pub(super) fn answering(tags: &Tags) -> Self {
+        let output = if tags.is_empty() { Output::Clean } else { Output::Computed(tags.clone()) };
+        Self { leading: vec![output], trailing: None }
+    }
+
     /// Every output that is known, in order; what stands in a stretch of unknown width is not.
     pub fn known(&self) -> impl Iterator<Item = &Output> {
         self.leading.iter().chain(self.trailing.iter().flatten())
