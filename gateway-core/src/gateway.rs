@@ -148,6 +148,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// Opens everything and listens. Nothing is served before [`Gateway::run`].
+    #[expect(clippy::too_many_lines, reason = "puts the parts together, in the order in which they need each other")]
     pub async fn start(options: Options) -> Result<Self, GatewayError> {
         let Options { mut site, dev, version } = options;
         let (listener, address) = listen(site.gateway.listen).await?;

@@ -176,14 +176,8 @@ fn a_cursor_is_masked_whoever_runs_it_and_whoever_had_its_name_before() {
         ("declared", declare.clone()),
         (
             "declared under the name of a portal",
-            [
-                parse("", "select 'harmless' where true"),
-                bind("p", "", &[], 0),
-                sync(),
-                query("close p"),
-                declare.clone(),
-            ]
-            .concat(),
+            [parse("", "select 'harmless' where true"), bind("p", "", &[], 0), sync(), query("close p"), declare]
+                .concat(),
         ),
     ] {
         let mut raw = Raw::open(&stage.tunnel);
@@ -194,6 +188,6 @@ fn a_cursor_is_masked_whoever_runs_it_and_whoever_had_its_name_before() {
             replies.extend(raw.until('Z'));
         }
         let told = shown(&replies);
-        assert!(told.contains("*") && !told.contains("ada@example.com"), "{name}: {told}");
+        assert!(told.contains('*') && !told.contains("ada@example.com"), "{name}: {told}");
     }
 }

@@ -323,7 +323,7 @@ impl Arrival {
         recorder: SessionRecorder,
         Opening { replication, opened }: Opening,
     ) -> (Session, ReadHalf<Wire>) {
-        let Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in, .. } = opened;
+        let Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in } = opened;
         let role = self.served.connection.credential.username().to_owned();
         let binding = Binding {
             requester: &self.principal,

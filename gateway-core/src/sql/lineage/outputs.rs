@@ -39,11 +39,6 @@ impl OutputLineage {
         Self { leading: Vec::new(), trailing: Some(Vec::new()) }
     }
 
-    /// Outputs that hold nothing masked, as many as these.
-    pub(super) fn clean(count: usize) -> Self {
-        Self { leading: vec![Output::Clean; count], trailing: None }
-    }
-
     /// One output that tells what columns with these tags hold; clean where there are none.
     pub(super) fn answering(tags: &Tags) -> Self {
         let output = if tags.is_empty() { Output::Clean } else { Output::Computed(tags.clone()) };

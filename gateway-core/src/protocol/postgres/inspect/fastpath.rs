@@ -1,7 +1,7 @@
 //! The fast path: a function named by its oid, outside of SQL. Which functions may be called so, and what a call asks
 //! for: exactly what a SELECT of that function would.
 //!
-//! Client libraries use the message for large objects only (libpq's `lo_*`, and through it psql, pg_dump and drivers).
+//! Client libraries use the message for large objects only (libpq's `lo_*`, and through it psql, `pg_dump` and drivers).
 //! So the table holds those thirteen functions, whose oids are the same in every version of the server, and nothing
 //! else has a rule. Pure. Called by `session`.
 

@@ -81,12 +81,12 @@ fn question(text: &str, statement: &Statement, operation: &Operation, sight: &Si
     if !sees_same || !has_rows(operation) || !is_safe(statement, operation, sight) {
         return None;
     }
-    let query = match statement.verb {
-        Verb::Select | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge => {
-            text.get(statement.span.clone())?.to_owned()
-        }
-        Verb::Explain | Verb::CopyOut | Verb::Declare => statement.sources.contained()?,
-        _ => return None,
+    let query = if matches!(statement.verb, Verb::Explain | Verb::CopyOut | Verb::Declare) {
+        statement.sources.contained()?
+    } else if matches!(statement.verb, Verb::Select | Verb::Insert | Verb::Update | Verb::Delete | Verb::Merge) {
+        text.get(statement.span.clone())?.to_owned()
+    } else {
+        return None;
     };
     let mut targets = BTreeSet::new();
     for access in &operation.accesses {

@@ -62,7 +62,7 @@ const MOST_BYTES: usize = 8 * 1024;
 /// More options than any client sends.
 const MOST_OPTIONS: usize = 64;
 
-/// Options of BASE_BACKUP. TARGET is not among them but for the client: others write files or run code on the server.
+/// Options of `BASE_BACKUP`. TARGET is not among them but for the client: others write files or run code on the server.
 const BACKUP_OPTIONS: [&str; 12] = [
     "label",
     "progress",
@@ -77,7 +77,7 @@ const BACKUP_OPTIONS: [&str; 12] = [
     "manifest",
     "manifest_checksums",
 ];
-/// Options of CREATE_REPLICATION_SLOT in parentheses.
+/// Options of `CREATE_REPLICATION_SLOT` in parentheses.
 const SLOT_OPTIONS: [&str; 4] = ["snapshot", "two_phase", "reserve_wal", "failover"];
 
 /// Reads one text.

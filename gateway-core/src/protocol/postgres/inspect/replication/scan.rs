@@ -85,15 +85,12 @@ impl<'text> Scanner<'text> {
             }
             text.push_str(part);
             let rest = rest.get(1..).ok_or_else(unended)?;
-            match rest.strip_prefix(quote) {
-                Some(more) => {
-                    text.push(quote);
-                    inside = more;
-                }
-                None => {
-                    self.rest = rest;
-                    return Ok(text);
-                }
+            if let Some(more) = rest.strip_prefix(quote) {
+                text.push(quote);
+                inside = more;
+            } else {
+                self.rest = rest;
+                return Ok(text);
             }
         }
     }
@@ -115,10 +112,8 @@ impl<'text> Scanner<'text> {
     }
 
     pub(super) fn word(&mut self) -> Result<String, CommandError> {
-        match self.next()? {
-            Token::Word(word) => Ok(word),
-            other => Self::unexpected(&other),
-        }
+        let next = self.next()?;
+        if let Token::Word(word) = next { Ok(word) } else { Self::unexpected(&next) }
     }
 
     /// The next bare word, where there is one.
@@ -139,25 +134,26 @@ impl<'text> Scanner<'text> {
 
     /// A name: bare, in lower case, or in quotes.
     pub(super) fn name(&mut self) -> Result<String, CommandError> {
-        match self.next()? {
-            Token::Word(name) => Ok(name.to_ascii_lowercase()),
-            Token::Quoted(name) if !name.is_empty() => Ok(name),
-            other => Self::unexpected(&other),
+        let next = self.next()?;
+        if let Token::Word(name) = &next {
+            return Ok(name.to_ascii_lowercase());
         }
+        if let Token::Quoted(name) = &next
+            && !name.is_empty()
+        {
+            return Ok(name.clone());
+        }
+        Self::unexpected(&next)
     }
 
     pub(super) fn number(&mut self) -> Result<(), CommandError> {
-        match self.next()? {
-            Token::Number(_) => Ok(()),
-            other => Self::unexpected(&other),
-        }
+        let next = self.next()?;
+        if matches!(next, Token::Number(_)) { Ok(()) } else { Self::unexpected(&next) }
     }
 
     pub(super) fn text(&mut self) -> Result<(), CommandError> {
-        match self.next()? {
-            Token::Text(_) => Ok(()),
-            other => Self::unexpected(&other),
-        }
+        let next = self.next()?;
+        if matches!(next, Token::Text(_)) { Ok(()) } else { Self::unexpected(&next) }
     }
 
     pub(super) fn takes_text(&mut self) -> bool {
@@ -175,10 +171,8 @@ impl<'text> Scanner<'text> {
     }
 
     pub(super) fn position(&mut self) -> Result<(), CommandError> {
-        match self.next()? {
-            Token::Position => Ok(()),
-            other => Self::unexpected(&other),
-        }
+        let next = self.next()?;
+        if matches!(next, Token::Position) { Ok(()) } else { Self::unexpected(&next) }
     }
 
     pub(super) fn at_sign(&self, sign: char) -> bool {
@@ -197,9 +191,7 @@ impl<'text> Scanner<'text> {
     /// Nothing is left, but one semicolon.
     pub(super) fn end(&mut self) -> Result<(), CommandError> {
         self.takes_sign(';');
-        match self.next()? {
-            Token::End => Ok(()),
-            other => Self::unexpected(&other),
-        }
+        let next = self.next()?;
+        if matches!(next, Token::End) { Ok(()) } else { Self::unexpected(&next) }
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{super::tests::PUBLIC_FIRST, super::tests::sight, *};
 
-/// As pg_basebackup, pg_receivewal, pg_recvlogical and subscribers of versions 10 to 18 write them.
+/// As `pg_basebackup`, `pg_receivewal`, `pg_recvlogical` and subscribers of versions 10 to 18 write them.
 const COMMANDS: [(&str, &str); 24] = [
     ("IDENTIFY_SYSTEM", "identify_system"),
     (" IDENTIFY_SYSTEM ;", "identify_system"),
