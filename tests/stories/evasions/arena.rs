@@ -173,7 +173,7 @@ pub(super) enum Way {
 /// One person's way to one connection.
 enum Door<'a> {
     Tunnel(Tunnel),
-    Native { person: &'a Person, port: u16, authority: PathBuf },
+    Native { person: &'a Person, port: u16, authority: PathBuf, database: &'a str },
 }
 
 /// A client at one connection of the gateway.
@@ -186,8 +186,8 @@ impl Script for Visitor<'_> {
     fn connect(&mut self) -> Wire {
         match self.door {
             Door::Tunnel(tunnel) => Wire::to_port(tunnel.port, "anyone", &tunnel.database),
-            Door::Native { person, port, authority } => {
-                Wire::to_native(*port, authority, &person.name, "shop", &person.jwt())
+            Door::Native { person, port, authority, database } => {
+                Wire::to_native(*port, authority, &person.name, database, &person.jwt())
             }
         }
     }
@@ -291,7 +291,7 @@ pub(super) fn through_the_gateway(lanes: usize, way: Way) -> (Vec<Verdict>, Vec<
     std::thread::scope(|scope| {
         for (lane, database) in databases.iter().enumerate() {
             let door = |person| match ports.get(lane) {
-                Some(port) => Door::Native { person, port: *port, authority: authority.clone() },
+                Some(port) => Door::Native { person, port: *port, authority: authority.clone(), database },
                 None => Door::Tunnel(Tunnel::open(person, &database.replace('_', "-"))),
             };
             let (reads, writes) = (door(&crew), door(&alice));
