@@ -47,6 +47,7 @@ mod stories {
     mod objects;
     mod people;
     mod postgres;
+    mod pseudonyms;
     mod record;
     mod replay;
     mod replication;

@@ -13,6 +13,7 @@ mod changes;
 mod classify;
 mod counting;
 mod definition;
+mod direct;
 pub mod functions;
 mod kinds;
 mod lineage;

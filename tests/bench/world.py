@@ -131,7 +131,7 @@ class Cluster:
             check=True, stdout=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, **drop)
         with open(home / "data" / "postgresql.auto.conf", "w") as file:
             file.write(
-                f"listen_addresses='127.0.0.1'\nport={self.port}\nunix_socket_directories='{home}'\nmax_connections=1300\n"
+                f"listen_addresses='127.0.0.1'\nport={self.port}\nunix_socket_directories='{home}'\nmax_connections=2600\n"
                 "shared_buffers=512MB\nsynchronous_commit=off\nautovacuum=off\njit=off\nmax_wal_size=4GB\nlog_min_messages=warning\n")
         self.server = server = world.start("postgres", [self.programs / "postgres", "-D", home / "data"], user=user,
                              environment={"LC_ALL": "C"})

@@ -299,7 +299,11 @@ impl Session {
         if let Some(answer) = ours {
             self.to_client.extend_from_slice(&answer);
         } else {
-            let masked = reframe::mask_error(&fields, scope, &self.sight.detectors);
+            let mut masked = reframe::mask_error(&fields, scope, &self.sight.detectors);
+            // A place in a text that the client did not write would tell how long a value in it is.
+            if front.and_then(|number| self.ledger.entry(number)).is_some_and(|entry| entry.understood.sent.is_some()) {
+                masked.0.retain(|(code, _)| *code != b'P');
+            }
             codec::error_fields(&masked, &mut self.to_client);
         }
         if fatal {

@@ -252,7 +252,7 @@ impl Session {
             Ok(understood) => understood,
             Err(error) => return self.refuse_syntax(&text, &error, false),
         };
-        let inspected = inspect::bind(bind, &understood, &self.circumstance);
+        let inspected = inspect::bind(bind, &understood, &self.sight, &self.circumstance);
         self.decide(inspected, HeldMessage::Bind, understood).await
     }
 

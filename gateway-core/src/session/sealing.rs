@@ -85,6 +85,9 @@ pub(super) fn parameters(
     let (formats, values) = values(message);
     let sealed = |(index, value): (usize, &Option<Bytes>)| {
         let value = value.as_ref()?;
+        if let Some(token) = token(message, index) {
+            return Some(SealedText::plain(token).into_owned());
+        }
         let format = Format::of_column(formats, index).unwrap_or_default();
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         let class = understood.parameter_classes.get(&number);
@@ -99,6 +102,13 @@ pub(super) fn parameters(
         Some(sealed_value(&cut, class, &environment.detectors, &environment.sealer))
     };
     values.iter().enumerate().map(sealed).collect()
+}
+
+/// The pseudonym that stood where a parameter's value stands now.
+fn token(message: &Frontend, index: usize) -> Option<&str> {
+    let Frontend::Bind(bind) = message else { return None };
+    let (_, token) = bind.shown.iter().find(|(place, _)| *place == index)?;
+    std::str::from_utf8(token).ok()
 }
 
 /// Whether a value is a pseudonym, which no server knows the meaning of.

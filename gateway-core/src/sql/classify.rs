@@ -120,6 +120,7 @@ pub(super) fn statement(
         copy: shape.copy,
         literals: walk.literals,
         parameter_columns: walk.parameter_columns,
+        parameter_places: walk.parameter_places,
         secret_spans,
         sources: Lineage::new(node, relations),
     })

@@ -49,7 +49,7 @@ impl Constants {
         let start = usize::try_from(node.location).ok()?;
         // FAIL-CLOSED: a constant whose place is not found seals the whole statement.
         let span = self.places.get(&start).map_or(whole.clone(), |(end, _)| start..*end);
-        Some(Literal { span, value, column })
+        Some(Literal { span, value, column, direct: false })
     }
 
     /// Every string constant inside `span`.
@@ -71,7 +71,7 @@ impl Constants {
         uncovered
             .filter_map(|place| {
                 let value = text.get(place.clone())?.to_owned();
-                Some(Literal { span: place, value, column: None })
+                Some(Literal { span: place, value, column: None, direct: false })
             })
             .collect()
     }

@@ -13,8 +13,8 @@ use pg_query::{
 };
 
 use super::{
-    Literal, RawAccess, RawColumn, RawName, Rereads, functions, literals::Constants, name::text_of, scope::Scopes,
-    settings, tree,
+    Literal, RawAccess, RawColumn, RawName, Rereads, direct, functions, literals::Constants, name::text_of,
+    scope::Scopes, settings, tree,
 };
 use crate::model::Verb;
 
@@ -31,6 +31,9 @@ pub(super) struct Walk<'text> {
     pub(super) has_where: bool,
     pub(super) literals: Vec<Literal>,
     pub(super) parameter_columns: BTreeMap<u32, RawColumn>,
+    pub(super) parameter_places: BTreeMap<u32, Vec<Option<RawColumn>>>,
+    /// Places of values that meet the column of `hint` directly.
+    directs: BTreeSet<i32>,
     /// A node that this version does not know was met.
     pub(super) unknown: bool,
     pub(super) too_deep: bool,
@@ -57,6 +60,8 @@ impl<'text> Walk<'text> {
             has_where: true,
             literals: Vec::new(),
             parameter_columns: BTreeMap::new(),
+            parameter_places: BTreeMap::new(),
+            directs: BTreeSet::new(),
             unknown: false,
             too_deep: false,
             uses_names: false,
@@ -147,9 +152,15 @@ impl<'text> Walk<'text> {
             self.hint = target.and_then(|target| {
                 target.get(index).or_else(|| target.first().filter(|only| only.column.is_none())).cloned()
             });
-            self.expression(value);
+            self.assign(value);
         }
         self.hint = None;
+    }
+
+    /// A value that the column of `hint` is set to.
+    pub(super) fn assign(&mut self, value: &Node) {
+        self.directs.extend(direct::assigned(value).filter(|_| self.hint.is_some()));
+        self.expression(value);
     }
 
     pub(super) fn with(&mut self, clause: Option<&WithClause>) {
@@ -279,11 +290,17 @@ impl<'text> Walk<'text> {
             NodeEnum::SelectStmt(select) => return self.select(select, false, None),
             NodeEnum::AExpr(expression) => return self.operator(expression),
             NodeEnum::AConst(constant) => {
-                self.literals.extend(self.constants.literal(constant, self.hint.clone(), &self.span));
+                let direct = self.directs.contains(&constant.location);
+                let literal = self.constants.literal(constant, self.hint.clone(), &self.span);
+                self.literals.extend(literal.map(|literal| Literal { direct, ..literal }));
             }
             NodeEnum::ParamRef(parameter) => {
-                if let (Ok(number), Some(column)) = (u32::try_from(parameter.number), self.hint.clone()) {
-                    self.parameter_columns.entry(number).or_insert(column);
+                if let Ok(number) = u32::try_from(parameter.number) {
+                    let direct = self.hint.clone().filter(|_| self.directs.contains(&parameter.location));
+                    self.parameter_places.entry(number).or_default().push(direct);
+                    if let Some(column) = self.hint.clone() {
+                        self.parameter_columns.entry(number).or_insert(column);
+                    }
                 }
             }
             NodeEnum::ColumnRef(column) => self.attribute(column),
@@ -306,6 +323,7 @@ impl<'text> Walk<'text> {
     fn operator(&mut self, expression: &AExpr) {
         self.operator_name(&expression.name);
         let (left, right) = (expression.lexpr.as_deref(), expression.rexpr.as_deref());
+        self.directs.extend(direct::compared(expression));
         let outer = self.hint.clone();
         let left_column = left.and_then(first_column).and_then(|column| self.scopes.column(column));
         let right_column = right.and_then(first_column).and_then(|column| self.scopes.column(column));

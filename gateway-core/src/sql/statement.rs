@@ -103,6 +103,8 @@ pub struct Literal {
     pub value: String,
     /// The column it belongs to; `None` where that is not plain.
     pub column: Option<RawColumn>,
+    /// Whether it is, by itself, what that column is compared with for equality or set to.
+    pub direct: bool,
 }
 
 impl fmt::Debug for Literal {
@@ -160,6 +162,9 @@ pub struct Statement {
     pub literals: Vec<Literal>,
     /// The columns that `$n` are compared with or assigned to, where that is plain.
     pub parameter_columns: BTreeMap<u32, RawColumn>,
+    /// For each place of `$n`, the column that it is by itself compared with for equality, or that is set to it; `None`
+    /// for a place of any other kind.
+    pub parameter_places: BTreeMap<u32, Vec<Option<RawColumn>>>,
     /// Byte offsets of passwords and connection strings: never stored.
     pub secret_spans: Vec<Range<usize>>,
     /// Where its result columns come from.

@@ -142,7 +142,9 @@ impl Walk<'_> {
             };
             self.expressions(&target.indirection);
             self.hint = Some(RawColumn { relation: relation.cloned(), column: Some(target.name.clone()) });
-            self.expressions(target.val.as_deref().map(assigned_value));
+            if let Some(value) = target.val.as_deref() {
+                self.assign(assigned_value(value));
+            }
             self.hint = None;
         }
     }

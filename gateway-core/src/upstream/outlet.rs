@@ -154,6 +154,7 @@ impl<W> Outlet<W> {
                 parameter_formats: Vec::new(),
                 parameters: Vec::new(),
                 result_formats: Vec::new(),
+                shown: Vec::new(),
             }),
             Frontend::Execute(Execute { portal: name.clone(), max_rows: 0 }),
             Frontend::Close(portal),

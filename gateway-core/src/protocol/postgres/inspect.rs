@@ -10,6 +10,7 @@ mod calls;
 pub mod fastpath;
 mod masking;
 mod plannable;
+mod pseudonyms;
 pub mod replication;
 mod sight;
 mod through;
@@ -21,6 +22,7 @@ use ahead::Ahead;
 use bytes::Bytes;
 pub use masking::{Masking, Reason, detected, detected_in_hexadecimal, pseudonym};
 pub use plannable::{Plannable, has_rows, is_sure, plannable};
+use pseudonyms::Turned;
 pub use sight::{Sight, Veil};
 pub use through::{through, unresolved};
 
@@ -67,6 +69,10 @@ pub struct Understood {
     pub seals: Vec<SealSpan>,
     /// Spans of the text that are never stored.
     pub secrets: Vec<std::ops::Range<usize>>,
+    /// What is sent in its place, where it holds pseudonyms that stand for values. Shown to nobody.
+    pub sent: Option<Arc<str>>,
+    /// The classes of which `$n` may carry a pseudonym that is turned back.
+    pub pseudonym_classes: std::collections::BTreeMap<u32, Vec<Arc<str>>>,
     /// The class of `$n` (from 1), where it belongs to a tagged column.
     pub parameter_classes: std::collections::BTreeMap<u32, Arc<str>>,
     /// Whether it may change what later names mean.
@@ -86,13 +92,50 @@ pub struct Understood {
 }
 
 /// Understands a text. Fails only where the grammar fails: then nothing is ever forwarded.
+///
+/// A text with pseudonyms that can be turned back means what the text with their values means.
 pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> {
     let statements = sql::inspect(text)?;
+    match pseudonyms::turn(text, &statements, sight) {
+        Turned::Nothing => Ok(understand_statements(text, &statements, sight)),
+        Turned::Refused(reason) => {
+            let understood = understand_statements(text, &statements, sight);
+            Ok(Understood {
+                masking: Masking::Refused(reason.clone()),
+                record_masking: Masking::Refused(reason),
+                ..understood
+            })
+        }
+        Turned::Text(sent, tokens) => {
+            let meant = sql::inspect(&sent)?;
+            let meant = understand_statements(&sent, &meant, sight);
+            let shown = understand_statements(text, &statements, sight);
+            Ok(shown_as(shown, meant, &tokens))
+        }
+    }
+}
+
+/// What a text with values means, shown as the text with tokens in their places.
+fn shown_as(shown: Understood, meant: Understood, tokens: &[std::ops::Range<usize>]) -> Understood {
+    let renamed = |operation: &Operation| Operation { text: Arc::clone(&shown.text), ..operation.clone() };
+    let is_token =
+        |seal: &SealSpan| tokens.iter().any(|token| token.start < seal.range.end && seal.range.start < token.end);
+    Understood {
+        operations: meant.operations.iter().map(renamed).collect(),
+        seals: shown.seals.into_iter().filter(|seal| !is_token(seal)).collect(),
+        secrets: shown.secrets,
+        text: shown.text,
+        sent: Some(meant.text),
+        ..meant
+    }
+}
+
+fn understand_statements(text: &str, statements: &[Statement], sight: &Sight) -> Understood {
     let text: Arc<str> = Arc::from(text);
     let count = u32::try_from(statements.len()).unwrap_or(u32::MAX);
     let mut ahead = Ahead::default();
     let mut operations: Vec<Operation> = Vec::with_capacity(statements.len());
-    for statement in &statements {
+    for statement in statements {
         let operation = operation(statement, &text, count, sight, &ahead);
         ahead.pass(statement, &operation);
         operations.push(operation);
@@ -102,24 +145,26 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
     }
     let reshapes = |operation: &Operation| !matches!(operation.effect, Effect::Session | Effect::Read | Effect::Write);
     let changes_catalogue = operations.iter().any(reshapes);
-    let masking = masking::check(&statements, &operations, sight, true).masking;
-    let checked = masking::check(&statements, &operations, sight, false);
+    let masking = masking::check(statements, &operations, sight, true).masking;
+    let checked = masking::check(statements, &operations, sight, false);
     for (operation, filters) in operations.iter_mut().zip(checked.filters) {
         operation.filters_on.extend(filters);
     }
-    let seals = masking::seals(&text, &statements, sight);
-    Ok(Understood {
+    let seals = masking::seals(&text, statements, sight);
+    Understood {
         resolved: None,
+        sent: None,
+        pseudonym_classes: pseudonyms::parameters(statements, sight),
         uses_names: statements.iter().any(|statement| statement.uses_names),
         masking,
         record_masking: checked.masking,
         seals,
         secrets: statements.iter().flat_map(|statement| statement.secret_spans.iter().cloned()).collect(),
-        parameter_classes: masking::parameter_classes(&statements, sight),
+        parameter_classes: masking::parameter_classes(statements, sight),
         changes_catalogue,
-        aftermath: aftermath(&statements, changes_catalogue),
+        aftermath: aftermath(statements, changes_catalogue),
         copies_in: statements.iter().any(|statement| statement.copy == Some(sql::CopyKind::In)),
-        copy_out: match statements.as_slice() {
+        copy_out: match statements {
             [only] => only.sources.copy_out(),
             _ => None,
         },
@@ -129,7 +174,7 @@ pub fn understand(text: &str, sight: &Sight) -> Result<Understood, SyntaxError> 
             || statements.iter().flat_map(|statement| &statement.accesses).any(|access| is_stranger(access, sight)),
         operations: Arc::from(operations),
         text,
-    })
+    }
 }
 
 fn aftermath(statements: &[Statement], changes_catalogue: bool) -> Aftermath {
@@ -159,16 +204,19 @@ fn aftermath(statements: &[Statement], changes_catalogue: bool) -> Aftermath {
 
 /// A simple query, ready to be decided.
 pub fn query(message: Query, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    let message = Query { text: pseudonyms::sent(message.text, understood) };
     Inspected::new(Frontend::Query(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
 }
 
 /// A Parse, ready to be decided.
 pub fn parse(message: Parse, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    let message = Parse { text: pseudonyms::sent(message.text, understood), ..message };
     Inspected::new(Frontend::Parse(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
 }
 
 /// A Bind of a statement that was understood when it was parsed, ready to be decided.
-pub fn bind(message: Bind, understood: &Understood, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+pub fn bind(message: Bind, understood: &Understood, sight: &Sight, circumstance: &Arc<[u8]>) -> Inspected<Frontend> {
+    let message = pseudonyms::bound(message, understood, sight);
     Inspected::new(Frontend::Bind(message), Arc::clone(&understood.operations), Arc::clone(circumstance))
 }
 

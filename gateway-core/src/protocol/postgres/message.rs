@@ -148,6 +148,8 @@ pub struct Bind {
     pub parameters: Vec<Option<Bytes>>,
     /// Formats wanted for the result: none, one for all, or one each.
     pub result_formats: Vec<Format>,
+    /// Pseudonyms in the places of parameters, from 0: what the record keeps of these. Never sent.
+    pub shown: Vec<(usize, Bytes)>,
 }
 
 impl fmt::Debug for Bind {

@@ -47,6 +47,7 @@ fn parse_bind(reader: &mut Reader) -> Result<Bind, CodecError> {
         parameter_formats: reader.formats()?,
         parameters: reader.counted(4, Reader::nullable)?,
         result_formats: reader.formats()?,
+        shown: Vec::new(),
     };
     let formats = bind.parameter_formats.len();
     if formats > 1 && formats != bind.parameters.len() {

@@ -32,7 +32,7 @@ fn bind() -> impl Strategy<Value = Bind> {
         |(portal, statement, parameters, formats, count, result_formats)| {
             let count = [0, 1, parameters.len()][usize::from(count)];
             let parameter_formats = formats[..count].to_vec();
-            Bind { portal, statement, parameter_formats, parameters, result_formats }
+            Bind { portal, statement, parameter_formats, parameters, result_formats, shown: Vec::new() }
         },
     )
 }

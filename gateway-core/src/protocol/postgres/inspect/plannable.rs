@@ -62,7 +62,7 @@ pub fn is_sure(understood: &Understood, sight: &Sight) -> Vec<bool> {
 
 /// The text that says what is done: names of prepared statements stand for what they are.
 fn meant(understood: &Understood) -> &str {
-    understood.resolved.as_deref().unwrap_or(&understood.text)
+    understood.sent.as_deref().or(understood.resolved.as_deref()).unwrap_or(&understood.text)
 }
 
 /// Whether an operation is one that the planner says rows of.

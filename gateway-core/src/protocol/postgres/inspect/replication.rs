@@ -259,6 +259,8 @@ pub fn understood(text: &str, parsed: Parsed, sight: &Sight) -> Understood {
         if sight.hides_columns() || sight.detects() { Masking::Refused(unmaskable()) } else { Masking::Untouched };
     Understood {
         resolved: None,
+        sent: None,
+        pseudonym_classes: std::collections::BTreeMap::new(),
         uses_names: false,
         operations: Arc::from([operation]),
         masking,

@@ -3,6 +3,7 @@
 mod calls;
 mod masks;
 mod names;
+mod pseudonyms;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -21,8 +21,11 @@ pub fn through(outer: &Understood, inner: &Understood, uses: &[NameUse]) -> Unde
         resolved: Some(Arc::clone(&inner.text)),
         uses_names: true,
         operations: Arc::from(operations),
-        masking: inner.masking.clone(),
+        // FAIL-CLOSED: what is sent names something; the values that its text needs cannot be put in.
+        masking: if inner.sent.is_some() { Masking::Refused(super::pseudonym()) } else { inner.masking.clone() },
         record_masking: inner.record_masking.clone(),
+        sent: None,
+        pseudonym_classes: inner.pseudonym_classes.clone(),
         seals: inner.seals.clone(),
         secrets: inner.secrets.clone(),
         parameter_classes: inner.parameter_classes.clone(),
@@ -61,6 +64,8 @@ pub fn unresolved(outer: &Understood, sight: &Sight) -> Understood {
     Understood {
         text: Arc::clone(&outer.text),
         resolved: None,
+        sent: None,
+        pseudonym_classes: std::collections::BTreeMap::new(),
         uses_names: true,
         operations: Arc::from(operations),
         masking,

@@ -84,6 +84,8 @@ pub fn understand_as(twin: &Understood, text: &str, sight: &Sight) -> Option<Und
     Some(Understood {
         operations: twin.operations.iter().map(renamed).collect(),
         resolved: None,
+        sent: None,
+        pseudonym_classes: std::collections::BTreeMap::new(),
         uses_names: false,
         masking: Masking::Untouched,
         record_masking: Masking::Untouched,

@@ -143,8 +143,9 @@ fn an_approval_binds_to_parameters_formats_and_circumstance() {
             parameter_formats: vec![format],
             parameters: vec![value.map(Bytes::from_static)],
             result_formats: Vec::new(),
+            shown: Vec::new(),
         };
-        bind(message, &understood, &Arc::from(circumstance)).digest()
+        bind(message, &understood, &sight(&[], PUBLIC_FIRST), &Arc::from(circumstance)).digest()
     };
     let digests = [
         digest(Some(b"1234"), Format::Text, b"alice"),
