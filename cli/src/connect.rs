@@ -61,13 +61,23 @@ struct Ready {
 }
 
 async fn open(arguments: &ConnectArguments, connection: ConnectionItem, context: &Context) -> Result<Ready, Failure> {
+    if connection.kind.is_http() && arguments.client.is_some() {
+        let kind = connection.kind.as_str();
+        let failure = Failure::failed(format!("`--` starts psql, and this is a {kind} connection"));
+        return Err(failure.next(format!("run `hoop exec -c {} -- COMMAND`, or use the URL", arguments.name)));
+    }
     let gateway = context.gateway()?;
     let login = Login::load(context, &gateway).await?;
     let user = login.stored().principal.name.to_string();
     let login = Arc::new(FreshLogin::new(login));
     let client = link::connect(context, &gateway, Arc::clone(&login)).await?;
-    let listener = place::listen(arguments, context).await?;
+    let listener = place::listen(arguments, connection.kind, context).await?;
     let check = peer::available().await;
+    if connection.kind.is_http() && (arguments.password || check == PeerCheck::Password) {
+        // FAIL-CLOSED: nothing would keep other users of this machine out.
+        let failure = Failure::failed("a password on the local end is not built for connections over HTTP");
+        return Err(failure.next("leave `--password` out; this system has to tell whose a local connection is"));
+    }
     let password = (arguments.password || check == PeerCheck::Password).then(random_password).transpose()?;
     let access = Access { user, database: connection.database, password: password.clone() };
     let opened = Opened::new(&arguments.name, connection.kind, listener.bound(), &access, check);

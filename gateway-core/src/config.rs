@@ -10,6 +10,7 @@ mod cases;
 mod connection;
 mod development;
 mod gateway;
+mod http;
 mod masking;
 mod notifications;
 pub(crate) mod place;
@@ -27,6 +28,7 @@ pub use development::{check_development, check_production, write_sample};
 pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
 };
+pub use http::{HttpCredential, HttpSettings, secrets_of};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
 pub(crate) use notifications::EMAIL;
 pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, WebhookConfig};

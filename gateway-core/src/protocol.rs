@@ -2,4 +2,5 @@
 //!
 //! Nothing here imports `policy`: the two meet in `session` through [`crate::model::Operation`].
 
+pub mod http;
 pub mod postgres;

@@ -63,7 +63,15 @@ impl Opened {
                 (folder, port, path.display().to_string())
             }
         };
-        let url = url(&host, port, access);
+        let (url, command) = if kind.is_http() {
+            let url = http_url(&host, port);
+            let command = format!("curl {url}/");
+            (url, command)
+        } else {
+            let url = url(&host, port, access);
+            let command = format!("psql \"{url}\"");
+            (url, command)
+        };
         let guard = match (check, &access.password) {
             (PeerCheck::SameUser, None) => Guard::SameUser,
             (PeerCheck::SameUser, Some(_)) => Guard::SameUserAndPassword,
@@ -72,7 +80,7 @@ impl Opened {
         Self {
             connection: name.clone(),
             kind,
-            command: format!("psql \"{url}\""),
+            command,
             url,
             host,
             port,
@@ -122,6 +130,11 @@ fn url(host: &str, port: u16, access: &Access) -> String {
     url
 }
 
+/// Where a client of HTTP asks. What it would send as its own credential ends at the gateway, so none is in it.
+fn http_url(host: &str, port: u16) -> String {
+    format!("http://{host}:{port}")
+}
+
 /// The folder and number by which `PostgreSQL`'s clients find a socket.
 fn socket_address(path: &Path) -> (String, u16) {
     let folder = path.parent().map_or_else(String::new, |folder| folder.display().to_string());
@@ -157,6 +170,18 @@ mod tests {
         assert_eq!(opened.url, "postgresql://alice@127.0.0.1:5433/shop");
         assert_eq!(opened.command, "psql \"postgresql://alice@127.0.0.1:5433/shop\"");
         assert_eq!(opened.greeting(), "pg-prod is open on 127.0.0.1:5433; only your own processes are let in.");
+    }
+
+    #[test]
+    fn what_http_carries_is_a_bare_url() {
+        let name = ConnectionName::new("httpbin").unwrap();
+        let access = Access { user: "alice".to_owned(), database: "httpbin".to_owned(), password: None };
+        let bound = Bound::Tcp { port: 8081, both: false };
+        let opened = Opened::new(&name, ConnectionKind::Http, bound, &access, PeerCheck::SameUser);
+        assert_eq!(
+            (opened.url.as_str(), opened.command.as_str()),
+            ("http://127.0.0.1:8081", "curl http://127.0.0.1:8081/")
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where a tunnel listens: the protocol's usual port or the next free one, the port asked for, or a private Unix socket.
 
+use hoop_gateway_core::model::ConnectionKind;
 use hoop_tunnel::listener::{ListenError, LocalListener, Port};
 
 use crate::{arguments::ConnectArguments, context::Context, failure::Failure, private_file::create_private_folder};
@@ -7,11 +8,23 @@ use crate::{arguments::ConnectArguments, context::Context, failure::Failure, pri
 /// `PostgreSQL`'s.
 pub(super) const USUAL_PORT: u16 = 5432;
 
-pub(super) async fn listen(arguments: &ConnectArguments, context: &Context) -> Result<LocalListener, Failure> {
+/// What many expect an API of their own machine at.
+const USUAL_HTTP_PORT: u16 = 8080;
+
+pub(super) async fn listen(
+    arguments: &ConnectArguments,
+    kind: ConnectionKind,
+    context: &Context,
+) -> Result<LocalListener, Failure> {
+    if arguments.socket && kind.is_http() {
+        let failure = Failure::failed(format!("a {} connection is opened on a port", kind.as_str()));
+        return Err(failure.next("leave `--socket` out"));
+    }
     if arguments.socket {
         return socket(arguments, context).await;
     }
-    let wanted = arguments.port.map_or(Port::From(USUAL_PORT), Port::Exactly);
+    let usual = if kind.is_http() { USUAL_HTTP_PORT } else { USUAL_PORT };
+    let wanted = arguments.port.map_or(Port::From(usual), Port::Exactly);
     LocalListener::tcp(wanted).await.map_err(|error| failure(&error))
 }
 

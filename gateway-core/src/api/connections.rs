@@ -76,6 +76,7 @@ fn holding(policies: &PolicySet, who: &Principal, to: &ConnectionFacts, at: &Cir
         export: false,
         filters_on: BTreeSet::new(),
         advice: None,
+        request: None,
     };
     let verbs = Verb::ALL.iter().copied().filter(|verb| verb.effect() != Effect::Unknown);
     let held = verbs.filter_map(|verb| match policies.weigh(who, to, &asked(verb), at) {

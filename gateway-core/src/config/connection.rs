@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     SecretReference,
+    http::{self, HttpCredential, HttpSettings},
     reader::{Document, Table},
 };
 use crate::model::{ConnectionFacts, ConnectionKind, ConnectionName};
@@ -105,6 +106,8 @@ pub enum Credential {
         /// The upstream role.
         username: String,
     },
+    /// What requests over HTTP carry.
+    Http(HttpCredential),
 }
 
 impl Credential {
@@ -112,6 +115,7 @@ impl Credential {
     pub fn username(&self) -> &str {
         match self {
             Self::Password { username, .. } | Self::Trust { username } => username,
+            Self::Http(credential) => credential.role(),
         }
     }
 }
@@ -172,6 +176,8 @@ pub struct Connection {
     pub pool: Option<UpstreamPool>,
     /// Where native clients reach it, if they may.
     pub native: Option<NativeListen>,
+    /// What there is besides where HTTP carries it.
+    pub http: Option<HttpSettings>,
 }
 
 impl Connection {
@@ -225,8 +231,14 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
     let kind = table.required("kind", "kind = \"postgres\"");
     let kind = table.parsed("kind", kind, "kind = \"postgres\"", |kind| match kind {
         "postgres" => Ok(ConnectionKind::Postgres),
-        _ => Err("this kind is not built yet"),
+        "http" => Ok(ConnectionKind::Http),
+        "llm" => Ok(ConnectionKind::Llm),
+        "mcp" => Ok(ConnectionKind::Mcp),
+        _ => Err("this kind is not built yet; there are postgres, http, llm and mcp"),
     });
+    if let Some(kind) = kind.filter(|kind| kind.is_http()) {
+        return http::connection(table, root, name, kind);
+    }
     let upstream = address(table);
     let database = table.required("database", "database = \"shop\"").map(toml::Spanned::into_inner);
     let labels = table.map("labels").unwrap_or_default();
@@ -267,6 +279,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         allow_superuser,
         pool,
         native,
+        http: None,
     })
 }
 
@@ -303,7 +316,7 @@ fn default_encryption(upstream: &UpstreamAddress) -> UpstreamTls {
     if upstream.is_loopback() { UpstreamTls::Disable } else { UpstreamTls::VerifyFull { ca_file: None } }
 }
 
-fn encryption(table: &mut Table<'_>, root: &Path) -> Option<UpstreamTls> {
+pub(super) fn encryption(table: &mut Table<'_>, root: &Path) -> Option<UpstreamTls> {
     let ca_file = table.text("ca_file");
     let mode = table.required("mode", "mode = \"verify-full\"");
     let encryption = table.parsed("mode", mode, "mode = \"verify-full\"", |mode| match mode {

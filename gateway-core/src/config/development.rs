@@ -54,6 +54,7 @@ impl Connection {
             allow_superuser: false,
             pool: None,
             native: None,
+            http: None,
         }
     }
 }

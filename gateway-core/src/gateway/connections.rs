@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{GatewayError, ServedConnections, native::NativeListener, upstream_tls};
 use crate::{
     api::{ApiConnection, types::NativeAddress},
-    config::{Credential, Site},
+    config::{Credential, Site, secrets_of},
     credential,
     session::Served,
     upstream::Target,
@@ -22,6 +22,11 @@ pub(super) fn serve(site: &Site, dev: bool) -> Result<ServedConnections, Gateway
                     .map_err(|source| GatewayError::Credential { connection: name.clone(), source })?,
             ),
             Credential::Trust { .. } => None,
+            Credential::Http(http) => secrets_of(http)
+                .0
+                .map(credential::resolve)
+                .transpose()
+                .map_err(|source| GatewayError::Credential { connection: name.clone(), source })?,
         };
         let tls = upstream_tls::mode(&connection.tls)
             .map_err(|source| GatewayError::UpstreamTls { connection: name.clone(), source })?;

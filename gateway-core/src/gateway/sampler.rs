@@ -29,6 +29,9 @@ impl UpstreamSampler {
         let _alone = self.busy.lock().await;
         let served = self.environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| SamplerError("there is no such connection".to_owned()))?;
+        if served.facts.kind.is_http() {
+            return Err(SamplerError("only tables of databases are sampled".to_owned()));
+        }
         let wire = upstream::dial(&served.target).await.map_err(|error| SamplerError(error.to_string()))?;
         let mut login = tokio_postgres::Config::new();
         login.user(served.connection.credential.username()).dbname(&served.facts.database);

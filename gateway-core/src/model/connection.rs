@@ -12,6 +12,12 @@ use super::ConnectionName;
 pub enum ConnectionKind {
     /// PostgreSQL's frontend/backend protocol, version 3.
     Postgres,
+    /// HTTP, as any API speaks it.
+    Http,
+    /// A model's API over HTTP: OpenAI-compatible or Anthropic-shaped.
+    Llm,
+    /// The Model Context Protocol over HTTP.
+    Mcp,
 }
 
 impl ConnectionKind {
@@ -19,6 +25,17 @@ impl ConnectionKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Http => "http",
+            Self::Llm => "llm",
+            Self::Mcp => "mcp",
+        }
+    }
+
+    /// Whether HTTP carries it.
+    pub const fn is_http(self) -> bool {
+        match self {
+            Self::Postgres => false,
+            Self::Http | Self::Llm | Self::Mcp => true,
         }
     }
 }
@@ -32,6 +49,6 @@ pub struct ConnectionFacts {
     pub kind: ConnectionKind,
     /// Labels from the site, such as `env = "prod"`.
     pub labels: BTreeMap<String, String>,
-    /// The database behind it, part of every object's identity.
+    /// The database behind it, part of every object's identity; of what HTTP carries, the host.
     pub database: String,
 }

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::RequestFacts;
+
 /// What an operation does at worst, from harmless to unknown. The order is the order of severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -145,6 +147,46 @@ verbs! {
     Replicate = "replicate": Admin,
     /// VACUUM, ANALYZE, CLUSTER, REINDEX, CHECKPOINT, REFRESH.
     Maintain = "maintain": Admin,
+    /// HTTP GET.
+    HttpGet = "http_get": Read,
+    /// HTTP HEAD.
+    HttpHead = "http_head": Read,
+    /// HTTP OPTIONS.
+    HttpOptions = "http_options": Read,
+    /// HTTP POST.
+    HttpPost = "http_post": Write,
+    /// HTTP PUT.
+    HttpPut = "http_put": Write,
+    /// HTTP PATCH.
+    HttpPatch = "http_patch": Write,
+    /// HTTP DELETE.
+    HttpDelete = "http_delete": Write,
+    /// Any other method of HTTP.
+    HttpOther = "http_other": Unknown,
+    /// A WebSocket: what is said in it goes both ways.
+    WebSocket = "websocket": Write,
+    /// A call of an AWS API that only describes, gets, heads or lists.
+    AwsRead = "aws_read": Read,
+    /// Any other call of an AWS API.
+    AwsWrite = "aws_write": Write,
+    /// A completion, a chat, a response of a model.
+    LlmComplete = "llm_complete": Read,
+    /// An embedding.
+    LlmEmbed = "llm_embed": Read,
+    /// The list of models, or one of them.
+    LlmModels = "llm_models": Read,
+    /// Anything else of a model's API.
+    LlmOther = "llm_other": Unknown,
+    /// initialize, ping, and notifications of MCP.
+    McpSession = "mcp_session": Session,
+    /// A list of tools, resources or prompts of MCP.
+    McpList = "mcp_list": Read,
+    /// Reading a resource or a prompt of MCP.
+    McpRead = "mcp_read": Read,
+    /// Calling a tool of MCP.
+    McpCall = "mcp_call": Exec,
+    /// Anything else of MCP.
+    McpOther = "mcp_other": Unknown,
     /// What is not understood.
     Unknown = "unknown_operation": Unknown,
 }
@@ -155,7 +197,78 @@ impl fmt::Display for Verb {
     }
 }
 
-/// A qualified name of a relation, routine or other object, as the server would resolve it.
+/// What kind of thing a verb is asked of, besides the connection as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectKind {
+    /// A relation of a database, or another object of it that is not a routine.
+    Table,
+    /// A function or procedure of a database.
+    Routine,
+    /// A path template of a host, or an action of a service.
+    Route,
+    /// A language model.
+    Model,
+    /// A tool of an MCP server.
+    Tool,
+}
+
+impl Verb {
+    /// What its objects are.
+    pub const fn object(self) -> ObjectKind {
+        match self {
+            Self::Call | Self::CallFunction => ObjectKind::Routine,
+            Self::HttpGet
+            | Self::HttpHead
+            | Self::HttpOptions
+            | Self::HttpPost
+            | Self::HttpPut
+            | Self::HttpPatch
+            | Self::HttpDelete
+            | Self::HttpOther
+            | Self::WebSocket
+            | Self::AwsRead
+            | Self::AwsWrite => ObjectKind::Route,
+            Self::LlmComplete | Self::LlmEmbed | Self::LlmModels | Self::LlmOther => ObjectKind::Model,
+            Self::McpSession | Self::McpList | Self::McpRead | Self::McpCall | Self::McpOther => ObjectKind::Tool,
+            Self::Transaction
+            | Self::Set
+            | Self::Show
+            | Self::Listen
+            | Self::Discard
+            | Self::Select
+            | Self::Explain
+            | Self::CopyOut
+            | Self::Declare
+            | Self::Fetch
+            | Self::Insert
+            | Self::Update
+            | Self::Delete
+            | Self::Merge
+            | Self::CopyIn
+            | Self::Truncate
+            | Self::Lock
+            | Self::Notify
+            | Self::Create
+            | Self::Alter
+            | Self::Drop
+            | Self::Comment
+            | Self::Grant
+            | Self::Role
+            | Self::SetRole
+            | Self::Do
+            | Self::CopyProgram
+            | Self::Load
+            | Self::CopyFile
+            | Self::AlterSystem
+            | Self::Replicate
+            | Self::Maintain
+            | Self::Unknown => ObjectKind::Table,
+        }
+    }
+}
+
+/// A qualified name of a relation, routine or other object, as the server would resolve it. Of a route: host and path
+/// template; of a model or tool: the word `model` or `tool`, and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectName {
     /// The schema; `?` where resolution failed.
@@ -166,7 +279,8 @@ pub struct ObjectName {
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.schema, self.name)
+        let separator = if self.name.starts_with('/') { "" } else { "." };
+        write!(formatter, "{}{separator}{}", self.schema, self.name)
     }
 }
 
@@ -211,6 +325,8 @@ pub struct Operation {
     pub filters_on: BTreeSet<Arc<str>>,
     /// The smallest rewrite that would be easier to permit, as a sentence for HINT.
     pub advice: Option<String>,
+    /// What policies may ask of the request that carries it, where it came over HTTP.
+    pub request: Option<Arc<RequestFacts>>,
 }
 
 impl Operation {
@@ -286,6 +402,7 @@ mod tests {
             export: false,
             filters_on: BTreeSet::new(),
             advice: None,
+            request: None,
         }
     }
 

@@ -47,6 +47,7 @@ pub(super) struct Loaded {
     pub(super) reads_estimates: bool,
     pub(super) reads_has_where: bool,
     pub(super) reads_names: bool,
+    pub(super) reads_requests: bool,
 }
 
 /// A policy with where it came from.
@@ -81,6 +82,7 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
     }
     let reads = |attributes: &[&str]| named.values().any(|placed| context_use::reads(&placed.policy, attributes));
     let (reads_time, reads_estimates, reads_has_where) = (reads(&["time"]), reads(ESTIMATED), reads(&["has_where"]));
+    let reads_requests = reads(&["request"]);
     let reads_names = named.values().any(|placed| name_use::reads_names(&placed.policy));
     let (hard, liftable) = split(named, &rules).map_err(|message| vec![ours(message)])?;
     let lifts = rules.values().any(|rule| matches!(rule.obligation, Obligation::Hold { .. }));
@@ -96,6 +98,7 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
         reads_estimates,
         reads_has_where,
         reads_names,
+        reads_requests,
     })
 }
 

@@ -50,6 +50,11 @@ pub(super) struct Vocabulary {
     pub(super) namespace: EntityTypeName,
     pub(super) table: EntityTypeName,
     pub(super) routine: EntityTypeName,
+    pub(super) host: EntityTypeName,
+    pub(super) route: EntityTypeName,
+    pub(super) model: EntityTypeName,
+    pub(super) tool: EntityTypeName,
+    pub(super) http_request: EntityTypeName,
     pub(super) data_class: EntityTypeName,
     pub(super) tag: EntityTypeName,
     pub(super) gateway: EntityTypeName,
@@ -80,6 +85,11 @@ impl Vocabulary {
             namespace: name("Schema")?,
             table: name("Table")?,
             routine: name("Routine")?,
+            host: name("Host")?,
+            route: name("Route")?,
+            model: name("Model")?,
+            tool: name("Tool")?,
+            http_request: name("HttpRequest")?,
             data_class: name("DataClass")?,
             tag: name("Tag")?,
             gateway: name("Gateway")?,
@@ -120,8 +130,7 @@ mod tests {
         for effect in Effect::ALL {
             writeln!(text, "action \"{effect}\";").unwrap();
             for verb in Verb::ALL.iter().filter(|verb| verb.effect() == effect) {
-                let routine = [Verb::Call, Verb::CallFunction].contains(verb);
-                let object = if routine { "Routine" } else { "Table" };
+                let object = format!("{:?}", verb.object());
                 writeln!(
                     text,
                     "action \"{verb}\" in [\"{effect}\"] appliesTo {{ principal: [User, Agent], resource: [Connection, \

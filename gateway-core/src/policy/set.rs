@@ -117,9 +117,11 @@ impl PolicySet {
         let reach = || {
             self.weigh_granted(who, to, operation, circumstances, &Granted { rules: &[], quorums: None, step_up: &[] })
         };
+        // Parts of a request are as many as there are requests: an answer that may depend on them is not kept.
+        let depends = operation.request.is_some() && self.0.loaded.reads_requests;
         let verdict = match &self.0.cache {
-            Some(cache) => cache.get_or(Asked { who, to, operation, circumstances }, reach),
-            None => reach(),
+            Some(cache) if !depends => cache.get_or(Asked { who, to, operation, circumstances }, reach),
+            Some(_) | None => reach(),
         };
         advised(verdict, operation)
     }

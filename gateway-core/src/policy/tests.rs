@@ -76,6 +76,7 @@ pub(super) fn operation(accesses: &[(Verb, Option<&str>)]) -> Operation {
         export: false,
         filters_on: std::collections::BTreeSet::new(),
         advice: None,
+        request: None,
     }
 }
 

@@ -49,8 +49,9 @@ impl Loaded {
         let principal = world.principal(who)?;
         world.connection(to)?;
         world.objects(to, &accesses)?;
+        world.request(operation)?;
         let entities = world.entities()?;
-        let context = world::operation_context(who, operation, circumstances)?;
+        let context = world::operation_context(&self.vocabulary, who, operation, circumstances)?;
         let answer = |access: &Access| {
             let resource = world::access_uid(&self.vocabulary, to, access);
             self.ask(principal.clone(), self.vocabulary.verb(access.verb), resource, context.clone(), &entities)
@@ -140,8 +141,7 @@ fn stricter(left: Verdict, right: Verdict) -> Verdict {
 
 /// The operation in words: `delete on public.orders`.
 pub(super) fn words(to: &ConnectionFacts, operation: &Operation) -> Asked {
-    let objects: BTreeSet<String> =
-        operation.accesses.iter().filter_map(|access| access.object.as_ref()).map(world::qualified).collect();
+    let objects: BTreeSet<String> = operation.accesses.iter().filter_map(world::object_name).collect();
     let kind = operation.kind.replace('_', " ");
     let what = match objects.len() {
         0 => kind,

@@ -12,7 +12,7 @@ use super::{
     Circumstances,
     schema::{self, Vocabulary, uid},
 };
-use crate::model::{Access, ConnectionFacts, ObjectName, Operation, Principal, PrincipalKind, Verb};
+use crate::model::{Access, ConnectionFacts, ObjectKind, ObjectName, Operation, Principal, PrincipalKind, Verb};
 
 /// A request could not be put to Cedar. Whoever sees it refuses.
 #[derive(Debug, thiserror::Error)]
@@ -64,32 +64,70 @@ impl<'vocabulary> World<'vocabulary> {
         self.add(identity, attributes, parents, labels)
     }
 
-    /// Adds the database, and the schemas and objects of an operation. The connection must be there.
+    /// Adds the objects of an operation, and what they are in. The connection must be there.
     pub(super) fn objects(&mut self, to: &ConnectionFacts, accesses: &BTreeSet<Access>) -> Result<(), WorldError> {
-        let connection = connection_uid(self.vocabulary, to);
-        let database = uid(&self.vocabulary.database, &database_id(to));
-        let named = |name: &str| vec![("name".to_owned(), string(name))];
         let mut seen = BTreeSet::new();
         for access in accesses {
             let Some(object) = &access.object else { continue };
-            if seen.is_empty() {
-                self.add(database.clone(), named(&to.database), [connection.clone()], [])?;
-            }
-            let schema = uid(&self.vocabulary.namespace, &schema_id(to, object));
-            if seen.insert(schema.clone()) {
-                self.add(schema.clone(), named(&object.schema), [database.clone()], [])?;
-            }
+            let holder = match access.verb.object() {
+                ObjectKind::Table | ObjectKind::Routine => self.schema_of(to, object, &mut seen)?,
+                ObjectKind::Route => self.host_of(to, object, &mut seen)?,
+                ObjectKind::Model | ObjectKind::Tool => connection_uid(self.vocabulary, to),
+            };
             let identity = object_uid(self.vocabulary, to, access.verb, object);
             if seen.insert(identity.clone()) {
-                let attributes = [
-                    ("connection".to_owned(), RestrictedExpression::new_entity_uid(connection.clone())),
-                    ("database".to_owned(), string(&to.database)),
-                    ("schema".to_owned(), string(&object.schema)),
-                    ("name".to_owned(), string(&object.name)),
-                ];
-                self.add(identity, attributes, [schema], [])?;
+                let attributes = object_attributes(self.vocabulary, to, access.verb.object(), object);
+                self.add(identity, attributes, [holder], [])?;
             }
         }
+        Ok(())
+    }
+
+    /// The schema of a relation or routine, in its database.
+    fn schema_of(
+        &mut self,
+        to: &ConnectionFacts,
+        object: &ObjectName,
+        seen: &mut BTreeSet<EntityUid>,
+    ) -> Result<EntityUid, WorldError> {
+        let named = |name: &str| vec![("name".to_owned(), string(name))];
+        let database = uid(&self.vocabulary.database, &database_id(to));
+        if seen.insert(database.clone()) {
+            self.add(database.clone(), named(&to.database), [connection_uid(self.vocabulary, to)], [])?;
+        }
+        let schema = uid(&self.vocabulary.namespace, &schema_id(to, object));
+        if seen.insert(schema.clone()) {
+            self.add(schema.clone(), named(&object.schema), [database], [])?;
+        }
+        Ok(schema)
+    }
+
+    /// The host of a route.
+    fn host_of(
+        &mut self,
+        to: &ConnectionFacts,
+        object: &ObjectName,
+        seen: &mut BTreeSet<EntityUid>,
+    ) -> Result<EntityUid, WorldError> {
+        let host = uid(&self.vocabulary.host, &host_id(to, &object.schema));
+        if seen.insert(host.clone()) {
+            let attributes = [("name".to_owned(), string(&object.schema))];
+            self.add(host.clone(), attributes, [connection_uid(self.vocabulary, to)], [])?;
+        }
+        Ok(host)
+    }
+
+    /// Adds the request that carries an operation, where HTTP does, with its parts as tags.
+    pub(super) fn request(&mut self, operation: &Operation) -> Result<(), WorldError> {
+        let Some(request) = &operation.request else { return Ok(()) };
+        let attributes = [
+            ("method".to_owned(), string(&request.method)),
+            ("host".to_owned(), string(&request.host)),
+            ("path".to_owned(), string(&request.path)),
+            ("template".to_owned(), string(&request.template)),
+        ];
+        let tags = request.attributes.iter().map(|(name, value)| (name.clone(), string(value)));
+        self.add(request_uid(self.vocabulary), attributes, [], tags)?;
         Ok(())
     }
 
@@ -144,12 +182,12 @@ impl<'vocabulary> World<'vocabulary> {
 
 /// The context of an operation.
 pub(super) fn operation_context(
+    vocabulary: &Vocabulary,
     who: &Principal,
     operation: &Operation,
     circumstances: &Circumstances,
 ) -> Result<Context, WorldError> {
-    let objects: BTreeSet<String> =
-        operation.accesses.iter().filter_map(|access| access.object.as_ref()).map(qualified).collect();
+    let objects: BTreeSet<String> = operation.accesses.iter().filter_map(object_name).collect();
     let mut pairs = arrival(who, circumstances)?;
     pairs.extend([
         ("kind".to_owned(), string(&operation.kind)),
@@ -167,6 +205,10 @@ pub(super) fn operation_context(
     if let Some(rows) = operation.estimated_rows {
         let rows = i64::try_from(rows).unwrap_or(i64::MAX);
         pairs.push(("estimated_rows".to_owned(), RestrictedExpression::new_long(rows)));
+    }
+    if operation.request.is_some() {
+        let request = RestrictedExpression::new_entity_uid(request_uid(vocabulary));
+        pairs.push(("request".to_owned(), request));
     }
     context(pairs)
 }
@@ -227,8 +269,49 @@ pub(super) fn access_uid(vocabulary: &Vocabulary, to: &ConnectionFacts, access: 
 }
 
 fn object_uid(vocabulary: &Vocabulary, to: &ConnectionFacts, verb: Verb, object: &ObjectName) -> EntityUid {
-    let kind = if matches!(verb, Verb::Call | Verb::CallFunction) { &vocabulary.routine } else { &vocabulary.table };
-    uid(kind, &format!("{}/{}", database_id(to), qualified(object)))
+    let of_database = || format!("{}/{}", database_id(to), qualified(object));
+    let of_connection = || format!("{}/{}", quoted(to.name.as_str()), object.name);
+    match verb.object() {
+        ObjectKind::Table => uid(&vocabulary.table, &of_database()),
+        ObjectKind::Routine => uid(&vocabulary.routine, &of_database()),
+        // A host holds neither `/` nor a space, and a path begins with `/`, so that no two routes look alike.
+        ObjectKind::Route => {
+            let separator = if object.name.starts_with('/') { "" } else { " " };
+            uid(&vocabulary.route, &format!("{}{separator}{}", host_id(to, &object.schema), object.name))
+        }
+        ObjectKind::Model => uid(&vocabulary.model, &of_connection()),
+        ObjectKind::Tool => uid(&vocabulary.tool, &of_connection()),
+    }
+}
+
+fn object_attributes(
+    vocabulary: &Vocabulary,
+    to: &ConnectionFacts,
+    kind: ObjectKind,
+    object: &ObjectName,
+) -> Vec<(String, RestrictedExpression)> {
+    let connection = RestrictedExpression::new_entity_uid(connection_uid(vocabulary, to));
+    let mut attributes = vec![("connection".to_owned(), connection)];
+    let text = |name: &str, value: &str| (name.to_owned(), string(value));
+    match kind {
+        ObjectKind::Table | ObjectKind::Routine => attributes.extend([
+            text("database", &to.database),
+            text("schema", &object.schema),
+            text("name", &object.name),
+        ]),
+        ObjectKind::Route => attributes.extend([text("host", &object.schema), text("template", &object.name)]),
+        ObjectKind::Model | ObjectKind::Tool => attributes.push(text("name", &object.name)),
+    }
+    attributes
+}
+
+fn host_id(to: &ConnectionFacts, host: &str) -> String {
+    format!("{}/{host}", quoted(to.name.as_str()))
+}
+
+/// There is one request in a question.
+fn request_uid(vocabulary: &Vocabulary) -> EntityUid {
+    uid(&vocabulary.http_request, "this")
 }
 
 fn database_id(to: &ConnectionFacts) -> String {
@@ -239,8 +322,18 @@ fn schema_id(to: &ConnectionFacts, object: &ObjectName) -> String {
     format!("{}/{}", database_id(to), quoted(&object.schema))
 }
 
+/// What an access is about, as policies and people read it: `public.orders`, `api.example.com/users/{id}`, `gpt-4o`.
+pub(super) fn object_name(access: &Access) -> Option<String> {
+    let object = access.object.as_ref()?;
+    Some(match access.verb.object() {
+        ObjectKind::Table | ObjectKind::Routine => qualified(object),
+        ObjectKind::Route if object.name.starts_with('/') => format!("{}{}", object.schema, object.name),
+        ObjectKind::Route | ObjectKind::Model | ObjectKind::Tool => object.name.clone(),
+    })
+}
+
 /// `public.orders`, with parts quoted where they could be read otherwise.
-pub(super) fn qualified(object: &ObjectName) -> String {
+fn qualified(object: &ObjectName) -> String {
     format!("{}.{}", quoted(&object.schema), quoted(&object.name))
 }
 

@@ -151,6 +151,7 @@ fn permit(text: &str) -> Permitted<String> {
         export: false,
         filters_on: BTreeSet::new(),
         advice: None,
+        request: None,
     };
     let inspected = Inspected::new(text.to_owned(), Arc::from([operation]), Arc::from([]));
     let now = Circumstances { unix_seconds: 1_800_000_000, source: Source::Tunnel, run: None };

@@ -67,6 +67,10 @@ impl StatementChecker {
         let _room = self.room.acquire().await.map_err(gone)?;
         let served = self.environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| CheckError("there is no such connection".to_owned()))?;
+        if served.facts.kind.is_http() {
+            let kind = served.facts.kind.as_str();
+            return Err(CheckError(format!("what would become of a request is not built for {kind} connections")));
+        }
         let hash = digest::digest(&digest::SHA256, request.text.as_bytes());
         let text_digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let unix_seconds = self.environment.clock.unix_seconds();

@@ -37,6 +37,10 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Principal>)
     if let Verdict::Refuse(refusal) = policies.connect(&incoming.principal, &served.facts, &circumstances) {
         return incoming.reject(RejectStatus::Refused, &refused(&refusal));
     }
+    if served.facts.kind.is_http() {
+        let message = format!("kind {} is not served by this version of the gateway", served.facts.kind.as_str());
+        return incoming.reject(RejectStatus::Refused, &message);
+    }
     let arrival = Arrival {
         environment,
         served,

@@ -67,7 +67,18 @@ pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
         Verb::AlterSystem => (90, "changes the server itself"),
         Verb::Replicate => (95, "streams everything that the server stores"),
         Verb::Maintain => (40, "runs maintenance that can block others"),
-        Verb::Unknown => (70, "is not understood"),
+        Verb::HttpGet | Verb::HttpHead | Verb::HttpOptions => (5, "reads from an API"),
+        Verb::HttpPost | Verb::HttpPut | Verb::HttpPatch => (30, "changes something behind an API"),
+        Verb::HttpDelete => (40, "removes something behind an API"),
+        Verb::WebSocket => (50, "opens a channel whose messages are not decided one by one"),
+        Verb::AwsRead => (5, "reads from a cloud account"),
+        Verb::AwsWrite => (60, "changes a cloud account"),
+        Verb::LlmComplete | Verb::LlmEmbed => (10, "sends text to a model"),
+        Verb::LlmModels => (0, "lists models"),
+        Verb::McpSession => (0, "changes only this session"),
+        Verb::McpList | Verb::McpRead => (5, "reads from an MCP server"),
+        Verb::McpCall => (60, "calls a tool whose effects are not known"),
+        Verb::HttpOther | Verb::LlmOther | Verb::McpOther | Verb::Unknown => (70, "is not understood"),
     }
 }
 

@@ -295,6 +295,7 @@ fn empty(text: &Arc<str>) -> Operation {
         export: false,
         filters_on: BTreeSet::new(),
         advice: None,
+        request: None,
     }
 }
 
@@ -347,6 +348,7 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
         export,
         filters_on: BTreeSet::new(),
         advice: statement.advice.clone(),
+        request: None,
     };
     if is_unsure {
         ahead::make_unknown(&mut operation);

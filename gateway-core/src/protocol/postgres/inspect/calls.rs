@@ -178,6 +178,26 @@ const fn events(verb: Verb) -> Events {
         | Verb::CopyFile
         | Verb::AlterSystem
         | Verb::Replicate
+        | Verb::HttpGet
+        | Verb::HttpHead
+        | Verb::HttpOptions
+        | Verb::HttpPost
+        | Verb::HttpPut
+        | Verb::HttpPatch
+        | Verb::HttpDelete
+        | Verb::HttpOther
+        | Verb::WebSocket
+        | Verb::AwsRead
+        | Verb::AwsWrite
+        | Verb::LlmComplete
+        | Verb::LlmEmbed
+        | Verb::LlmModels
+        | Verb::LlmOther
+        | Verb::McpSession
+        | Verb::McpList
+        | Verb::McpRead
+        | Verb::McpCall
+        | Verb::McpOther
         | Verb::Unknown => Events::NONE,
     }
 }

@@ -248,6 +248,7 @@ fn operation(text: &Arc<str>, parsed: Parsed) -> Operation {
         export: parsed.exports,
         filters_on: BTreeSet::new(),
         advice: None,
+        request: None,
     }
 }
 

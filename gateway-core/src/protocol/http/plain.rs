@@ -1,0 +1,208 @@
+//! The dialect of kind `http`: a request is one operation, its verb the method, its object the path's template.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use http::Method;
+
+use super::{
+    attributes::attributes,
+    codec::decoded,
+    dialect::{Dialect, Inspection, ResponseReader, Sight},
+    message::{HttpRequest, RequestHead, ResponseHead},
+    refuse::Rejection,
+    route::{Matched, Routes},
+};
+use crate::{
+    mask::Detectors,
+    model::{Access, ObjectName, Operation, Refusal, RefusalKind, RequestFacts, SealSpan, Verb},
+};
+
+/// HTTP as any API speaks it.
+#[derive(Debug)]
+pub struct PlainHttp {
+    /// The upstream's host, part of every route's name.
+    host: String,
+    routes: Routes,
+}
+
+impl PlainHttp {
+    /// The dialect of a connection to this host, whose paths have these templates.
+    pub fn new(host: String, routes: Routes) -> Self {
+        Self { host, routes }
+    }
+}
+
+/// The verb of a method.
+pub fn verb(head: &RequestHead) -> Verb {
+    if head.upgrades {
+        return Verb::WebSocket;
+    }
+    match head.method {
+        Method::GET => Verb::HttpGet,
+        Method::HEAD => Verb::HttpHead,
+        Method::OPTIONS => Verb::HttpOptions,
+        Method::POST => Verb::HttpPost,
+        Method::PUT => Verb::HttpPut,
+        Method::PATCH => Verb::HttpPatch,
+        Method::DELETE => Verb::HttpDelete,
+        _ => Verb::HttpOther,
+    }
+}
+
+/// An operation of one verb on one object, as every dialect makes it; `facts` are what policies may ask of the request.
+pub fn operation(verb: Verb, object: Option<ObjectName>, text: &Arc<str>, facts: RequestFacts) -> Operation {
+    let (risk, reason) = crate::sql::risk::of_verb(verb);
+    Operation {
+        text: Arc::clone(text),
+        kind: Arc::from(verb.as_str()),
+        effect: verb.effect(),
+        accesses: BTreeSet::from([Access { verb, object }]),
+        has_where: true,
+        names_rows: true,
+        risk,
+        risk_reasons: vec![reason],
+        statements: 1,
+        estimated_rows: None,
+        estimated_percent: None,
+        export: false,
+        filters_on: BTreeSet::new(),
+        advice: None,
+        request: Some(Arc::new(facts)),
+    }
+}
+
+/// What reviewers read and the record keeps of a request: request line, headers, body.
+#[derive(Debug)]
+pub struct RequestText {
+    /// The text.
+    pub text: Arc<str>,
+    /// What is sealed in it besides what detectors find in the text as it stands: values behind an encoding.
+    pub seals: Vec<SealSpan>,
+}
+
+/// The most of a body that the text holds; of more, its length and digest.
+const MOST_BODY_TEXT: usize = 128 * 1024;
+
+/// Writes a request as text.
+pub fn request_text(head: &RequestHead, body: &Bytes, sensitive: &Detectors) -> RequestText {
+    let mut text = format!("{} ", head.method);
+    let mut seals = encoded_values(&head.path, text.len(), &['/'], sensitive);
+    text.push_str(&head.path);
+    if let Some(query) = &head.query {
+        text.push('?');
+        seals.extend(encoded_values(query, text.len(), &['&', '='], sensitive));
+        text.push_str(query);
+    }
+    for (name, value) in &head.headers {
+        text.push_str(&format!("\n{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+    }
+    if body.is_empty() {
+        return RequestText { text: text.into(), seals };
+    }
+    text.push_str("\n\n");
+    match std::str::from_utf8(body) {
+        Ok(body) if body.len() <= MOST_BODY_TEXT => {
+            seals.extend(encoded_values(body, text.len(), &['&', '='], sensitive));
+            seals.extend(escaped_values(body, text.len(), sensitive));
+            text.push_str(body);
+        }
+        _ => {
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+            let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            text.push_str(&format!("({} bytes, SHA-256 {digits})", body.len()));
+        }
+    }
+    RequestText { text: text.into(), seals }
+}
+
+/// Values that only decoding shows to be sensitive.
+fn encoded_values(raw: &str, offset: usize, separators: &[char], sensitive: &Detectors) -> Vec<SealSpan> {
+    let mut seals = Vec::new();
+    let mut start = 0;
+    for piece in raw.split(separators) {
+        let range = start..start + piece.len();
+        start = range.end + 1;
+        if !piece.contains(['%', '+']) {
+            continue;
+        }
+        if let Some(class) = decoded(piece).and_then(|plain| sensitive.class_of(plain.as_bytes())) {
+            let range = offset + range.start..offset + range.end;
+            seals.push(SealSpan { range, class: Arc::from(class.as_str()) });
+        }
+    }
+    seals
+}
+
+/// Strings of JSON that only undoing their escapes shows to be sensitive.
+fn escaped_values(body: &str, offset: usize, sensitive: &Detectors) -> Vec<SealSpan> {
+    let mut seals = Vec::new();
+    let (mut opened, mut escaped, mut has_escape) = (None, false, false);
+    for (place, byte) in body.bytes().enumerate() {
+        match (opened, byte) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), b'\\') => (escaped, has_escape) = (true, true),
+            (Some(start), b'"') => {
+                let literal = body.get(start..=place).filter(|_| has_escape);
+                let plain = literal.and_then(|literal| serde_json::from_str::<String>(literal).ok());
+                if let Some(class) = plain.and_then(|plain| sensitive.class_of(plain.as_bytes())) {
+                    let range = offset + start + 1..offset + place;
+                    seals.push(SealSpan { range, class: Arc::from(class.as_str()) });
+                }
+                opened = None;
+            }
+            (None, b'"') => (opened, has_escape) = (Some(place), false),
+            _ => {}
+        }
+    }
+    seals
+}
+
+/// A path as it may stand in records and messages: what a detector finds in a part of it is left out.
+fn shown(matched: Matched, sensitive: &Detectors) -> Matched {
+    if matched.template.contains('{') || sensitive.is_empty() {
+        return matched;
+    }
+    let part = |part: &str| match decoded(part).and_then(|plain| sensitive.class_of(plain.as_bytes())) {
+        Some(class) => format!("{{{}}}", class.as_str()),
+        None => part.to_owned(),
+    };
+    let template = matched.template.split('/').map(part).collect::<Vec<_>>().join("/");
+    Matched { template, ..matched }
+}
+
+impl Dialect for PlainHttp {
+    fn inspect(&self, head: &RequestHead, body: &Bytes, sight: &Sight) -> Result<Inspection, Rejection> {
+        let matched = shown(self.routes.of(&head.path), &sight.sensitive);
+        let RequestText { text, seals } = request_text(head, body, &sight.sensitive);
+        let operations = attributes(head, body, &matched.parameters)?
+            .into_iter()
+            .map(|attributes| {
+                let facts = RequestFacts {
+                    method: head.method.as_str().to_owned(),
+                    host: self.host.clone(),
+                    path: head.path.clone(),
+                    template: matched.template.clone(),
+                    attributes,
+                };
+                let object = ObjectName { schema: self.host.clone(), name: matched.template.clone() };
+                operation(verb(head), Some(object), &text, facts)
+            })
+            .collect();
+        Ok(Inspection { operations, body: None, seals, notes: Vec::new() })
+    }
+
+    fn reader(
+        &self,
+        _asked: &HttpRequest,
+        _head: &mut ResponseHead,
+        _sight: &Sight,
+    ) -> Result<Box<dyn ResponseReader>, Refusal> {
+        let message = "answers cannot be masked yet".to_owned();
+        Err(Refusal { kind: RefusalKind::Unsupported, rule: None, message, hint: None })
+    }
+
+    fn relays_websockets(&self) -> bool {
+        true
+    }
+}
