@@ -173,7 +173,7 @@ fn place(table: &mut Table<'_>) -> Option<Place> {
     let text = table.required("upstream", EXAMPLE)?;
     // Shown without the text, which may hold a login.
     let shows = |error: &&str| {
-        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{EXAMPLE}`"))
+        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{EXAMPLE}`"));
     };
     place_of(text.get_ref()).inspect_err(shows).ok()
 }
@@ -198,12 +198,12 @@ fn place_of(text: &str) -> Result<Place, &'static str> {
     if bare.parse::<IpAddr>().is_err() && !bare.bytes().all(plain) {
         return Err("its host holds what no host holds");
     }
-    let base = url.path().trim_end_matches('/');
-    if !base.is_empty() && Template::parse(base).is_err() {
+    let prefix = url.path().trim_end_matches('/');
+    if !prefix.is_empty() && Template::parse(prefix).is_err() {
         return Err("its path holds what no base of an API holds");
     }
     let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    Ok(Place { address: UpstreamAddress { host: bare.to_owned(), port }, authority, base: base.to_owned(), secure })
+    Ok(Place { address: UpstreamAddress { host: bare.to_owned(), port }, authority, base: prefix.to_owned(), secure })
 }
 
 fn routes(table: &mut Table<'_>) -> Routes {

@@ -45,7 +45,9 @@ pub(super) fn weigh(accesses: &BTreeSet<RawAccess>, has_where: bool) -> (u8, Vec
 /// The entry of one verb.
 pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
     match verb {
-        Verb::Transaction | Verb::Set | Verb::Show | Verb::Listen | Verb::Discard => (0, "changes only this session"),
+        Verb::Transaction | Verb::Set | Verb::Show | Verb::Listen | Verb::Discard | Verb::McpSession => {
+            (0, "changes only this session")
+        }
         Verb::Explain => (3, "plans without running"),
         Verb::Select | Verb::Declare | Verb::Fetch => (5, "reads rows"),
         Verb::CopyOut => (20, "reads whole relations in bulk"),
@@ -75,7 +77,6 @@ pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
         Verb::AwsWrite => (60, "changes a cloud account"),
         Verb::LlmComplete | Verb::LlmEmbed => (10, "sends text to a model"),
         Verb::LlmModels => (0, "lists models"),
-        Verb::McpSession => (0, "changes only this session"),
         Verb::McpList | Verb::McpRead => (5, "reads from an MCP server"),
         Verb::McpCall => (60, "calls a tool whose effects are not known"),
         Verb::HttpOther | Verb::LlmOther | Verb::McpOther | Verb::Unknown => (70, "is not understood"),

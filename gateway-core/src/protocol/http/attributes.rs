@@ -79,12 +79,18 @@ fn of_body(head: &RequestHead, body: &Bytes, put: &mut impl FnMut(String, String
         let form = std::str::from_utf8(body).ok().and_then(pairs).ok_or_else(|| {
             Rejection::malformed("the body is no form, though it says so", "Send name=value&name=value.")
         })?;
-        form.into_iter().for_each(|(name, value)| put(format!("body.{name}"), value));
+        for (name, value) in form {
+            put(format!("body.{name}"), value);
+        }
         return Ok(());
     }
     let mut members = Vec::new();
     match members_of(body, &mut members) {
-        Ok(()) => members.into_iter().for_each(|(name, value)| put(name, value)),
+        Ok(()) => {
+            for (name, value) in members {
+                put(name, value);
+            }
+        }
         Err(error) if is_json(&media_type) => {
             let message = format!("the body is no JSON that has one meaning: {error}");
             return Err(Rejection::malformed(message, "Send plain JSON in UTF-8, each member once."));

@@ -146,12 +146,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// How a refusal is said, where clients of this kind read something else than a problem.
     fn refusal(
         &self,
-        asked: Option<(&RequestHead, &Bytes)>,
+        _asked: Option<(&RequestHead, &Bytes)>,
         rejection: &Rejection,
         approval: Option<&str>,
         session: &SessionId,
     ) -> Answer {
-        let _any = asked;
         let body = Bytes::from(refuse::problem(rejection, approval, session));
         Answer { status: rejection.status, media_type: PROBLEM_JSON, body }
     }

@@ -95,7 +95,8 @@ pub fn request_text(head: &RequestHead, body: &Bytes, sensitive: &Detectors) -> 
         text.push_str(query);
     }
     for (name, value) in &head.headers {
-        text.push_str(&format!("\n{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+        let value = String::from_utf8_lossy(value.as_bytes());
+        text.extend(["\n", name.as_str(), ": ", &value]);
     }
     if body.is_empty() {
         return RequestText { text: text.into(), seals };
@@ -109,8 +110,11 @@ pub fn request_text(head: &RequestHead, body: &Bytes, sensitive: &Detectors) -> 
         }
         _ => {
             let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
-            let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-            text.push_str(&format!("({} bytes, SHA-256 {digits})", body.len()));
+            text.extend(["(", &body.len().to_string(), " bytes, SHA-256 "]);
+            for byte in digest.as_ref() {
+                text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('?')));
+            }
+            text.push(')');
         }
     }
     RequestText { text: text.into(), seals }

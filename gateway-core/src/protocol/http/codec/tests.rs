@@ -15,7 +15,8 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn read(method: &str, target: &str, pairs: &[(&str, &str)]) -> Result<RequestHead, u16> {
-    let (method, uri) = (method.parse().unwrap(), target.parse().unwrap());
+    let (method, uri) =
+        (Method::try_from(method).map_err(|_invalid| 0_u16)?, Uri::try_from(target).map_err(|_invalid| 0_u16)?);
     request_head(&method, &uri, &headers(pairs), "api.example.com").map_err(|rejection| rejection.status.as_u16())
 }
 
