@@ -269,6 +269,24 @@ fn amid_a_stream_only_feedback_and_its_end_pass() {
 }
 
 #[test]
+fn a_stream_that_never_pauses_does_not_make_the_gateway_deaf() {
+    let stage = stage_at(new_cluster(), |_| {});
+    let position = stage.position();
+    stage.database.value("create table noise (line text)");
+    let writes = "insert into noise select repeat(md5(n::text), 40) from generate_series(1, 2000) n;\n".repeat(400);
+    let mut writer = stage.database.direct().start();
+    let mut raw = stage.open("true");
+    streams(&mut raw, &position);
+    writer.write(&writes);
+    assert!(tags(&raw.until('d')).ends_with('d'));
+    // The message has no place here and ends the session, however much comes behind it. Amid a message of the server
+    // nothing can be said, so that only the end itself is sure.
+    raw.send(&super::evasions::raw::query("IDENTIFY_SYSTEM"));
+    raw.rest();
+    drop(writer);
+}
+
+#[test]
 fn somebody_from_whom_something_is_masked_replicates_nothing() {
     for masking in ["", MASKING] {
         let stage = stage(|site| site.write("masking.toml", masking));

@@ -227,6 +227,13 @@ impl Session {
                 None => std::future::pending().await,
             }
         };
+        // In no fixed order: a server that never pauses must not make the gateway deaf to the client, nor the other way round.
+        let reads = async {
+            tokio::select! {
+                result = upstream.read_buf(upstream_in), if reads_upstream => Wake::Upstream(result),
+                result = read.read_buf(client_in), if reads_client => Wake::Client(result),
+            }
+        };
         tokio::select! {
             biased;
             // What ends a session comes first: bytes that never pause must not put it off.
@@ -237,8 +244,7 @@ impl Session {
             () = window_moves => Wake::Window,
             result = outlet.write_some(), if writes_upstream => Wake::UpstreamWritten(result),
             result = write.send(sending), if writes_client => Wake::ClientWritten(result),
-            result = upstream.read_buf(upstream_in), if reads_upstream => Wake::Upstream(result),
-            result = read.read_buf(client_in), if reads_client => Wake::Client(result),
+            wake = reads, if reads_upstream || reads_client => wake,
             state = waits, if is_held => Wake::Held(state),
         }
     }
