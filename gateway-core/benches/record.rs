@@ -77,6 +77,7 @@ fn facts() -> SessionFacts {
             groups: std::collections::BTreeSet::new(),
             claims: BTreeMap::new(),
             owner: None,
+            lent_by: None,
         },
         connection: "pg-prod".parse().expect("a name"),
         database: "shop".to_owned(),

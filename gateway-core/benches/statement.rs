@@ -60,7 +60,7 @@ fn main() {
     let policies = PolicySource { path: PathBuf::from("bench.cedar"), text: POLICIES.to_owned() };
     let policies = PolicySet::load(&[policies], &TagNames::default()).expect("valid policies");
     let (who, to) = (principal(), connection());
-    let now = Circumstances { unix_seconds: 1_800_000_000, source: Source::Tunnel, run: None };
+    let now = Circumstances::at(1_800_000_000, Source::Tunnel);
     println!(
         "{:<12} {:>16} {:>16} {:>16} {:>16} {:>16}",
         "µs (allocs)", "grammar", "inspect", "understand", "decide", "both, cached"
@@ -133,6 +133,7 @@ fn principal() -> Principal {
         groups: ["engineers", "staff", "all"].iter().map(|name| name.parse().expect("a name")).collect::<BTreeSet<_>>(),
         claims: BTreeMap::from([("email".to_owned(), "alice@example.com".to_owned())]),
         owner: None,
+        lent_by: None,
     }
 }
 

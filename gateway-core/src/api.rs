@@ -19,6 +19,8 @@ mod landing;
 mod notifications;
 mod problem;
 mod recordings;
+mod run_views;
+mod runs;
 mod search;
 mod sessions;
 mod step_up;
@@ -44,13 +46,13 @@ pub use self::streams::Streams;
 use crate::{
     approval::Desk,
     clock::WallClock,
-    config::UpstreamAddress,
+    config::{AgentRule, UpstreamAddress},
     identity::{ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, Verifier},
     model::ConnectionFacts,
     notify::Outbox,
     policy::PolicySet,
     session::registry::Registry,
-    store::SessionIndex,
+    store::{RunIndex, SessionIndex},
 };
 
 /// The largest request body taken.
@@ -93,6 +95,10 @@ pub struct ApiParts {
     pub last_seen: LastSeen,
     /// The index of sessions.
     pub sessions: SessionIndex,
+    /// The index of runs.
+    pub runs: RunIndex,
+    /// The site's service accounts.
+    pub agents: Vec<AgentRule>,
     /// Recordings, and the record of what the API does.
     pub recordings: Arc<dyn Recordings>,
     /// What is still to be told.
@@ -162,6 +168,10 @@ pub fn router(state: ApiState) -> Router {
         .route("/notifications/{id}/retry", post(notifications::retry))
         .route("/notifications/{id}/drop", post(notifications::forget))
         .route("/events", get(events::follow))
+        .route("/runs", get(run_views::list).post(runs::begin))
+        .route("/runs/{id}", get(run_views::show))
+        .route("/runs/{id}/token", post(runs::renew))
+        .route("/runs/{id}/end", post(runs::end))
         .route("/sessions", get(search::list))
         .route("/sessions/{id}", get(sessions::show))
         .route("/sessions/{id}/recording", get(sessions::recording))

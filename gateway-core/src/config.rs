@@ -21,8 +21,8 @@ mod site;
 pub use agents::AgentRule;
 pub use cases::{ExpectedDecision, PolicyCase};
 pub use connection::{
-    Connection, Credential, NativeAuthentication, NativeListen, UpstreamAddress, UpstreamAddressError, UpstreamPool,
-    UpstreamTls,
+    ApplicationName, Connection, Credential, NativeAuthentication, NativeListen, UpstreamAddress, UpstreamAddressError,
+    UpstreamPool, UpstreamTls,
 };
 pub use development::{check_development, check_production, write_sample};
 pub use gateway::{

@@ -34,7 +34,7 @@ use crate::{
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{self, Environment, Served, registry::Registry},
-    store::{SaidIndex, SessionIndex, Store, StoreError},
+    store::{RunIndex, SaidIndex, SessionIndex, Store, StoreError},
 };
 
 pub use certificate::CertificateError;
@@ -45,6 +45,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// How often what sessions said is gathered for searches.
 const GATHERING: Duration = Duration::from_secs(5);
+
+/// How late the end of a run that nobody renewed may be noticed.
+const LAPSES: Duration = Duration::from_secs(1);
 
 /// Why a gateway does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +141,7 @@ pub struct Gateway {
     native: Vec<native::NativeListener>,
     door: Arc<native::Doorkeeper>,
     router: axum::Router,
+    api: ApiState,
     environment: Arc<Environment>,
     tokens: GatewayTokens,
     recordings: Arc<RecordingsOnDisk>,
@@ -166,7 +170,7 @@ impl Gateway {
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
         let (sealer, audit_key, masking) = (Arc::clone(keys.sealer()), keys.public(), Arc::clone(keys.masking()));
         let recorder = open_recorder(&site, keys, version).await?;
-        let Kept { index, said, store, outbox, couriers } = keep(&site, dev, &clock).await?;
+        let Kept { index, runs, said, store, outbox, couriers } = keep(&site, dev, &clock).await?;
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
@@ -190,7 +194,7 @@ impl Gateway {
         let origin =
             PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
         let (_listed, connections) = watch::channel(connections::listed(&site, &native));
-        let api = api::router(ApiState::new(ApiParts {
+        let api = ApiState::new(ApiParts {
             origin,
             dev,
             verifier: verifier.clone(),
@@ -201,6 +205,8 @@ impl Gateway {
             desk,
             last_seen,
             sessions: index,
+            runs,
+            agents: site.agents.clone(),
             recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
             outbox,
             sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
@@ -208,9 +214,9 @@ impl Gateway {
             policies: in_force,
             connections,
             clock,
-        }));
+        });
         let pages = provider.as_ref().map(DevelopmentProvider::router);
-        let router = pages.into_iter().fold(api, axum::Router::merge);
+        let router = pages.into_iter().fold(api::router(api.clone()), axum::Router::merge);
         let door =
             native::Doorkeeper::new(Arc::clone(&environment), tokens.clone(), connection_tokens, verifier, tls.clone());
         let secret = provider.map(|provider| provider.terminal_secret().clone());
@@ -224,6 +230,7 @@ impl Gateway {
             native,
             door,
             router,
+            api,
             environment,
             tokens,
             recordings,
@@ -267,9 +274,11 @@ impl Gateway {
             tasks.spawn(native::accept(native, Arc::clone(&self.door), tasks.clone(), shutdown.clone()));
         }
         tasks.spawn(gather(self.recordings, shutdown.clone()));
+        tasks.spawn(end_lapsed_runs(self.api.clone(), shutdown.clone()));
         listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
         tasks.close();
         self.environment.registry.stop();
+        self.api.end_every_run().await;
         self.environment.desk.close().await;
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
@@ -293,6 +302,15 @@ async fn gather(recordings: Arc<RecordingsOnDisk>, shutdown: CancellationToken) 
             Ok(Err(failure)) => tracing::warn!(%failure, "what sessions said could not be gathered for searches"),
             Err(_ended) => return,
         }
+    }
+}
+
+/// Ends runs that nobody renewed, soon after their token did.
+async fn end_lapsed_runs(api: ApiState, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(LAPSES);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        api.end_lapsed_runs().await;
     }
 }
 
@@ -378,6 +396,7 @@ fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClo
 /// What is kept in the store, and who tells of it.
 struct Kept {
     index: SessionIndex,
+    runs: RunIndex,
     said: SaidIndex,
     store: Store,
     outbox: Outbox,
@@ -390,13 +409,14 @@ async fn keep(site: &Site, dev: bool, clock: &WallClock) -> Result<Kept, Gateway
     let (receivers, addressees) = receivers::prepare(config, dev)?;
     let store = Store::open(&site.gateway.store.path)?;
     let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
+    let runs = RunIndex::open(&store, clock.unix_millis()).await?;
     let said = SaidIndex::open(&store)?;
     let outbox = Outbox::new(store.clone(), addressees, clock.clone());
     let retry = (config.retry_base, config.attempts);
     let public_url = site.gateway.public_url.clone();
     let couriers = Couriers::new(receivers, outbox.clone(), public_url, retry, clock.clone());
     let store = store.announcing(Arc::new(outbox.clone()));
-    Ok(Kept { index, said, store, outbox, couriers })
+    Ok(Kept { index, runs, said, store, outbox, couriers })
 }
 
 fn detectors(site: &Site, keys: Arc<MaskKeys>) -> Detectors {

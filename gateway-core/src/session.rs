@@ -21,6 +21,8 @@ mod hold;
 mod ledger;
 mod login;
 mod meaning;
+mod metering;
+mod named;
 mod names;
 mod open;
 mod opened;
@@ -36,6 +38,7 @@ mod shape;
 mod through;
 mod tunnelled;
 mod understanding;
+pub mod usage;
 #[cfg(test)]
 mod weight;
 

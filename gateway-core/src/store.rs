@@ -7,6 +7,7 @@
 mod approvals;
 mod migrations;
 mod notifications;
+mod runs;
 mod said;
 mod sessions;
 
@@ -22,6 +23,7 @@ use std::{
 use rusqlite::Connection;
 
 pub use notifications::{Announce, Delivery, DeliveryCounts, DeliveryQueue};
+pub use runs::{RunEnd, RunEntry, RunIndex};
 pub use said::{Said, SaidIndex, folded};
 pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex, Span};
 

@@ -68,6 +68,7 @@ mod tests {
             groups: std::collections::BTreeSet::new(),
             claims: std::collections::BTreeMap::new(),
             owner: None,
+            lent_by: None,
         }
     }
 

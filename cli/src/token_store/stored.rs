@@ -95,6 +95,7 @@ pub(super) fn sample() -> StoredLogin {
         groups: std::collections::BTreeSet::new(),
         claims: std::collections::BTreeMap::new(),
         owner: None,
+        lent_by: None,
     };
     let issuer = IssuerSide {
         issuer: "https://idp.example.com".to_owned(),

@@ -74,7 +74,8 @@ pub(super) async fn ask(
             })?)
         }
     };
-    let wish = Wish { who, to: &connection.facts, role: &connection.role, reason: reason.as_deref(), for_millis };
+    let wish =
+        Wish { who, to: &connection.facts, role: &connection.role, reason: reason.as_deref(), run: None, for_millis };
     let request = access_request(wish, &need, now)
         .map_err(|failure| ApiError::unavailable("the gateway cannot make a request", &failure))?;
     let id = state.0.desk.ask(request).await?;
@@ -129,7 +130,7 @@ pub(super) fn admission_of(
     to: &crate::model::ConnectionFacts,
     now_millis: i64,
 ) -> Admission {
-    let at = Circumstances { unix_seconds: now_millis.div_euclid(1_000), source: Source::Tunnel, run: None };
+    let at = Circumstances::at(now_millis.div_euclid(1_000), Source::Tunnel);
     let leases = state.0.desk.leases();
     let leases = leases.borrow().clone();
     admission(&state.policies(), &leases, who, to, &at, now_millis)

@@ -215,9 +215,10 @@ pub(super) fn may_review(state: &ApiState, who: &Principal, case: &Case) -> bool
         && quorums.any(|quorum| permits(&ApiAction::Approve { group: quorum.group.clone() }))
 }
 
-/// Whether it is somebody's own request, or that of an agent that they answer for.
+/// Whether it is somebody's own request, or that of an agent that they answer for or lent their presence.
 fn is_of(who: &Principal, requester: &Principal) -> bool {
-    (requester.kind == who.kind && requester.name == who.name)
+    requester.is(who)
+        || who.lends_to(requester)
         || (who.kind == PrincipalKind::User && requester.owner.as_ref() == Some(&who.name))
 }
 
@@ -260,8 +261,8 @@ pub(super) fn item(state: &ApiState, who: &Principal, case: &Case) -> ApprovalIt
         status: status(case.state()),
         asks,
         requester: request.requester.clone(),
-        agent: None,
-        run: None,
+        agent: (request.requester.kind == PrincipalKind::Agent).then(|| request.requester.name.to_string()),
+        run: request.run.as_ref().map(ToString::to_string),
         task: None,
         session: request.session.clone(),
         connection: request.connection.name.clone(),

@@ -53,7 +53,7 @@ pub(super) async fn check(
     let found = state.0.connections.borrow().iter().find(|one| one.facts.name.as_str() == name).cloned();
     let facts = found.ok_or_else(|| ApiError::not_found("no such connection"))?.facts;
     let who = caller.principal();
-    let circumstances = Circumstances { unix_seconds: state.0.clock.unix_seconds(), source: Source::Tunnel, run: None };
+    let circumstances = Circumstances::at(state.0.clock.unix_seconds(), Source::Tunnel);
     // What a database holds is nobody's to learn who may not connect there.
     if let Verdict::Refuse(refusal) = state.policies().connect(who, &facts, &circumstances) {
         return Err(state.refuse(who, format!("check on {}", facts.name), refusal).await);

@@ -20,16 +20,18 @@ use crate::{
 };
 
 pub(super) async fn list(State(state): State<ApiState>, caller: Caller) -> Json<Vec<ConnectionItem>> {
-    let policies = state.policies();
-    let circumstances = Circumstances { unix_seconds: state.0.clock.unix_seconds(), source: Source::Tunnel, run: None };
     let connections = state.0.connections.borrow().clone();
-    let now = state.0.clock.unix_millis();
-    let item = |connection: &ApiConnection| {
-        let admission = admission_of(&state, caller.principal(), &connection.facts, now);
-        item(&policies, caller.principal(), connection, &circumstances, &admission)
-    };
-    let items: BTreeMap<_, _> = connections.iter().map(|one| (one.facts.name.clone(), item(one))).collect();
+    let item = |one: &ApiConnection| (one.facts.name.clone(), shown(&state, caller.principal(), one));
+    let items: BTreeMap<_, _> = connections.iter().map(item).collect();
     Json(items.into_values().filter(|item| item.may_connect != MayConnect::No).collect())
+}
+
+/// One connection as this principal meets it.
+pub(super) fn shown(state: &ApiState, who: &Principal, connection: &ApiConnection) -> ConnectionItem {
+    let now = state.0.clock.unix_millis();
+    let circumstances = Circumstances::at(now.div_euclid(1_000), Source::Tunnel);
+    let admission = admission_of(state, who, &connection.facts, now);
+    item(&state.policies(), who, connection, &circumstances, &admission)
 }
 
 fn item(

@@ -120,6 +120,7 @@ pub(super) fn item_with(entry: SessionEntry, counts: SessionCounts) -> SessionIt
         started_at_millis: entry.started_at_millis,
         ended_at_millis: entry.ended_at_millis,
         end_reason: entry.end_reason,
+        run: entry.run,
         operations: counts.operations,
         refused: counts.refused,
         held: counts.held,

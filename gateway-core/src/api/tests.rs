@@ -5,6 +5,7 @@ mod health;
 mod live;
 mod notifications;
 mod reviews;
+mod runs;
 mod search;
 mod step_up;
 mod tokens;

@@ -24,7 +24,7 @@ pub(super) async fn issue(
     let found = state.0.connections.borrow().iter().find(|one| one.facts.name.as_str() == name).cloned();
     let connection = found.ok_or_else(|| ApiError::not_found("no such connection"))?;
     let unix_seconds = state.0.clock.unix_seconds();
-    let circumstances = Circumstances { unix_seconds, source: Source::Native, run: None };
+    let circumstances = Circumstances::at(unix_seconds, Source::Native);
     let who = caller.principal().clone();
     let refusal = match state.policies().connect(&who, &connection.facts, &circumstances) {
         Verdict::Permit { .. } => None,

@@ -8,6 +8,7 @@ mod check;
 mod health;
 mod live;
 mod notifications;
+mod runs;
 
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
 pub use live::KillRequest;
@@ -21,8 +22,9 @@ pub use self::{
     approvals::{ApprovalItem, ApprovalStatus, Asks, HistoryItem, ReviewItem, ReviewRequest, ShapeChoice},
     health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth},
     notifications::{NotificationItem, NotificationState, Notifications},
+    runs::{NewRun, RunCounts, RunDetail, RunEnding, RunItem, RunOpened, RunPrincipal, RunToken},
 };
-use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, RuleId, SessionId};
+use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, RuleId, RunId, SessionId};
 
 /// `GET /api/v1/gateway`, without authentication: how to log in here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +200,9 @@ pub struct SessionItem {
     pub ended_at_millis: Option<i64>,
     /// Why it ended.
     pub end_reason: Option<String>,
+    /// The run that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// Operations asked.
     pub operations: u64,
     /// Of these, refused.

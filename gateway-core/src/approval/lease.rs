@@ -38,6 +38,9 @@ pub struct Lease {
     pub principal_kind: PrincipalKind,
     /// For whom.
     pub principal: PrincipalName,
+    /// The person who lent an agent their presence for it: it is open to no other pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent_by: Option<PrincipalName>,
     /// On which connection.
     pub connection: ConnectionName,
     /// The policies that it lifts.
@@ -80,6 +83,7 @@ impl Lease {
             kind,
             principal_kind: request.requester.kind,
             principal: request.requester.name.clone(),
+            lent_by: request.requester.lent_by.as_ref().map(|lender| lender.name.clone()),
             connection: request.connection.name.clone(),
             rules: request.need.rules.clone(),
             quorums: request.need.quorums.clone(),
@@ -110,7 +114,10 @@ impl Lease {
     }
 
     fn is_for(&self, who: &Principal, to: &ConnectionName) -> bool {
-        self.principal_kind == who.kind && self.principal == who.name && self.connection == *to
+        self.principal_kind == who.kind
+            && self.principal == who.name
+            && self.lent_by.as_ref() == who.lent_by.as_ref().map(|lender| &lender.name)
+            && self.connection == *to
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, SessionId, ShapeId,
+    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, RunId, SessionId, ShapeId,
 };
 
 /// One held message, as reviewers see it. `text` and `parameters` come already masked.
@@ -20,6 +20,9 @@ pub struct Request {
     /// In which session; `None` for access, which comes before one.
     #[serde(default)]
     pub session: Option<SessionId>,
+    /// In which run.
+    #[serde(default)]
+    pub run: Option<RunId>,
     /// What for.
     #[serde(default)]
     pub asks: Asks,
@@ -141,12 +144,14 @@ impl Binding<'_> {
             PrincipalKind::Agent => "agent",
         };
         let owner = requester.owner.as_ref().map_or("", |owner| owner.as_str());
+        let lender = requester.lent_by.as_ref().map_or("", |lender| lender.name.as_str());
         let connection = self.connection;
         let fixed = [
-            "hoop approval binding 1",
+            "hoop approval binding 2",
             kind,
             requester.name.as_str(),
             owner,
+            lender,
             self.session.map_or("", SessionId::as_str),
             connection.name.as_str(),
             connection.kind.as_str(),

@@ -18,6 +18,7 @@ pub(crate) fn person(name: &str, groups: &[&str]) -> Principal {
         groups: groups.iter().map(|group| GroupName::new(group).unwrap()).collect(),
         claims: BTreeMap::new(),
         owner: None,
+        lent_by: None,
     }
 }
 
@@ -45,6 +46,7 @@ pub(crate) fn request(number: u8, requester: Principal) -> Request {
         id: ApprovalId::new(u64::from(number), [number; 5]),
         requester,
         session: Some(SessionId::new(1, [number; 10])),
+        run: None,
         asks: crate::approval::Asks::Operation,
         connection: connection(),
         database: "shop".into(),

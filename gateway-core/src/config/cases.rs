@@ -105,5 +105,5 @@ fn principal(table: &mut Table<'_>) -> Option<Principal> {
     let groups: BTreeSet<_> =
         groups.filter_map(|group| table.parsed("groups", Some(group), "engineers", GroupName::from_str)).collect();
     let claims = table.map("claims").unwrap_or_default();
-    Some(Principal { kind, name: name?, groups, claims, owner })
+    Some(Principal { kind, name: name?, groups, claims, owner, lent_by: None })
 }

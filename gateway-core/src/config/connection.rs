@@ -153,6 +153,16 @@ pub enum UpstreamPool {
     Session,
 }
 
+/// What the upstream's own log calls the sessions of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApplicationName {
+    /// The run and its principal.
+    #[default]
+    Run,
+    /// What the client calls itself.
+    Client,
+}
+
 /// One `[[connection]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -178,6 +188,8 @@ pub struct Connection {
     pub native: Option<NativeListen>,
     /// What there is besides where HTTP carries it.
     pub http: Option<HttpSettings>,
+    /// What the upstream's own log calls the sessions of a run.
+    pub application_name: ApplicationName,
 }
 
 impl Connection {
@@ -260,6 +272,13 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         }
         _ => Err("use session"),
     });
+    let application_name = table.text("application_name");
+    let application_name =
+        table.parsed("application_name", application_name, "application_name = \"run\"", |name| match name {
+            "run" => Ok(ApplicationName::Run),
+            "client" => Ok(ApplicationName::Client),
+            _ => Err("use run or client"),
+        });
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -280,6 +299,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         pool,
         native,
         http: None,
+        application_name: application_name.unwrap_or_default(),
     })
 }
 

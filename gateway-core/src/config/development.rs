@@ -11,8 +11,8 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    Connection, Credential, EMAIL, GatewayConfig, Problem, Site, UpstreamAddress, UpstreamTls, gateway::DEFAULT_LISTEN,
-    masking, reader::Document,
+    ApplicationName, Connection, Credential, EMAIL, GatewayConfig, Problem, Site, UpstreamAddress, UpstreamTls,
+    gateway::DEFAULT_LISTEN, masking, reader::Document,
 };
 use crate::{
     model::{ConnectionKind, ConnectionName},
@@ -55,6 +55,7 @@ impl Connection {
             pool: None,
             native: None,
             http: None,
+            application_name: ApplicationName::default(),
         }
     }
 }

@@ -157,6 +157,7 @@ pub(super) fn connection(
         pool: None,
         native: None,
         http: Some(http),
+        application_name: super::ApplicationName::Client,
     })
 }
 

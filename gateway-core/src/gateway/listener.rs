@@ -20,7 +20,7 @@ use super::certificate::LINK_PROTOCOL;
 use crate::{
     clock::WallClock,
     identity::{GatewayTokens, IdentityError},
-    model::Principal,
+    model::Presence,
     session::{self, Environment},
 };
 
@@ -49,19 +49,23 @@ impl SessionAcceptor {
 }
 
 impl Acceptor for SessionAcceptor {
-    type Principal = Principal;
+    type Principal = Presence;
 
-    async fn authenticate(&self, token: &SecretString) -> Result<Authenticated<Principal>, Rejection> {
-        let verified = self.tokens.verify(token.expose_secret()).map_err(|error| match error {
+    async fn authenticate(&self, token: &SecretString) -> Result<Authenticated<Presence>, Rejection> {
+        let verified = self.tokens.verify_stream(token.expose_secret()).map_err(|error| match error {
             IdentityError::Unreachable(_) | IdentityError::Settings(_) => Rejection::Unavailable(error.to_string()),
             IdentityError::Invalid(_) | IdentityError::Expired => Rejection::Invalid(error.to_string()),
         })?;
-        let left = verified.expires_at.saturating_sub(self.clock.unix_seconds());
+        let (presence, expires_at) = verified;
+        if presence.run().is_some_and(|run| !self.environment.registry.is_running(run)) {
+            return Err(Rejection::Invalid("this run has ended; start it again with `hoop exec`".to_owned()));
+        }
+        let left = expires_at.saturating_sub(self.clock.unix_seconds());
         let valid_for = Duration::from_secs(u64::try_from(left).unwrap_or(0));
-        Ok(Authenticated { principal: verified.principal, valid_for })
+        Ok(Authenticated { principal: presence, valid_for })
     }
 
-    async fn open(&self, incoming: Incoming<Principal>) {
+    async fn open(&self, incoming: Incoming<Presence>) {
         Box::pin(session::serve(Arc::clone(&self.environment), incoming)).await;
     }
 }

@@ -25,7 +25,7 @@ use super::{GatewayError, certificate::ServerTls, listen};
 use crate::{
     config::{NativeListen, Site},
     identity::{ConnectionTokens, GatewayTokens, Verifier},
-    model::{ConnectionName, Verdict},
+    model::{ConnectionName, Presence, Verdict},
     policy::{Circumstances, Source},
     protocol::postgres::{message::Start, refuse::Report},
     session::{Arrival, ClientStream, Environment, Served},
@@ -165,7 +165,7 @@ struct Guest {
     client: ClientStream,
     buffer: BytesMut,
     start: Start,
-    identity: watch::Sender<LinkIdentity<crate::model::Principal>>,
+    identity: watch::Sender<LinkIdentity<Presence>>,
     expires_at: Instant,
 }
 
@@ -207,7 +207,8 @@ async fn come_in(
             let left = believed.verified.expires_at.saturating_sub(environment.clock.unix_seconds());
             let expires_at = Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0));
             let principal = believed.verified.principal;
-            let (identity, watched) = watch::channel(LinkIdentity::Valid { principal: principal.clone(), expires_at });
+            let (identity, watched) =
+                watch::channel(LinkIdentity::Valid { principal: Presence::outside(principal.clone()), expires_at });
             let (source, client_address) = (Source::Native, Some(peer));
             let arrival = Arrival {
                 environment,
@@ -217,6 +218,7 @@ async fn come_in(
                 policies,
                 source,
                 client_address,
+                run: None,
                 window: None,
             };
             Some(Guest { arrival, client, buffer, start, identity, expires_at })
@@ -247,7 +249,7 @@ fn admitted(
     };
     let policies = door.environment.policies.borrow().clone();
     let unix_seconds = door.environment.clock.unix_seconds();
-    let circumstances = Circumstances { unix_seconds, source: Source::Native, run: None };
+    let circumstances = Circumstances::at(unix_seconds, Source::Native);
     match policies.connect(&believed.verified.principal, &served.facts, &circumstances) {
         // What needs an approval waits for it when the session is opened: the client is told then.
         Verdict::Permit { .. } | Verdict::NeedsApproval(_) => Ok((believed, served, policies)),

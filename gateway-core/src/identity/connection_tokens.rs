@@ -221,6 +221,7 @@ mod tests {
             groups: BTreeSet::new(),
             claims: BTreeMap::new(),
             owner: None,
+            lent_by: None,
         };
         let expires_at = clock.unix_seconds() + 3600;
         let login = Verified { principal, expires_at, authentication: Authentication::default() };

@@ -4,6 +4,7 @@
 //! different one with `--dev`. Knows no HTTP. Called by the token exchange and by whoever takes a bearer.
 
 use std::{
+    collections::BTreeSet,
     fmt, fs, io,
     io::Write as _,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
@@ -20,7 +21,7 @@ use zeroize::Zeroizing;
 use super::{IdentityError, Verified};
 use crate::{
     clock::WallClock,
-    model::{Authentication, Principal},
+    model::{Authentication, ConnectionName, Presence, Principal, RunId, RunScope},
 };
 
 /// The longest life of a token.
@@ -92,6 +93,12 @@ struct Claims {
     #[serde(default)]
     authentication: Authentication,
     principal: Principal,
+    /// A run's token opens streams on its connections; everything else refuses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
+    /// Where a run may go.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    connections: BTreeSet<ConnectionName>,
 }
 
 impl fmt::Debug for GatewayTokens {
@@ -142,12 +149,23 @@ impl GatewayTokens {
 
     /// Issues a token for a verified principal: ten minutes, never longer than what proved it.
     pub fn issue(&self, verified: &Verified) -> Result<Issued, IdentityError> {
+        self.issue_for(verified, None)
+    }
+
+    /// Issues the token of a run: good for opening streams on its connections and for nothing else.
+    pub fn issue_run(&self, verified: &Verified, scope: RunScope) -> Result<Issued, IdentityError> {
+        self.issue_for(verified, Some(scope))
+    }
+
+    fn issue_for(&self, verified: &Verified, scope: Option<RunScope>) -> Result<Issued, IdentityError> {
         let now = self.0.clock.unix_seconds();
         let expires_at = verified.expires_at.min(now + TOKEN_LIFE_SECONDS);
         if expires_at <= now {
             return Err(IdentityError::Expired);
         }
         let principal = verified.principal.clone();
+        let (run, connections) = scope.map(|scope| (scope.run, scope.connections)).unzip();
+        let connections = connections.unwrap_or_default();
         let claims = Claims {
             iss: self.0.issuer.clone(),
             aud: AUDIENCE.to_owned(),
@@ -157,6 +175,8 @@ impl GatewayTokens {
             login: Some(verified.expires_at),
             authentication: verified.authentication.clone(),
             principal,
+            run,
+            connections,
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
@@ -173,9 +193,22 @@ impl GatewayTokens {
         self.verify_with_login(token).map(|(verified, _login)| verified)
     }
 
+    /// Verifies the bearer of a stream: somebody's own, or a run's. When it ends is seconds since 1970.
+    pub fn verify_stream(&self, token: &str) -> Result<(Presence, i64), IdentityError> {
+        let claims = self.claims(token)?;
+        let connections = claims.connections;
+        let scope = claims.run.map(|run| Arc::new(RunScope { run, connections }));
+        let presence = Presence { principal: claims.principal, scope };
+        Ok((presence, claims.exp))
+    }
+
     /// Verifies a bearer, and gives besides when the login that proved it ends, which is later than the bearer's own end.
     pub fn verify_with_login(&self, token: &str) -> Result<(Verified, i64), IdentityError> {
         let claims = self.claims(token)?;
+        // FAIL-CLOSED: what runs inside a run must not approve, list or look in the name of who started it.
+        if claims.run.is_some() || !claims.connections.is_empty() {
+            return Err(IdentityError::Invalid("it is a run's, which opens the run's connections and nothing else"));
+        }
         let login = claims.login.unwrap_or(claims.exp).max(claims.exp);
         let Claims { principal, exp: expires_at, authentication, .. } = claims;
         Ok((Verified { principal, expires_at, authentication }, login))

@@ -192,6 +192,13 @@ id!(
     "session id"
 );
 id!(
+    /// One `hoop exec`, which groups sessions.
+    RunId,
+    "run_",
+    10,
+    "run id"
+);
+id!(
     /// One request for approval.
     ApprovalId,
     "apr_",

@@ -1,8 +1,8 @@
 //! Verdicts already reached, so that a statement that runs again costs a look-up and not an evaluation.
 //!
-//! The key is everything that policies can see, compared whole: principal with groups and claims, connection, every
-//! context attribute but the time. The text is not in it, since no policy sees the text; where a policy reads the time
-//! there is no cache. A bucket is found by a keyed hash of a part of the key; a wrong bucket is a miss, never a wrong answer.
+//! The key is everything that policies can see, compared whole: principal with groups, claims and who lent it
+//! their presence, connection, every context attribute but the time and a run's usage. The text is not in it, since no
+//! policy sees the text; where a policy reads the time there is no cache, and where one reads the usage none for runs. A bucket is found by a keyed hash of a part of the key; a wrong bucket is a miss, never a wrong answer.
 //! A look-up was measured at 0.17 µs of CPU (three groups, three claims, optimised build).
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Circumstances, Source};
-use crate::model::{Access, ConnectionFacts, Effect, Operation, Principal, Verdict};
+use crate::model::{Access, ConnectionFacts, Effect, Operation, Principal, RunId, Verdict};
 
 /// Shards, so that sessions on different cores seldom meet.
 const SHARDS: usize = 16;
@@ -75,7 +75,7 @@ struct Key {
     export: bool,
     filters_on: BTreeSet<Arc<str>>,
     source: Source,
-    run: Option<String>,
+    run: Option<RunId>,
 }
 
 /// A question, borrowed from the caller.

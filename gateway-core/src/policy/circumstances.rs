@@ -2,7 +2,7 @@
 //!
 //! Plain values, handed in by `session` and `api`; time comes from their clock.
 
-use crate::model::{ConnectionFacts, GroupName, Principal};
+use crate::model::{ConnectionFacts, GroupName, Principal, RunId, Usage};
 
 /// How the client reached the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,7 +31,16 @@ pub struct Circumstances {
     /// How the client came in.
     pub source: Source,
     /// The run that the session belongs to.
-    pub run: Option<String>,
+    pub run: Option<RunId>,
+    /// What the run has used up so far.
+    pub usage: Option<Usage>,
+}
+
+impl Circumstances {
+    /// Outside of every run.
+    pub const fn at(unix_seconds: i64, source: Source) -> Self {
+        Self { unix_seconds, source, run: None, usage: None }
+    }
 }
 
 /// What a caller of the API wants to do; the same policies decide it (law 10).
@@ -50,6 +59,8 @@ pub enum ApiAction {
     KillSession,
     /// Change the gateway itself.
     Administer,
+    /// Lend an agent one's presence for a run.
+    ActAs,
 }
 
 impl ApiAction {
@@ -61,6 +72,7 @@ impl ApiAction {
             Self::ListSessions => "list_sessions",
             Self::KillSession => "kill_session",
             Self::Administer => "administer",
+            Self::ActAs => "act_as",
         }
     }
 }
@@ -77,6 +89,8 @@ pub enum ApiResource {
         /// On which connection.
         connection: ConnectionFacts,
     },
+    /// An agent of the site.
+    Agent(Principal),
     /// One request for approval.
     Request {
         /// Who asks.

@@ -9,13 +9,13 @@ use super::{
     answer::{Answer, No},
     load::Loaded,
     rule::Obligation,
-    weigh::Granted,
+    weigh::{Granted, strictest},
     wording::Asked,
     world::{self, World, WorldError},
 };
 use crate::{
     mask::MaskFunction,
-    model::{Authentication, ConnectionFacts, Principal, Refusal, RefusalKind, RuleId, StepUp, Verdict},
+    model::{Authentication, ConnectionFacts, Principal, PrincipalKind, Refusal, RefusalKind, RuleId, StepUp, Verdict},
 };
 
 /// The name of the refusal that no policy of the site speaks: nobody reviews their own.
@@ -35,6 +35,16 @@ impl Loaded {
         circumstances: &Circumstances,
         granted: &Granted<'_>,
     ) -> Verdict {
+        strictest(who.everyone().map(|who| self.connect_one(who, to, circumstances, granted)))
+    }
+
+    fn connect_one(
+        &self,
+        who: &Principal,
+        to: &ConnectionFacts,
+        circumstances: &Circumstances,
+        granted: &Granted<'_>,
+    ) -> Verdict {
         let ask = || {
             let mut world = World::new(&self.vocabulary);
             let principal = world.principal(who)?;
@@ -46,7 +56,17 @@ impl Loaded {
         self.verdict(answered(ask()), granted, asked)
     }
 
+    /// Shown to an agent with lent presence only where both may see it, as the stricter of both says.
     pub(super) fn reveal(&self, who: &Principal, to: &ConnectionFacts, tag: &str) -> Reveal {
+        let (mut strictest, mut lent) = (self.reveal_one(who, to, tag), who.lent_by.as_deref());
+        while let Some(lender) = lent {
+            strictest = stricter(strictest, self.reveal_one(lender, to, tag));
+            lent = lender.lent_by.as_deref();
+        }
+        strictest
+    }
+
+    fn reveal_one(&self, who: &Principal, to: &ConnectionFacts, tag: &str) -> Reveal {
         let ask = || {
             let mut world = World::new(&self.vocabulary);
             let principal = world.principal(who)?;
@@ -85,11 +105,22 @@ impl Loaded {
         if let Some(refusal) = forbidden_by_nature(who, action, on) {
             return Verdict::Refuse(refusal);
         }
+        strictest(who.everyone().map(|who| self.may_one(who, action, on)))
+    }
+
+    fn may_one(&self, who: &Principal, action: &ApiAction, on: &ApiResource) -> Verdict {
+        // FAIL-CLOSED: nobody acts as an agent through an agent, and nobody acts as a person.
+        let acts = matches!(action, ApiAction::ActAs);
+        let persons = |on: &ApiResource| matches!(on, ApiResource::Agent(agent) if agent.kind == PrincipalKind::Agent);
+        if acts && !(who.kind == PrincipalKind::User && persons(on)) {
+            return Verdict::Refuse(only_people_lend());
+        }
         let ask = || {
             let mut world = World::new(&self.vocabulary);
             let principal = world.principal(who)?;
             let resource = match on {
                 ApiResource::Gateway => world.gateway()?,
+                ApiResource::Agent(agent) => world.principal(agent)?,
                 ApiResource::Session { owner, connection } => {
                     let connection = world.connection(connection)?;
                     world.of_connection(&self.vocabulary.session, "owner", owner, connection)?
@@ -105,7 +136,7 @@ impl Loaded {
                 ApiAction::ReplaySession | ApiAction::ListSessions | ApiAction::KillSession => {
                     pairs.push(("own".into(), RestrictedExpression::new_bool(is_own(who, on))));
                 }
-                ApiAction::Administer => {}
+                ApiAction::Administer | ApiAction::ActAs => {}
             }
             let context = world::context(pairs)?;
             Ok(self.ask(principal, self.vocabulary.action(action.as_str()), resource, context, &world.entities()?))
@@ -126,6 +157,18 @@ impl Loaded {
 
 fn answered(asked: Result<Answer, WorldError>) -> Answer {
     asked.unwrap_or_else(|error| Answer::unaskable(&error))
+}
+
+fn stricter(left: Reveal, right: Reveal) -> Reveal {
+    match (left, right) {
+        (Reveal::Clear, other) | (other, Reveal::Clear) => other,
+        (Reveal::Masked { function: left, rule }, Reveal::Masked { function: right, .. })
+            if shown(left) <= shown(right) =>
+        {
+            Reveal::Masked { function: left, rule }
+        }
+        (Reveal::Masked { .. }, right) => right,
+    }
 }
 
 /// How much of a value a function shows; less is stricter.
@@ -158,20 +201,31 @@ fn forbidden_by_nature(who: &Principal, action: &ApiAction, on: &ApiResource) ->
     Some(Refusal { kind: RefusalKind::Policy, rule, message, hint: Some(hint) })
 }
 
-/// Whether a session is the principal's own, or their agent's.
+fn only_people_lend() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Policy,
+        rule: None,
+        message: "only a person lends an agent their presence".to_owned(),
+        hint: Some("leave --as-agent out: a service account runs as itself".to_owned()),
+    }
+}
+
+/// Whether a session is the principal's own, their agent's, or that of an agent they lent their presence.
 fn is_own(who: &Principal, on: &ApiResource) -> bool {
     match on {
         ApiResource::Session { owner, .. } => {
-            (owner.kind == who.kind && owner.name == who.name)
-                || (who.kind == crate::model::PrincipalKind::User && owner.owner.as_ref() == Some(&who.name))
+            owner.is(who)
+                || who.lends_to(owner)
+                || (who.kind == PrincipalKind::User && owner.owner.as_ref() == Some(&who.name))
         }
-        ApiResource::Gateway | ApiResource::Request { .. } => false,
+        ApiResource::Gateway | ApiResource::Agent(_) | ApiResource::Request { .. } => false,
     }
 }
 
 fn place(on: &ApiResource) -> String {
     match on {
         ApiResource::Gateway => "this gateway".to_owned(),
+        ApiResource::Agent(agent) => format!("the agent {}", agent.name),
         ApiResource::Session { connection, .. } | ApiResource::Request { connection, .. } => {
             connection.name.to_string()
         }

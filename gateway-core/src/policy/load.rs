@@ -44,6 +44,7 @@ pub(super) struct Loaded {
     pub(super) lifts: bool,
     pub(super) rules: BTreeMap<PolicyId, Arc<Rule>>,
     pub(super) reads_time: bool,
+    pub(super) reads_usage: bool,
     pub(super) reads_estimates: bool,
     pub(super) reads_has_where: bool,
     pub(super) reads_names: bool,
@@ -83,6 +84,7 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
     let reads = |attributes: &[&str]| named.values().any(|placed| context_use::reads(&placed.policy, attributes));
     let (reads_time, reads_estimates, reads_has_where) = (reads(&["time"]), reads(ESTIMATED), reads(&["has_where"]));
     let reads_requests = reads(&["request"]);
+    let reads_usage = reads(&["usage"]);
     let reads_names = named.values().any(|placed| name_use::reads_names(&placed.policy));
     let (hard, liftable) = split(named, &rules).map_err(|message| vec![ours(message)])?;
     let lifts = rules.values().any(|rule| matches!(rule.obligation, Obligation::Hold { .. }));
@@ -95,6 +97,7 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
         lifts,
         rules,
         reads_time,
+        reads_usage,
         reads_estimates,
         reads_has_where,
         reads_names,

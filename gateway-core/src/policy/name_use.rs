@@ -8,9 +8,9 @@ use super::context_use;
 
 /// Actions that no operation asks: what is said about them says nothing about statements.
 const OTHER_ACTIONS: &[&str] =
-    &["connect", "reveal", "approve", "replay", "administer", "list_sessions", "kill_session"];
+    &["connect", "reveal", "approve", "replay", "administer", "list_sessions", "kill_session", "act_as"];
 /// What an operation's context holds besides what its names and functions make of it.
-const NAMELESS: &[&str] = &["time", "source", "run", "agent"];
+const NAMELESS: &[&str] = &["time", "source", "run", "usage", "agent"];
 
 /// Whether what this policy says of an operation may depend on its objects, its functions or its effect.
 pub(super) fn reads_names(policy: &Policy) -> bool {

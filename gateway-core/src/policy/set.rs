@@ -102,7 +102,8 @@ impl PolicySet {
         self.0.loaded.connect(who, to, circumstances, &granted)
     }
 
-    /// May this operation pass? The strictest answer over all its accesses; cached unless a policy reads the time.
+    /// May this operation pass? The strictest answer over all its accesses; cached unless a policy reads the time, or the
+    /// usage of its run.
     pub fn weigh(
         &self,
         who: &Principal,
@@ -119,8 +120,9 @@ impl PolicySet {
         };
         // Parts of a request are as many as there are requests: an answer that may depend on them is not kept.
         let depends = operation.request.is_some() && self.0.loaded.reads_requests;
+        let budgeted = circumstances.usage.is_some() && self.0.loaded.reads_usage;
         let verdict = match &self.0.cache {
-            Some(cache) if !depends => cache.get_or(Asked { who, to, operation, circumstances }, reach),
+            Some(cache) if !depends && !budgeted => cache.get_or(Asked { who, to, operation, circumstances }, reach),
             Some(_) | None => reach(),
         };
         advised(verdict, operation)
@@ -229,8 +231,11 @@ impl PolicySet {
         circumstances: &Circumstances,
         granted: &Granted<'_>,
     ) -> Verdict {
-        let answer = self.0.loaded.answer(who, to, operation, circumstances);
-        self.0.loaded.verdict(answer, granted, || words(to, operation))
+        // Lent presence: both are asked, and the stricter answer stands.
+        strictest(who.everyone().map(|who| {
+            let answer = self.0.loaded.answer(who, to, operation, circumstances);
+            self.0.loaded.verdict(answer, granted, || words(to, operation))
+        }))
     }
 }
 

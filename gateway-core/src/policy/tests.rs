@@ -16,6 +16,7 @@ use crate::{
 
 mod decide;
 mod gate;
+mod lent;
 mod loading;
 mod matrix;
 mod properties;
@@ -36,6 +37,7 @@ pub(super) fn person(name: &str, groups: &[&str]) -> Principal {
         groups: groups.iter().map(|group| GroupName::new(group).unwrap()).collect(),
         claims: BTreeMap::from([("team".into(), "billing".into())]),
         owner: None,
+        lent_by: None,
     }
 }
 
@@ -54,7 +56,7 @@ pub(super) fn production() -> ConnectionFacts {
 }
 
 pub(super) fn now() -> Circumstances {
-    Circumstances { unix_seconds: 1_800_000_000, source: Source::Tunnel, run: None }
+    Circumstances::at(1_800_000_000, Source::Tunnel)
 }
 
 pub(super) fn operation(accesses: &[(Verb, Option<&str>)]) -> Operation {

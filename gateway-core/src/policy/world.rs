@@ -12,7 +12,7 @@ use super::{
     Circumstances,
     schema::{self, Vocabulary, uid},
 };
-use crate::model::{Access, ConnectionFacts, ObjectKind, ObjectName, Operation, Principal, PrincipalKind, Verb};
+use crate::model::{Access, ConnectionFacts, ObjectKind, ObjectName, Operation, Principal, PrincipalKind, Usage, Verb};
 
 /// A request could not be put to Cedar. Whoever sees it refuses.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,10 @@ impl<'vocabulary> World<'vocabulary> {
         if let (PrincipalKind::Agent, Some(owner)) = (who.kind, &who.owner) {
             let owner = uid(&self.vocabulary.user, owner.as_str());
             attributes.push(("owner".to_owned(), RestrictedExpression::new_entity_uid(owner)));
+        }
+        if let (PrincipalKind::Agent, Some(lender)) = (who.kind, &who.lent_by) {
+            let lender = uid(&self.vocabulary.user, lender.name.as_str());
+            attributes.push(("lent_by".to_owned(), RestrictedExpression::new_entity_uid(lender)));
         }
         let groups = who.groups.iter().map(|group| uid(&self.vocabulary.group, group.as_str()));
         let claims = who.claims.iter().map(|(name, value)| (name.clone(), string(value)));
@@ -239,9 +243,28 @@ fn arrival(who: &Principal, circumstances: &Circumstances) -> Result<Vec<(String
         ("time".to_owned(), RestrictedExpression::new_datetime(time)),
     ];
     if let Some(run) = &circumstances.run {
-        pairs.push(("run".to_owned(), string(run)));
+        pairs.push(("run".to_owned(), string(run.as_str())));
+    }
+    if let Some(usage) = &circumstances.usage {
+        pairs.push(("usage".to_owned(), used(usage)?));
     }
     Ok(pairs)
+}
+
+fn used(usage: &Usage) -> Result<RestrictedExpression, WorldError> {
+    let Usage { statements, rows_read, rows_changed, tables, bytes, tokens, wall_seconds } = *usage;
+    let counts = [
+        ("statements", statements),
+        ("rows_read", rows_read),
+        ("rows_changed", rows_changed),
+        ("tables", tables),
+        ("bytes", bytes),
+        ("tokens", tokens),
+        ("wall_seconds", wall_seconds),
+    ];
+    let long = |count: u64| RestrictedExpression::new_long(i64::try_from(count).unwrap_or(i64::MAX));
+    let fields = counts.into_iter().map(|(name, count)| (name.to_owned(), long(count)));
+    RestrictedExpression::new_record(fields).map_err(WorldError::new)
 }
 
 pub(super) fn string(text: &str) -> RestrictedExpression {

@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use crate::{
     model::{
-        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, Refusal, RuleId, SessionId,
+        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, Refusal, RuleId, RunId,
+        SessionId, Usage,
     },
     policy::Source,
 };
@@ -34,7 +35,7 @@ pub struct SessionFacts {
     /// What the client calls itself.
     pub application_name: Option<String>,
     /// The run that groups it, for `hoop exec`.
-    pub run: Option<String>,
+    pub run: Option<RunId>,
 }
 
 /// Which step a message asks for.
@@ -350,6 +351,34 @@ pub enum GatewayEvent {
         what: String,
         /// Why.
         why: &'static str,
+    },
+    /// Someone started a run.
+    RunStarted {
+        /// Which.
+        run: RunId,
+        /// For whom it stands.
+        who: Principal,
+        /// What it may reach.
+        connections: Vec<ConnectionName>,
+        /// Labels of it.
+        labels: BTreeMap<String, String>,
+        /// The program, without its arguments.
+        command: Option<String>,
+        /// Whether it runs in the jail.
+        jailed: bool,
+    },
+    /// A run ended, and its sessions with it.
+    RunEnded {
+        /// Which.
+        run: RunId,
+        /// Why.
+        why: String,
+        /// The status that its program exited with.
+        status: Option<i32>,
+        /// The signal that ended its program.
+        signal: Option<i32>,
+        /// What it used up.
+        usage: Usage,
     },
     /// Someone was refused at the gateway itself: a connection, an API call.
     Denied {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
-    model::{Effect, Operation, RuleId},
+    model::{Effect, Operation, RuleId, RunId},
     policy::Permitted,
 };
 
@@ -97,7 +97,7 @@ pub(super) fn session_started(facts: &SessionFacts, to: &mut Writer) {
     to.field("source", facts.source.as_str());
     optional("client_address", facts.client_address.map(|address| address.to_string()).as_deref(), to);
     optional("application_name", facts.application_name.as_deref(), to);
-    optional("run", facts.run.as_deref(), to);
+    optional("run", facts.run.as_ref().map(RunId::as_str), to);
 }
 
 /// The kind of record that a gateway event becomes.
@@ -120,6 +120,8 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::AccessDecided { .. } => "access_decided",
         GatewayEvent::LeaseOpened { .. } => "lease_opened",
         GatewayEvent::LeaseClosed { .. } => "lease_closed",
+        GatewayEvent::RunStarted { .. } => "run_started",
+        GatewayEvent::RunEnded { .. } => "run_ended",
         GatewayEvent::Denied { .. } => "denied",
     }
 }
@@ -208,6 +210,21 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("approval", approval.as_str());
             to.field("what", what);
             to.field("why", why);
+        }
+        GatewayEvent::RunStarted { run, who, connections, labels, command, jailed } => {
+            to.field("run", run.as_str());
+            to.json_field("who", who);
+            to.json_field("connections", connections);
+            to.json_field("labels", labels);
+            optional("command", command.as_deref(), to);
+            to.field("jailed", if *jailed { "true" } else { "false" });
+        }
+        GatewayEvent::RunEnded { run, why, status, signal, usage } => {
+            to.field("run", run.as_str());
+            to.field("why", why);
+            optional("status", status.map(|status| status.to_string()).as_deref(), to);
+            optional("signal", signal.map(|signal| signal.to_string()).as_deref(), to);
+            to.json_field("usage", usage);
         }
         GatewayEvent::Denied { who, action, reason } => {
             to.json_field("who", who);

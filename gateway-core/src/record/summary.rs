@@ -18,6 +18,7 @@ pub(super) fn session_item(record: &Record) -> Option<SessionItem> {
         started_at_millis: millis(record.at_micros),
         ended_at_millis: None,
         end_reason: None,
+        run: record.value("run").and_then(|run| run.parse().ok()),
         operations: 0,
         refused: 0,
         held: 0,

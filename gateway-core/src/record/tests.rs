@@ -86,6 +86,7 @@ fn alice() -> Principal {
         groups: BTreeSet::from(["engineers".parse().expect("a name")]),
         claims: BTreeMap::new(),
         owner: None,
+        lent_by: None,
     }
 }
 
@@ -154,7 +155,7 @@ fn permit(text: &str) -> Permitted<String> {
         request: None,
     };
     let inspected = Inspected::new(text.to_owned(), Arc::from([operation]), Arc::from([]));
-    let now = Circumstances { unix_seconds: 1_800_000_000, source: Source::Tunnel, run: None };
+    let now = Circumstances::at(1_800_000_000, Source::Tunnel);
     match policies.decide(&alice(), &to, inspected, &now) {
         Decision::Permit(permitted) => permitted,
         Decision::Refuse { refusal, .. } => panic!("refused: {refusal:?}"),

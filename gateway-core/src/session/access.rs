@@ -19,7 +19,7 @@ use super::{
 use crate::{
     approval::{Asks, Facts, Leases, MAX_REASON_BYTES, Request, State, Ticket},
     clock::WallClock,
-    model::{ApprovalId, ApprovalNeed, ConnectionFacts, Effect, Principal, Refusal, RefusalKind, Verdict},
+    model::{ApprovalId, ApprovalNeed, ConnectionFacts, Effect, Principal, Refusal, RefusalKind, RunId, Verdict},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         codec,
@@ -93,18 +93,21 @@ pub(crate) struct Wish<'wish> {
     pub(crate) role: &'wish str,
     /// Why.
     pub(crate) reason: Option<&'wish str>,
+    /// In which run.
+    pub(crate) run: Option<&'wish RunId>,
     /// For how long; without it the usual time.
     pub(crate) for_millis: Option<i64>,
 }
 
 /// A request for access, bound to who asks, for what, why and for how long.
 pub(crate) fn access_request(wish: Wish<'_>, need: &ApprovalNeed, now_millis: i64) -> Result<Request, NoRandomness> {
-    let Wish { who, to, role, reason, for_millis } = wish;
+    let Wish { who, to, role, reason, run, for_millis } = wish;
     let for_millis = for_millis.unwrap_or(USUAL_MILLIS).clamp(1_000, longest_window_millis(need).max(1_000));
     let reason = reason.map(|reason| reason.chars().take(MAX_REASON_BYTES / 4).collect::<String>());
     let parts = [
-        "hoop access 1",
+        "hoop access 2",
         who.name.as_str(),
+        who.lent_by.as_ref().map_or("", |lender| lender.name.as_str()),
         to.name.as_str(),
         &for_millis.to_string(),
         if reason.is_some() { "because" } else { "" },
@@ -123,6 +126,7 @@ pub(crate) fn access_request(wish: Wish<'_>, need: &ApprovalNeed, now_millis: i6
         id: ApprovalId::new(u64::try_from(now_millis).unwrap_or(0), drawn),
         requester: who.clone(),
         session: None,
+        run: run.cloned(),
         asks: Asks::Access { reason, for_millis },
         connection: to.clone(),
         database: to.database.clone(),
@@ -239,7 +243,14 @@ impl Arrival {
 
     async fn ask(&self, client: &mut ClientStream, need: &ApprovalNeed, now: i64) -> Result<Ticket, NotAdmitted> {
         let role = self.served.connection.credential.username();
-        let wish = Wish { who: &self.principal, to: &self.served.facts, role, reason: None, for_millis: None };
+        let wish = Wish {
+            who: &self.principal,
+            to: &self.served.facts,
+            role,
+            reason: None,
+            run: self.run.as_ref(),
+            for_millis: None,
+        };
         let asked = match access_request(wish, need, now) {
             Ok(request) => self.environment.desk.submit(request).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -259,7 +270,7 @@ impl Arrival {
     /// Law 9: a login that ended while its client waits lets nobody in.
     async fn still_logged_in(&mut self, client: &mut ClientStream) -> Result<(), NotAdmitted> {
         let valid = match &*self.identity.borrow_and_update() {
-            LinkIdentity::Valid { principal, .. } => *principal == self.principal,
+            LinkIdentity::Valid { principal: presence, .. } => presence.is_of(&self.principal, self.run.as_ref()),
             LinkIdentity::Expired => false,
         };
         if valid {
@@ -273,7 +284,7 @@ impl Arrival {
     }
 
     fn circumstances(&self) -> Circumstances {
-        Circumstances { unix_seconds: self.environment.clock.unix_seconds(), source: self.source, run: None }
+        self.environment.circumstances(self.source, self.run.as_ref())
     }
 }
 

@@ -56,6 +56,7 @@ impl Session {
         }
         let Some(run) = self.backend.run(&mut self.upstream_in) else { return false };
         entry.bytes += run.bytes.len() as u64;
+        self.meter.rows_read(run.messages);
         self.to_client.extend_from_slice(&run.bytes);
         true
     }
@@ -70,6 +71,7 @@ impl Session {
             return Err(Ending::Unmaskable("a row is too large to be masked"));
         }
         entry.bytes += bytes.len() as u64;
+        self.meter.rows_read(1);
         entry.capture.cut();
         self.to_client.extend_from_slice(bytes);
         Ok(())
@@ -122,6 +124,7 @@ impl Session {
         };
         let entry = self.ledger.entry(*number).ok_or(Ending::Unexpected("upstream"))?;
         entry.capture.row(&frame.body, &self.sight.record_detectors);
+        self.meter.rows_read(1);
         let before = self.to_client.len();
         match &entry.rows {
             RowTreatment::Pass => {
@@ -212,7 +215,10 @@ impl Session {
         };
         let (number, execute) = executed;
         match self.ledger.entry(number) {
-            Some(entry) => entry.complete(&frame.body),
+            Some(entry) => {
+                entry.complete(&frame.body);
+                self.meter.completed(entry.finished(), &frame.body);
+            }
             // A portal that ran to its end may be run again: it has ended on record, and gives no more rows.
             None if execute => {
                 self.talk.pop();
@@ -258,6 +264,7 @@ impl Session {
                 entry.capture.copy_starts(frame.body.first() == Some(&1), &entry.understood.record_masking);
             }
             tag::COPY_DATA => {
+                self.meter.rows_read(1);
                 entry.capture.copy_line(&frame.body, &self.sight.record_detectors);
                 let before = self.to_client.len();
                 if let Some(copy) = &mut entry.copy {

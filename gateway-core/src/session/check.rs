@@ -79,7 +79,7 @@ impl StatementChecker {
             served,
             who,
             policies: self.environment.policies.borrow().clone(),
-            circumstances: Circumstances { unix_seconds, source: Source::Tunnel, run: None },
+            circumstances: Circumstances::at(unix_seconds, Source::Tunnel),
             event: GatewayEvent::Checked {
                 who: who.clone(),
                 connection: connection.clone(),

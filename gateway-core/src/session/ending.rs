@@ -50,6 +50,8 @@ pub(super) enum Ending {
         /// Why, where it was said.
         reason: Option<String>,
     },
+    /// The run that it belongs to ended.
+    RunEnded,
     /// The gateway stops.
     Stopped,
     /// The catalogue could not be read.
@@ -67,6 +69,7 @@ impl From<End> for Ending {
     fn from(end: End) -> Self {
         match end {
             End::Killed { by, reason } => Self::Killed { by, reason },
+            End::RunEnded => Self::RunEnded,
             End::LoggedOut => Self::Identity,
             End::Stopped => Self::Stopped,
         }
@@ -98,6 +101,7 @@ impl Ending {
             Self::Policy(_) => "policy no longer permits it".to_owned(),
             Self::Killed { by, reason: Some(reason) } => format!("ended by {by}: {reason}"),
             Self::Killed { by, reason: None } => format!("ended by {by}"),
+            Self::RunEnded => "its run ended".to_owned(),
             Self::Stopped => "the gateway stopped".to_owned(),
             Self::Catalogue(_) => "the catalogue could not be read".to_owned(),
         }
@@ -166,6 +170,9 @@ impl Ending {
             Self::Killed { by, reason } => {
                 let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
                 say("57P01", &format!("{by} ended this session{why}"), &format!("Ask {by}, or connect again."));
+            }
+            Self::RunEnded => {
+                say("57P01", "the run of this connection has ended", "Start it again with `hoop exec`.");
             }
             Self::Stopped => say("57P01", "the gateway is shutting down", "Connect again in a moment."),
             Self::Catalogue(why) => {

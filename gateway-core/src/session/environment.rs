@@ -18,8 +18,8 @@ use crate::{
     clock::WallClock,
     config::{Connection, Masking},
     mask::Detectors,
-    model::ConnectionFacts,
-    policy::PolicySet,
+    model::{ConnectionFacts, RunId},
+    policy::{Circumstances, PolicySet, Source},
     record::{Recorder, Sealer},
     store::SessionIndex,
     upstream::{Catalogue, Planner, Target},
@@ -81,6 +81,15 @@ impl Served {
         let catalogue = Arc::new(read().await?);
         *kept = Some((began_at, Arc::clone(&catalogue)));
         Ok(catalogue)
+    }
+}
+
+impl Environment {
+    /// The moment of a decision, with what the run has used up by now.
+    pub fn circumstances(&self, source: Source, run: Option<&RunId>) -> Circumstances {
+        let unix_millis = self.clock.unix_millis();
+        let usage = run.and_then(|run| self.registry.usage(run, unix_millis));
+        Circumstances { run: run.cloned(), usage, ..Circumstances::at(unix_millis.div_euclid(1_000), source) }
     }
 }
 

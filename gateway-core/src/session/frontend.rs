@@ -446,6 +446,9 @@ impl Session {
         self.admitted.push(admitted);
         self.steps.push(Step::Open(number));
         self.counts.operations += 1;
+        if step == RecordedStep::Execute {
+            self.meter.operations(&self.facts.name, &understood.operations);
+        }
         self.open_entry(number, understood, step == RecordedStep::Prepare);
         Ok(())
     }

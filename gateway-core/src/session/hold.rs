@@ -132,6 +132,7 @@ impl Session {
             id: ApprovalId::new(u64::try_from(now).unwrap_or(0), drawn),
             requester: self.principal.clone(),
             session: Some(self.id.clone()),
+            run: self.meter.run().cloned(),
             asks: Asks::Operation,
             connection: self.facts.clone(),
             database: self.facts.database.clone(),

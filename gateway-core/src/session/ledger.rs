@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    model::OperationNumber,
+    model::{Operation, OperationNumber},
     protocol::postgres::{
         inspect::Understood,
         reframe::{CopyPlan, MaskTally, RowPlan},
@@ -60,6 +60,11 @@ impl Entry {
             *classes.entry(class.to_owned()).or_insert(0) += cells;
         }
         classes
+    }
+
+    /// The statement whose CommandComplete came last.
+    pub(super) fn finished(&self) -> Option<&Operation> {
+        self.understood.operations.get(self.completed.checked_sub(1)?)
     }
 
     /// Takes a CommandComplete: its tag, and the rows it names.

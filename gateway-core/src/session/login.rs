@@ -145,6 +145,7 @@ impl Failure {
                 (format!("{by} ended this session: {reason}"), "Connect again.")
             }
             End::Killed { by, reason: None } => (format!("{by} ended this session"), "Connect again."),
+            End::RunEnded => ("the run of this connection has ended".to_owned(), "Start it again with `hoop exec`."),
             End::LoggedOut => ("the login behind this connection was ended".to_owned(), "Run `hoop login`."),
             End::Stopped => ("the gateway is shutting down".to_owned(), "Connect again in a moment."),
         };

@@ -19,6 +19,7 @@ use super::{
     ledger::Ledger,
     login::{Failure, Opened, log_in},
     meaning::Meaning,
+    metering::SessionMeter,
     names::sight,
     registry::{self, Entry, Membership},
     relay::{Session, Watches},
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     approval::Binding,
-    model::{Principal, SessionId},
+    model::{Presence, Principal, RunId, SessionId},
     policy::{PolicySet, Source},
     protocol::postgres::{
         codec::{self, FrameDecoder},
@@ -94,11 +95,13 @@ pub struct Arrival {
     /// Who asks.
     pub principal: Principal,
     /// Until when, and whether still: an end of it ends the session.
-    pub identity: watch::Receiver<LinkIdentity<Principal>>,
+    pub identity: watch::Receiver<LinkIdentity<Presence>>,
     /// The policies that permitted the connection.
     pub policies: PolicySet,
     /// Which way.
     pub source: Source,
+    /// The run that it belongs to.
+    pub run: Option<RunId>,
     /// From where.
     pub client_address: Option<SocketAddr>,
     /// The window that it came through, where connecting needed an approval.
@@ -145,7 +148,7 @@ impl Arrival {
 
     /// Everything before the relay; `None` where the client was told why there is no session.
     async fn prepare(mut self, mut client: ClientStream, mut buffer: BytesMut, start: Start) -> Option<Box<Ready>> {
-        let plan = match handshake::plan(&start, &self.served.facts, self.served.connection.credential.username()) {
+        let mut plan = match handshake::plan(&start, &self.served.facts, self.served.connection.credential.username()) {
             Ok(plan) => plan,
             Err(error) => {
                 let mut out = BytesMut::new();
@@ -164,6 +167,9 @@ impl Arrival {
             Report::fatal("42501", &refusal.message).detail(&rule).hint(&hint).write(&mut out);
             say(client, &out).await;
             return None;
+        }
+        if let (Some(name), Replication::No) = (self.name_upstream(), plan.replication) {
+            plan.call_it(&name);
         }
         let Ok(welcomed) = self.admit(&mut client, &mut buffer, &start).await else {
             finish(client).await;
@@ -207,7 +213,7 @@ impl Arrival {
             source: self.source,
             client_address: self.client_address,
             application_name: plan.application_name.clone(),
-            run: None,
+            run: self.run.clone(),
         };
         let unrecorded = "the gateway cannot record this session, so it is not opened";
         let recorder = self.environment.recorder.session(facts).map_err(|error| {
@@ -225,6 +231,7 @@ impl Arrival {
             started_at_millis: now,
             ended_at_millis: None,
             end_reason: None,
+            run: self.run.clone(),
             counts: SessionCounts::default(),
         };
         self.environment.index.started(entry.clone()).await.map_err(|error| {
@@ -340,6 +347,7 @@ impl Arrival {
         let path = search_path.into();
         let meaning = Meaning::new(Arc::clone(&catalogue), generation, name("reads"));
         let sight = sight(&self.environment, &self.policies, &self.principal, &self.served, catalogue, path);
+        let meter = SessionMeter::of(self.run.as_ref(), &self.environment.registry);
         let session = Session {
             fault_query: text(format!("hoop refused a statement of session {id}")),
             fault_portal: name("refused"),
@@ -364,6 +372,7 @@ impl Arrival {
             meaning,
             recorder,
             counts: SessionCounts::default(),
+            meter,
             talk: Conversation::new(),
             ledger: Ledger::default(),
             held: None,

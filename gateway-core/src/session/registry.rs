@@ -3,6 +3,7 @@
 //! An end is a state of its own beside the queue of signals: nothing that waits there can keep it out.
 
 mod counts;
+mod runs;
 
 use std::{
     collections::HashMap,
@@ -13,8 +14,9 @@ use aws_lc_rs::constant_time;
 use tokio::sync::{mpsc, watch};
 
 pub(super) use self::counts::LiveCounts;
+pub use self::runs::{OpenRun, RunError};
 use crate::{
-    model::{ConnectionName, Principal, PrincipalName, SessionId},
+    model::{ConnectionName, Principal, PrincipalName, RunId, SessionId},
     policy::Source,
     protocol::postgres::message::CancelKey,
     store::{SessionCounts, SessionEntry},
@@ -39,6 +41,8 @@ pub enum End {
     },
     /// The login behind it was ended.
     LoggedOut,
+    /// The run that it belongs to ended.
+    RunEnded,
     /// The gateway stops.
     Stopped,
 }
@@ -61,8 +65,7 @@ impl Live {
     }
 
     fn is_of(&self, principal: &Principal) -> bool {
-        let own = &self.entry.principal;
-        own.kind == principal.kind && own.name == principal.name
+        self.entry.principal.is(principal)
     }
 
     fn connection(&self) -> &ConnectionName {
@@ -95,6 +98,7 @@ pub struct Registry(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     live: Mutex<HashMap<SessionId, Live>>,
+    runs: Mutex<HashMap<RunId, runs::LiveRun>>,
     stopped: watch::Sender<bool>,
 }
 
@@ -120,7 +124,12 @@ impl Registry {
         let (id, counts) = (known.id.clone(), Arc::<LiveCounts>::default());
         let live =
             Live { entry: known, source, process_id, key, counts: Arc::clone(&counts), signals: sender, end: ender };
+        let run = live.entry.run.clone();
         self.lock().insert(id.clone(), live);
+        // A run that ended while this session was on its way in found it not yet here.
+        if let Some(run) = run.filter(|run| !self.is_running(run)) {
+            self.end_sessions_of(&run);
+        }
         Membership { registry: self.clone(), id, signals, end, counts }
     }
 

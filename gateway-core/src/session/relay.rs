@@ -21,13 +21,14 @@ use super::{
     hold::Held,
     ledger::Ledger,
     meaning::Meaning,
+    metering::SessionMeter,
     registry::{Membership, Signal},
     reported::Reported,
     room::Room,
 };
 use crate::{
     approval::{Leases, State},
-    model::{ConnectionFacts, OperationNumber, Principal, SessionId},
+    model::{ConnectionFacts, OperationNumber, Presence, Principal, SessionId},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         codec::FrameDecoder,
@@ -76,6 +77,7 @@ pub(super) struct Session {
     pub(super) meaning: Meaning,
     pub(super) recorder: SessionRecorder,
     pub(super) counts: SessionCounts,
+    pub(super) meter: SessionMeter,
     pub(super) talk: Conversation,
     pub(super) ledger: Ledger,
     pub(super) held: Option<Held>,
@@ -104,7 +106,7 @@ pub(super) struct Session {
 /// What wakes a session besides bytes.
 #[derive(Debug)]
 pub(super) struct Watches {
-    pub(super) identity: watch::Receiver<LinkIdentity<Principal>>,
+    pub(super) identity: watch::Receiver<LinkIdentity<Presence>>,
     pub(super) policies: watch::Receiver<PolicySet>,
     pub(super) recorder_failed: watch::Receiver<bool>,
     pub(super) leases: watch::Receiver<Leases>,
@@ -147,6 +149,7 @@ impl Session {
             watches.membership.counts.set(self.counts);
             if self.sending.is_empty() && !self.to_client.is_empty() {
                 self.sending = self.to_client.split().freeze();
+                self.meter.bytes(self.sending.len() as u64);
             }
             // Its end is behind all that it sent: data that is still awaited will not come.
             if self.leaving && self.talk.takes_data().is_some() {
@@ -256,13 +259,15 @@ impl Session {
 
     /// The moment of a decision.
     pub(super) fn circumstances(&self) -> Circumstances {
-        Circumstances { unix_seconds: self.environment.clock.unix_seconds(), source: self.source, run: None }
+        self.environment.circumstances(self.source, self.meter.run())
     }
 
     /// Law 9: an expired or changed principal ends the session at once.
-    fn check_identity(&self, identity: &mut watch::Receiver<LinkIdentity<Principal>>) -> Result<(), Ending> {
+    fn check_identity(&self, identity: &mut watch::Receiver<LinkIdentity<Presence>>) -> Result<(), Ending> {
         match &*identity.borrow_and_update() {
-            LinkIdentity::Valid { principal, .. } if *principal == self.principal => Ok(()),
+            LinkIdentity::Valid { principal: presence, .. } if presence.is_of(&self.principal, self.meter.run()) => {
+                Ok(())
+            }
             LinkIdentity::Valid { .. } | LinkIdentity::Expired => Err(Ending::Identity),
         }
     }

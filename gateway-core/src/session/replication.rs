@@ -38,7 +38,7 @@ impl Arrival {
             let hint = Some("Use a connection that reaches the server itself.".to_owned());
             return Some(Refusal { kind: RefusalKind::Unsupported, rule: None, message, hint });
         }
-        let now = Circumstances { unix_seconds: self.environment.clock.unix_seconds(), source: self.source, run: None };
+        let now = self.environment.circumstances(self.source, self.run.as_ref());
         refused(&self.policies, &self.principal, &self.served.facts, &now)
     }
 }

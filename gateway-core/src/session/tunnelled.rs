@@ -15,8 +15,8 @@ use super::{
     open::{Arrival, START_TIMEOUT, finish, say},
 };
 use crate::{
-    model::{Principal, Refusal, Verdict},
-    policy::{Circumstances, Source},
+    model::{Presence, Refusal, Verdict},
+    policy::Source,
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece, parse_startup},
         message::{Frame, Start, Startup},
@@ -25,16 +25,21 @@ use crate::{
 };
 
 /// Serves one stream that a principal opened for a connection. Returns when the session is over and on record.
-pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Principal>) {
+pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) {
+    let Presence { principal, .. } = &incoming.principal;
+    if !incoming.principal.reaches(&incoming.connection) {
+        let message = format!("this run was not started for `{}`", printable(&incoming.connection));
+        return incoming.reject(RejectStatus::Refused, &message);
+    }
     let Some(served) = environment.connections.get(&incoming.connection).cloned() else {
         let message = format!("there is no connection `{}`; `hoop ls` lists yours", printable(&incoming.connection));
         return incoming.reject(RejectStatus::NotFound, &message);
     };
     let policies = environment.policies.borrow().clone();
-    let circumstances =
-        Circumstances { unix_seconds: environment.clock.unix_seconds(), source: Source::Tunnel, run: None };
+    let run = incoming.principal.run().cloned();
+    let circumstances = environment.circumstances(Source::Tunnel, run.as_ref());
     // What needs an approval waits for it once the client has said what it wants: then it can be told.
-    if let Verdict::Refuse(refusal) = policies.connect(&incoming.principal, &served.facts, &circumstances) {
+    if let Verdict::Refuse(refusal) = policies.connect(principal, &served.facts, &circumstances) {
         return incoming.reject(RejectStatus::Refused, &refused(&refusal));
     }
     if served.facts.kind.is_http() {
@@ -45,7 +50,8 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Principal>)
         environment,
         served,
         policies,
-        principal: incoming.principal.clone(),
+        principal: principal.clone(),
+        run,
         identity: incoming.identity.clone(),
         source: Source::Tunnel,
         window: None,

@@ -65,6 +65,17 @@ const STEPS: &[&str] = &[
     ) STRICT;
     CREATE INDEX lease_by_end ON lease (ends_at_millis);
 ",
+    "
+    CREATE TABLE run (
+        id TEXT PRIMARY KEY,
+        started_at_millis INTEGER NOT NULL,
+        ended_at_millis INTEGER,
+        content TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX run_by_time ON run (started_at_millis);
+    ALTER TABLE session ADD COLUMN run TEXT;
+    CREATE INDEX session_by_run ON session (run, started_at_millis) WHERE run IS NOT NULL;
+",
 ];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.

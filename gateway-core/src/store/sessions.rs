@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::{Store, StoreError};
-use crate::model::{ConnectionFacts, Principal, PrincipalKind, SessionId};
+use crate::model::{ConnectionFacts, Principal, PrincipalKind, RunId, SessionId};
 
 /// What a session counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct SessionEntry {
     pub ended_at_millis: Option<i64>,
     /// Why it ended.
     pub end_reason: Option<String>,
+    /// The run that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// What it counted so far.
     pub counts: SessionCounts,
 }
@@ -137,6 +140,12 @@ impl SessionIndex {
         self.reader.run_aside(move |connection| list(connection, &filter, span, limit)).await
     }
 
+    /// The sessions of one run, oldest first, at most `limit`.
+    pub async fn of_run(&self, run: &RunId, limit: usize) -> Result<Vec<SessionEntry>, StoreError> {
+        let run = run.clone();
+        self.reader.run_aside(move |connection| of_run(connection, &run, limit)).await
+    }
+
     /// Finds one session.
     pub async fn find(&self, id: &SessionId) -> Result<Option<SessionEntry>, StoreError> {
         let id = id.clone();
@@ -173,8 +182,8 @@ fn kind(principal: &Principal) -> &'static str {
 fn write(connection: &Connection, entry: &SessionEntry) -> Result<(), StoreError> {
     let content = serde_json::to_string(entry).map_err(StoreError::Row)?;
     connection.execute(
-        "INSERT INTO session (id, principal_kind, principal_name, started_at_millis, ended_at_millis, content)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO session (id, principal_kind, principal_name, started_at_millis, ended_at_millis, content, run)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (id) DO UPDATE SET ended_at_millis = excluded.ended_at_millis, content = excluded.content",
         params![
             entry.id.as_str(),
@@ -182,7 +191,8 @@ fn write(connection: &Connection, entry: &SessionEntry) -> Result<(), StoreError
             entry.principal.name.as_str(),
             entry.started_at_millis,
             entry.ended_at_millis,
-            content
+            content,
+            entry.run.as_ref().map(RunId::as_str)
         ],
     )?;
     Ok(())
@@ -224,6 +234,15 @@ fn list(
     contents.iter().map(|content| serde_json::from_str(content).map_err(StoreError::Row)).collect()
 }
 
+fn of_run(connection: &Connection, run: &RunId, limit: usize) -> Result<Vec<SessionEntry>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let contents: Vec<String> = connection
+        .prepare_cached("SELECT content FROM session WHERE run = ?1 ORDER BY started_at_millis, id LIMIT ?2")?
+        .query_map(params![run.as_str(), limit], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    contents.iter().map(|content| serde_json::from_str(content).map_err(StoreError::Row)).collect()
+}
+
 fn end_abandoned(connection: &mut Connection, now_millis: i64) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     let live: Vec<String> = transaction
@@ -256,6 +275,7 @@ mod tests {
                 groups: BTreeSet::new(),
                 claims: BTreeMap::new(),
                 owner: None,
+                lent_by: None,
             },
             connection: ConnectionFacts {
                 name: ConnectionName::new("pg-prod").unwrap(),
@@ -266,6 +286,7 @@ mod tests {
             started_at_millis: i64::try_from(number).unwrap(),
             ended_at_millis: None,
             end_reason: None,
+            run: None,
             counts: SessionCounts::default(),
         }
     }
@@ -298,6 +319,19 @@ mod tests {
         assert_eq!(within(SessionFilter::All, Some(15), Some(29)).await, [20, 10]);
         assert_eq!(within(SessionFilter::Of(entry(1, "alice").principal), None, Some(19)).await, [10]);
         assert_eq!(within(SessionFilter::Of(entry(1, "alice").principal), Some(40), None).await, [20]);
+    }
+
+    #[tokio::test]
+    async fn the_sessions_of_a_run_are_found_in_their_order() {
+        let index = SessionIndex::open(Store::in_memory().unwrap(), 0).await.unwrap();
+        let run = RunId::new(1, [1; 10]);
+        let of = |number, run: &RunId| SessionEntry { run: Some(run.clone()), ..entry(number, "alice") };
+        for one in [of(3, &run), of(1, &run), entry(2, "alice"), of(4, &RunId::new(2, [1; 10]))] {
+            index.started(one).await.unwrap();
+        }
+        let found = index.of_run(&run, 9).await.unwrap();
+        assert_eq!(found, [of(1, &run), of(3, &run)]);
+        assert_eq!(index.of_run(&run, 1).await.unwrap().len(), 1);
     }
 
     #[tokio::test]

@@ -26,15 +26,16 @@ use crate::{
     },
     approval::{Desk, Limits, NoOversight, testing},
     clock::WallClock,
+    config::AgentRule,
     identity::{
         ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, LastSeen, PublicOrigin, Verified,
     },
-    model::{Authentication, Principal, SessionId},
+    model::{Authentication, Presence, Principal, SessionId},
     notify::{Addressee, Addresses, Filter, Outbox},
     policy::{PolicySet, PolicySource, TagNames},
     record::GatewayEvent,
     session::registry::Registry,
-    store::{Said, SessionCounts, SessionEntry, SessionIndex, Store, folded},
+    store::{RunIndex, Said, SessionCounts, SessionEntry, SessionIndex, Store, folded},
 };
 
 pub(super) const HOST: &str = "127.0.0.1:8443";
@@ -56,6 +57,7 @@ permit(principal in Group::"security", action == Action::"approve", resource);
 @id("auditors") permit(principal in Group::"auditors",
   action in [Action::"replay", Action::"list_sessions", Action::"reveal"], resource);
 @id("watchers") permit(principal in Group::"watchers", action == Action::"list_sessions", resource);
+@id("engineers-lend") permit(principal in Group::"engineers", action == Action::"act_as", resource);
 @id("operators") permit(principal in Group::"operators", action == Action::"administer", resource);
 "#;
 
@@ -131,6 +133,7 @@ impl World {
         let store = store.announcing(Arc::new(outbox.clone()));
         let desk =
             Desk::open(Arc::new(store.clone()), clock.clone(), Limits::STANDARD, Arc::new(NoOversight)).await.unwrap();
+        let runs = RunIndex::open(&store, 0).await.unwrap();
         let sessions = SessionIndex::open(store, 0).await.unwrap();
         let tokens = GatewayTokens::ephemeral(url.as_str(), clock.clone()).unwrap();
         let recordings = Arc::new(FakeRecordings::default());
@@ -159,6 +162,8 @@ impl World {
             desk: desk.clone(),
             last_seen: last_seen.clone(),
             sessions: sessions.clone(),
+            runs,
+            agents: vec![crew()],
             recordings: shared,
             outbox: outbox.clone(),
             sampler: Arc::new(NoTables),
@@ -196,6 +201,11 @@ impl World {
         issued.token.expose_secret().to_owned()
     }
 
+    /// Whom a run's token stands for at the door of the streams.
+    pub(super) fn stream(&self, token: &str) -> Presence {
+        self.tokens.verify_stream(token).unwrap().0
+    }
+
     /// A token of the development issuer.
     pub(super) fn issuer_token(&self, user: &str) -> String {
         self.provider.access_token(user).unwrap()
@@ -220,6 +230,7 @@ impl World {
             started_at_millis: i64::try_from(number).unwrap(),
             ended_at_millis: None,
             end_reason: None,
+            run: None,
             counts: SessionCounts::default(),
         }
     }
@@ -254,6 +265,17 @@ impl World {
 
     pub(super) async fn post(&self, token: Option<&str>, path: &str, body: &str) -> Answer {
         self.send(with_token(Self::request(Method::POST, path), token), body).await
+    }
+}
+
+/// A service account that alice answers for.
+fn crew() -> AgentRule {
+    AgentRule {
+        name: "crew".parse().unwrap(),
+        issuer: "https://idp.example.com".into(),
+        claims: BTreeMap::from([("client_id".to_owned(), "crew".to_owned())]),
+        owner: "alice".parse().unwrap(),
+        groups: std::collections::BTreeSet::from(["engineers".parse().unwrap()]),
     }
 }
 
@@ -337,6 +359,8 @@ impl Recordings for FakeRecordings {
                 format!("checked: {} {} at {connection}", who.name, decision.unwrap_or_default())
             }
             GatewayEvent::Denied { who, action, .. } => format!("denied: {} {action}", who.name),
+            GatewayEvent::RunStarted { run, who, .. } => format!("run started: {run} {}", who.name),
+            GatewayEvent::RunEnded { run, why, .. } => format!("run ended: {run} {why}"),
             other @ (GatewayEvent::Started { .. }
             | GatewayEvent::Stopped { .. }
             | GatewayEvent::Recovered { .. }
@@ -363,6 +387,7 @@ impl Recordings for FakeRecordings {
             started_at_millis: 1,
             ended_at_millis: None,
             end_reason: None,
+            run: None,
             operations: 1,
             refused: 0,
             held: 0,

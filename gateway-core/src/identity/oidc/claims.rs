@@ -187,6 +187,7 @@ fn agent(rule: &AgentRule, claims: &Map<String, Value>) -> Principal {
         groups: rule.groups.clone(),
         claims: readable(claims),
         owner: Some(rule.owner.clone()),
+        lent_by: None,
     }
 }
 
@@ -208,6 +209,7 @@ fn person(claims: &Map<String, Value>, config: &OidcConfig) -> Result<Principal,
         groups: groups(claims, &config.groups_claim)?,
         claims: readable(claims),
         owner: None,
+        lent_by: None,
     })
 }
 

@@ -33,6 +33,24 @@ fn a_token_carries_the_principal_for_ten_minutes_at_most() {
 }
 
 #[test]
+fn a_runs_token_opens_streams_and_is_nobody_elsewhere() {
+    let clock = clock();
+    let tokens = GatewayTokens::ephemeral(ISSUER, clock.clone()).unwrap();
+    let connections = BTreeSet::from([ConnectionName::new("pg-prod").unwrap()]);
+    let scope = RunScope { run: RunId::new(1, [1; 10]), connections };
+    let issued = tokens.issue_run(&verified(&clock, 3_600), scope.clone()).unwrap();
+    let token = issued.token.expose_secret();
+    let (presence, expires_at) = tokens.verify_stream(token).unwrap();
+    assert_eq!((presence.scope.as_deref(), expires_at), (Some(&scope), clock.unix_seconds() + TOKEN_LIFE_SECONDS));
+    assert!(matches!(tokens.verify(token), Err(IdentityError::Invalid(_))));
+    assert!(matches!(tokens.verify_with_login(token), Err(IdentityError::Invalid(_))));
+    let own = tokens.issue(&verified(&clock, 3_600)).unwrap();
+    assert_eq!(tokens.verify_stream(own.token.expose_secret()).unwrap().0.scope, None);
+    clock.advance(TOKEN_LIFE_SECONDS * 1_000);
+    assert_eq!(tokens.verify_stream(token), Err(IdentityError::Expired));
+}
+
+#[test]
 fn a_token_never_outlives_what_proved_it() {
     let clock = clock();
     let tokens = GatewayTokens::ephemeral(ISSUER, clock.clone()).unwrap();

@@ -165,7 +165,7 @@ fn every_context_attribute_arrives() {
         "@id(\"exact\") permit(principal is Agent, action == Action::\"delete\", resource) when {
            context.kind == \"delete\" && context.effect == \"write\" && context.objects == [\"public.orders\"] &&
            !context.has_where && context.risk == 90 && context has estimated_rows && context.estimated_rows == 12 &&
-           context.statements == 2 && context.agent && context has run && context.run == \"r1\" &&
+           context.statements == 2 && context.agent && context has run && context.run == \"run_00000002\" &&
            context.source == \"native\" && context.time == datetime(\"2027-01-15T08:00:00Z\") &&
            principal.owner == User::\"alice\" && principal.getTag(\"team\") == \"billing\" &&
            principal.name == \"crew\" && resource.connection.getTag(\"env\") == \"prod\" && resource.database == \"shop\"
@@ -176,7 +176,7 @@ fn every_context_attribute_arrives() {
             .as_str(),
     );
     let asked = Operation { has_where: false, risk: 90, estimated_rows: Some(12), statements: 2, ..delete("orders") };
-    let native = Circumstances { source: Source::Native, run: Some("r1".into()), ..now() };
+    let native = Circumstances { source: Source::Native, run: Some("run_00000002".parse().unwrap()), ..now() };
     let who = agent("crew", "alice", &[]);
     assert_eq!(short(&set.weigh(&who, &production(), &asked, &native)), "permit");
     assert_eq!(

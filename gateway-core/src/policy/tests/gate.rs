@@ -104,7 +104,7 @@ fn an_open_window_lets_one_principal_connect_there_while_the_policies_ask_for_no
         ))
     };
     let (set, alice, to) = (held("dba"), person("alice", &[]), production());
-    let at = Circumstances { unix_seconds: 0, source: Source::Tunnel, run: None };
+    let at = Circumstances::at(0, Source::Tunnel);
     let need = match set.connect(&alice, &to, &at) {
         Verdict::NeedsApproval(need) => need,
         other @ (Verdict::Permit { .. } | Verdict::Refuse(_)) => panic!("{other:?}"),
@@ -115,6 +115,7 @@ fn an_open_window_lets_one_principal_connect_there_while_the_policies_ask_for_no
         kind: LeaseKind::Access,
         principal_kind: alice.kind,
         principal: alice.name.clone(),
+        lent_by: None,
         connection: to.name.clone(),
         rules: need.rules,
         quorums: need.quorums,

@@ -133,6 +133,17 @@ pub struct StartPlan {
     pub replication: Replication,
 }
 
+impl StartPlan {
+    /// Has the server call this session by another name than the client gave: in its log, in `pg_stat_activity`.
+    pub fn call_it(&mut self, name: &Text) {
+        const SETTING: &str = "application_name";
+        self.parameters.retain(|(setting, _)| setting.as_str() != SETTING);
+        if let Some(setting) = Text::copied(SETTING) {
+            self.parameters.push((setting, name.clone()));
+        }
+    }
+}
+
 /// Decides which start-up parameters go on. The client's `user` is never sent: the gateway's own login is.
 pub fn plan(start: &Start, facts: &ConnectionFacts, role: &str) -> Result<StartPlan, StartError> {
     let mut settings: Vec<(String, String)> = Vec::new();

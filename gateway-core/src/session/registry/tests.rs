@@ -12,6 +12,7 @@ fn person(name: &str) -> Principal {
         groups: BTreeSet::new(),
         claims: BTreeMap::new(),
         owner: None,
+        lent_by: None,
     }
 }
 
@@ -36,6 +37,7 @@ fn entry(id: &SessionId, who: &str, source: Source) -> Entry {
         started_at_millis: 1,
         ended_at_millis: None,
         end_reason: None,
+        run: None,
         counts: SessionCounts::default(),
     };
     Entry { known: Arc::new(entry), source, process_id: 7, key: key(9) }

@@ -74,6 +74,18 @@ fn replication_is_told_apart_and_its_database_is_the_sites() {
 }
 
 #[test]
+fn a_session_is_called_by_one_name_however_often_the_client_says_another() {
+    let parameters =
+        [("user", "a"), ("Application_Name", "mine"), ("options", "-c application_name=other"), ("geqo", "off")];
+    let mut plan = plan(&start(&parameters), &facts(), "hoop_app").unwrap();
+    plan.call_it(&Text::copied("hoop.run_1.alice").unwrap());
+    let said = plan.parameters.iter().filter(|(name, _)| name.as_str() == "application_name");
+    assert_eq!(said.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["hoop.run_1.alice"]);
+    assert!(plan.application_name.is_some(), "the record keeps what the client called itself");
+    assert!(plan.parameters.iter().any(|(name, _)| name.as_str() == "geqo"));
+}
+
+#[test]
 fn options_are_parsed_as_the_server_does_and_held_to_the_same_list() {
     let sent =
         planned(&[("user", "a"), ("options", "-c statement_timeout=5s --search-path=app\\ x  -cjit=off")]).unwrap();
