@@ -273,11 +273,11 @@ fn a_stream_that_never_pauses_does_not_make_the_gateway_deaf() {
     let stage = stage_at(new_cluster(), |_| {});
     let position = stage.position();
     stage.database.value("create table noise (line text)");
-    let writes = "insert into noise select repeat(md5(n::text), 40) from generate_series(1, 2000) n;\n".repeat(400);
+    let noise = "insert into noise select repeat(md5(n::text), 40) from generate_series(1, 2000) n;\n".repeat(400);
     let mut writer = stage.database.direct().start();
     let mut raw = stage.open("true");
     streams(&mut raw, &position);
-    writer.write(&writes);
+    writer.write(&noise);
     assert!(tags(&raw.until('d')).ends_with('d'));
     // The message has no place here and ends the session, however much comes behind it. Amid a message of the server
     // nothing can be said, so that only the end itself is sure.
