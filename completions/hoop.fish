@@ -45,6 +45,7 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "whoami" -d 'Say who you a
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "status" -d 'Show the gateway, the login and where its tokens are kept'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "ls" -d 'List the connections you may use'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "connect" -d 'Open a local tunnel to a connection'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "exec" -d 'Run a command with tunnels, and nothing beside them'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "can" -d 'Ask what would become of an operation, without running it'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "token" -d 'Get a password for a native client: one connection, one use'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "classify" -d 'Propose tags for the columns of a connection'
@@ -158,6 +159,29 @@ complete -c hoop -n "__fish_hoop_using_subcommand connect" -l no-input -d 'Never
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -s c -l connection -d 'A connection that the command may use, as `hoop ls` names it; once for each' -r
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l label -d 'Something to know the run by, such as team=ops; once for each' -r
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l as-agent -d 'Lend this agent your presence: both it and you must be permitted' -r
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l keep -d 'Let the command have a variable although it looks like a credential; once for each' -r
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l allow-read -d 'In the jail, let the command also read this file or folder; once for each' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l allow-write -d 'In the jail, let the command also read and write this file or folder; once for each' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l jail -d 'Run the command in a jail; agents are jailed without it'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l no-jail -d 'Run the command without a jail, and say what stays open'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand can" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand can" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'

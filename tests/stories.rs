@@ -28,11 +28,13 @@ mod stories {
     mod demo;
     mod drivers;
     mod evasions;
+    mod exec;
     mod facts;
     mod foundations;
     mod functions;
     mod harmless;
     mod hold;
+    mod jail;
     mod keyring;
     mod kill;
     mod lineage;

@@ -5,6 +5,7 @@ mod approvals;
 mod can;
 mod connect;
 mod dashboard;
+mod exec;
 mod gateway;
 mod generate;
 mod identity;
@@ -17,6 +18,7 @@ pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments
 pub(crate) use can::CanArguments;
 pub(crate) use connect::{ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
 pub(crate) use dashboard::DashboardArguments;
+pub(crate) use exec::ExecArguments;
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
@@ -118,6 +120,7 @@ pub(crate) enum Command {
     Status(StatusArguments),
     Ls(LsArguments),
     Connect(ConnectArguments),
+    Exec(ExecArguments),
     Can(CanArguments),
     Token(TokenArguments),
     Classify(ClassifyArguments),
@@ -160,6 +163,7 @@ Examples:
   hoop login --gateway https://gateway.example.com
   hoop connect pg-prod                 tunnel on 127.0.0.1, prints a ready psql command
   hoop connect pg-prod -- -c 'TABLE t' start psql through the tunnel
+  hoop exec -c pg-prod -- python a.py  run a program with tunnels, and a record of the run
   hoop approvals watch                 see what waits for you
   hoop dashboard                       decide and watch in the terminal
   hoop demo                            try everything on this machine
@@ -174,7 +178,7 @@ Exit status:
     8  an approval is pending, or nobody decided in time
    70  a fault of hoop itself
   130  interrupted
-  The status of a client that hoop started passes through.
+  The status of a client or a command that hoop started passes through.
 
 Environment:
   Each flag can be set by the variable that its help names.

@@ -10,7 +10,12 @@ mod live;
 mod place;
 mod tunnel;
 
-pub(crate) use link::jitter;
+pub(crate) use self::{
+    address::encoded as percent_encoded,
+    link::{connect as link, jitter, random},
+    live::Live,
+    tunnel::{Door, Guard, Tunnel},
+};
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +23,7 @@ use hoop_gateway_core::{
     api::types::{ConnectionItem, MayConnect},
     model::ConnectionName,
 };
-use hoop_tunnel::peer::{self, PeerCheck};
+use hoop_tunnel::peer::{self, Descent, PeerCheck};
 use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -30,8 +35,6 @@ use crate::{
     login::{FreshLogin, Login},
 };
 use address::{Access, Opened};
-use live::Live;
-use tunnel::Tunnel;
 
 /// Opens the tunnel and keeps it; with `--`, for as long as the client runs.
 pub(crate) async fn run(arguments: ConnectArguments, context: &Context) -> Result<ExitStatus, Failure> {
@@ -70,7 +73,7 @@ async fn open(arguments: &ConnectArguments, connection: ConnectionItem, context:
     let login = Login::load(context, &gateway).await?;
     let user = login.stored().principal.name.to_string();
     let login = Arc::new(FreshLogin::new(login));
-    let client = link::connect(context, &gateway, Arc::clone(&login)).await?;
+    let client = link::connect(context, &gateway, Arc::<FreshLogin>::clone(&login)).await?;
     let listener = place::listen(arguments, connection.kind, context).await?;
     let check = peer::available().await;
     if connection.kind.is_http() && (arguments.password || check == PeerCheck::Password) {
@@ -82,7 +85,12 @@ async fn open(arguments: &ConnectArguments, connection: ConnectionItem, context:
     let access = Access { user, database: connection.database, password: password.clone() };
     let opened = Opened::new(&arguments.name, connection.kind, listener.bound(), &access, check);
     let live = Live::start(&context.output, &opened, arguments.client.is_none());
-    let tunnel = Tunnel::new(client, listener, login, check, password.clone(), live, arguments.name.to_string());
+    let guard = match check {
+        PeerCheck::SameUser => Guard::Descent(Descent::NoRun),
+        PeerCheck::Password => Guard::Password,
+    };
+    let door = Door { listener, connection: arguments.name.to_string(), guard, password: password.clone() };
+    let tunnel = Tunnel::new(client, vec![door], login, live);
     Ok(Ready { tunnel, opened, password })
 }
 
@@ -135,14 +143,14 @@ const DRAIN: Duration = Duration::from_secs(5);
 const AFTER_CLIENT: Duration = Duration::from_secs(1);
 
 /// Ctrl-C and its like, from the first moment on: none is lost between two waits.
-struct Interrupts {
+pub(crate) struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Interrupts {
-    fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|error| Failure::internal("signals are not heard").caused_by(&error));
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
@@ -151,7 +159,7 @@ impl Interrupts {
         })
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -161,7 +169,7 @@ impl Interrupts {
 }
 
 /// 128 random bits, in letters and digits that no shell or URL minds.
-fn random_password() -> Result<SecretString, Failure> {
+pub(crate) fn random_password() -> Result<SecretString, Failure> {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-    Ok(URL_SAFE_NO_PAD.encode(link::random::<16>()?).into())
+    Ok(URL_SAFE_NO_PAD.encode(random::<16>()?).into())
 }

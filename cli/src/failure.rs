@@ -14,11 +14,21 @@ impl ExitStatus {
     /// Done.
     pub(crate) const SUCCESS: Self = Self(0);
 
+    /// A command that could not be started, as shells say it: 127 where it is not there, 126 where it cannot be run.
+    pub(crate) const fn of_missing_command(absent: bool) -> Self {
+        Self(if absent { 127 } else { 126 })
+    }
+
+    /// Passes on the status of a command of which a keeper told the status or the signal.
+    pub(crate) fn of_ending(status: Option<i32>, signal: Option<i32>) -> Self {
+        let code = status.or_else(|| signal.map(|number| 128 + number)).unwrap_or(1);
+        Self(u8::try_from(code & 0xff).unwrap_or(1))
+    }
+
     /// Passes on the status of a wrapped command; a signal becomes 128 plus its number, as in a shell.
     pub(crate) fn of_child(status: std::process::ExitStatus) -> Self {
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-        let code = status.code().or_else(|| signal.map(|number| 128 + number)).unwrap_or(1);
-        Self(u8::try_from(code & 0xff).unwrap_or(1))
+        Self::of_ending(status.code(), signal)
     }
 }
 

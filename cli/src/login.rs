@@ -12,7 +12,7 @@ mod renewal;
 mod step_up;
 
 pub(crate) use countdown::spoken;
-pub(crate) use fresh::FreshLogin;
+pub(crate) use fresh::{FreshLogin, Renewal, Renewing};
 pub(crate) use issuer::Issuer;
 pub(crate) use renewal::Login;
 pub(crate) use step_up::log_in_again;

@@ -13,6 +13,7 @@ mod connect;
 mod context;
 mod dashboard;
 mod demo;
+mod exec;
 mod failure;
 mod gateway;
 #[cfg(test)]
@@ -46,6 +47,9 @@ use failure::{ExitStatus, Failure};
 fn main() -> ExitCode {
     panic::install_hook();
     let status = panic::guard(|| {
+        if let Some(stage) = exec::Stage::of_this_process() {
+            return stage.run();
+        }
         let arguments = match arguments::parse() {
             Ok(arguments) => arguments,
             Err(status) => return status,
@@ -81,6 +85,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Status(arguments) => Box::pin(status::run(arguments, context)).await,
         Command::Ls(arguments) => Box::pin(ls::run(arguments, context)).await,
         Command::Connect(arguments) => Box::pin(connect::run(arguments, context)).await,
+        Command::Exec(arguments) => Box::pin(exec::run(arguments, context)).await,
         Command::Can(arguments) => Box::pin(can::run(arguments, context)).await,
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,

@@ -69,6 +69,8 @@ pub struct ApiConnection {
     pub role: String,
     /// Where native clients reach it.
     pub native: Option<types::NativeAddress>,
+    /// Templates of variables that `hoop exec` sets for it.
+    pub environment: std::collections::BTreeMap<String, String>,
     /// Where the real server is. It is shown to nobody.
     pub upstream: UpstreamAddress,
 }

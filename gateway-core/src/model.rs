@@ -4,6 +4,7 @@
 
 mod connection;
 mod decision;
+pub mod environment;
 pub mod flow;
 mod ids;
 mod operation;

@@ -37,7 +37,7 @@ pub(super) fn gateway(provider: &Provider) -> Gateway {
 }
 
 /// The file that keeps a person's login.
-fn token_file(person: &Person) -> PathBuf {
+pub(super) fn token_file(person: &Person) -> PathBuf {
     let folder = person.home().join("state/hoop/logins");
     let mut files = fs::read_dir(folder).expect("somebody logged in").map(|entry| entry.expect("an entry").path());
     files.find(|path| path.extension().is_some_and(|extension| extension == "token")).expect("a login")

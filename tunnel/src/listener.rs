@@ -94,6 +94,16 @@ impl LocalListener {
         Ok(Self { inner: Inner::Unix(unix::PrivateSocket::bind(path).await?) })
     }
 
+    /// Takes over listeners that somebody else bound, such as in another network namespace: one port, on one or both loopback addresses.
+    pub fn adopt(v4: std::net::TcpListener, v6: Option<std::net::TcpListener>) -> io::Result<Self> {
+        let port = v4.local_addr()?.port();
+        let listener = |listener: std::net::TcpListener| {
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        };
+        Ok(Self { inner: Inner::Tcp { v4: listener(v4)?, v6: v6.map(listener).transpose()?, port } })
+    }
+
     /// Where it listens.
     pub fn bound(&self) -> Bound {
         match &self.inner {
@@ -174,6 +184,18 @@ impl LocalStream {
             }
             #[cfg(unix)]
             LocalInner::Unix(stream) => peer::same_user_unix(stream),
+        }
+    }
+
+    /// Passes only when the client runs as our own user and has this descent; see [`peer::of_descent`].
+    #[cfg(target_os = "linux")]
+    pub fn check_descent(&self, descent: peer::Descent) -> Result<(), PeerError> {
+        match &self.inner {
+            LocalInner::Tcp(stream) => {
+                let (peer, local) = (address(stream.peer_addr())?, address(stream.local_addr())?);
+                peer::of_descent(peer, local, descent)
+            }
+            LocalInner::Unix(stream) => peer::of_descent_unix(stream, descent),
         }
     }
 

@@ -4,7 +4,12 @@
 //! a per-tunnel password takes its place. Knows nothing of links; called by the CLI's tunnels for each accepted connection.
 
 #[cfg(target_os = "linux")]
+mod descent;
+#[cfg(target_os = "linux")]
 mod diagnostics;
+
+#[cfg(target_os = "linux")]
+pub use descent::{Descent, RUN_MARK, descendants};
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +29,15 @@ pub enum PeerError {
     /// It is another user's.
     #[error("the local client runs as user {0}, not as you")]
     OtherUser(u32),
+    /// It belongs to a run of `hoop exec`, which has tunnels of its own.
+    #[error("the local client belongs to a run of `hoop exec`, which may only use the tunnels of that run")]
+    OfARun,
+    /// It does not belong to the run that the tunnel is for.
+    #[error("the local client does not belong to this run")]
+    NotOfTheRun,
+    /// No process that we can see holds its socket.
+    #[error("no process can be found that holds the local client's socket")]
+    Hidden,
     /// Its socket is gone, or not an established connection.
     #[error("the local client's socket has no owner any more")]
     Gone,
@@ -58,15 +72,24 @@ async fn probe() -> Result<(), PeerError> {
 /// Takes a few microseconds and does not block. Every doubt is an error: the connection must then be closed.
 #[cfg(target_os = "linux")]
 pub fn same_user(peer: SocketAddr, local: SocketAddr) -> Result<(), PeerError> {
-    belongs_to(peer, local, nix::unistd::geteuid().as_raw())
+    belongs_to(peer, local, nix::unistd::geteuid().as_raw()).map(drop)
 }
 
-/// Passes only when the socket at `peer` that talks to `local` is established and belongs to `user`.
+/// As [`same_user`]; besides, every process that holds the socket must have this descent.
+///
+/// Reads the process table where a run lives, or one is wanted: milliseconds.
 #[cfg(target_os = "linux")]
-fn belongs_to(peer: SocketAddr, local: SocketAddr, user: u32) -> Result<(), PeerError> {
+pub fn of_descent(peer: SocketAddr, local: SocketAddr, descent: Descent) -> Result<(), PeerError> {
+    let inode = belongs_to(peer, local, nix::unistd::geteuid().as_raw())?;
+    descent::check(inode, descent)
+}
+
+/// Passes only when the socket at `peer` that talks to `local` is established and belongs to `user`; gives its inode.
+#[cfg(target_os = "linux")]
+fn belongs_to(peer: SocketAddr, local: SocketAddr, user: u32) -> Result<u32, PeerError> {
     match diagnostics::owner(peer, local)? {
-        owner if owner == user => Ok(()),
-        other => Err(PeerError::OtherUser(other)),
+        owner if owner.user == user => Ok(owner.inode),
+        other => Err(PeerError::OtherUser(other.user)),
     }
 }
 
@@ -81,6 +104,15 @@ pub fn same_user(_: SocketAddr, _: SocketAddr) -> Result<(), PeerError> {
 pub fn same_user_unix(stream: &tokio::net::UnixStream) -> Result<(), PeerError> {
     let user = stream.peer_cred().map_err(PeerError::Lookup)?.uid();
     if user == nix::unistd::geteuid().as_raw() { Ok(()) } else { Err(PeerError::OtherUser(user)) }
+}
+
+/// As [`same_user_unix`]; besides, the process that connected must have this descent.
+#[cfg(target_os = "linux")]
+pub fn of_descent_unix(stream: &tokio::net::UnixStream, descent: Descent) -> Result<(), PeerError> {
+    same_user_unix(stream)?;
+    let process = stream.peer_cred().map_err(PeerError::Lookup)?.pid();
+    let process = process.and_then(|process| u32::try_from(process).ok()).ok_or(PeerError::Hidden)?;
+    descent::check_process(process, descent)
 }
 
 #[cfg(test)]

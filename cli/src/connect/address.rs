@@ -143,7 +143,7 @@ fn socket_address(path: &Path) -> (String, u16) {
 }
 
 /// Percent-encodes all but unreserved characters, so that neither a URL parser nor a shell sees anything special.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut written, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => written.push(char::from(byte)),

@@ -1,32 +1,32 @@
 //! The link of a tunnel: where it leads, whom it trusts, where its tokens come from; its errors as failures.
 //!
-//! Trust is the API client's. Called by `connect`.
+//! Trust is the API client's. Called by `connect` and `exec`.
 
 use std::{sync::Arc, time::Duration};
 
 use hoop_tunnel::{
-    client::{DialError, Endpoint, Jitter, LinkClient, LinkConfig, TokenError},
+    client::{DialError, Endpoint, Jitter, LinkClient, LinkConfig, TokenError, TokenSource},
     link::ALPN,
 };
 
 use crate::{
     context::{Context, GatewayUrl},
     failure::Failure,
-    login::FreshLogin,
+    login::Renewal,
     trust,
 };
 
 /// Makes the first link; a token that the gateway does not take although it should last is renewed once.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     context: &Context,
     gateway: &GatewayUrl,
-    login: Arc<FreshLogin>,
+    login: Arc<dyn Renewal>,
 ) -> Result<LinkClient, Failure> {
     let mut tls = trust::client_config(&context.directories, gateway)?;
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let endpoint = Endpoint::new(gateway.host(), gateway.port())
         .map_err(|error| Failure::usage("the gateway's address cannot be used").caused_by(&error))?;
-    let tokens = Arc::clone(&login);
+    let tokens: Arc<dyn TokenSource> = Arc::<dyn Renewal>::clone(&login);
     let config = LinkConfig { endpoint, tls: Arc::new(tls), tokens, jitter: Jitter::new(jitter) };
     match LinkClient::connect(config.clone()).await {
         Err(DialError::Unauthenticated(_)) => {
@@ -38,7 +38,7 @@ pub(super) async fn connect(
 }
 
 /// Random bytes from the TLS provider.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     let provider = rustls::crypto::CryptoProvider::get_default()
         .ok_or_else(|| Failure::internal("no TLS provider is installed"))?;

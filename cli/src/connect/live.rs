@@ -12,7 +12,7 @@ use crate::output::{Output, printable_line};
 
 /// Talk while a tunnel is open.
 #[derive(Debug, Clone)]
-pub(super) struct Live {
+pub(crate) struct Live {
     output: Output,
     line: Option<ProgressBar>,
     head: Arc<str>,
@@ -30,6 +30,11 @@ impl Live {
             line.enable_steady_tick(REDRAW);
         }
         Self { output: output.clone(), line, head }
+    }
+
+    /// For a tunnel whose terminal is another program's: no line, only what wants attention.
+    pub(crate) fn silent(output: &Output) -> Self {
+        Self { output: output.clone(), line: None, head: "".into() }
     }
 
     /// One line above the live one.

@@ -1,6 +1,6 @@
-//! A running tunnel: accepts local connections, checks who they are, opens a stream for each, copies.
+//! A running tunnel: accepts local connections at its doors, checks who they are, opens a stream for each, copies.
 //!
-//! Everything it spawns is tracked and ends with it: stop accepting, drain, deadline, close.
+//! One door for `connect`, one for each connection of `exec`. Everything it spawns is tracked and ends with it: stop accepting, drain, deadline, close.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,25 +8,54 @@ use hoop_tunnel::{
     client::{LinkClient, LinkState, OpenError, StreamRequest},
     forward::{Counters, ForwardError, forward},
     listener::{LocalListener, LocalStream},
-    peer::PeerCheck,
+    peer::{Descent, PeerError},
 };
 use secrecy::SecretString;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::live::{Live, REDRAW};
-use crate::{failure::FailureKind, login::FreshLogin};
+use crate::{failure::FailureKind, login::Renewal};
+
+/// Whom a door lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// Our own user's processes of this descent.
+    Descent(Descent),
+    /// Whoever is in the network namespace that it was made in: nobody else can reach it.
+    Namespace,
+    /// Whoever has the password, which the gateway asks for.
+    Password,
+}
+
+impl Guard {
+    fn check(self, local: &LocalStream) -> Result<(), PeerError> {
+        match self {
+            Self::Descent(descent) => local.check_descent(descent),
+            Self::Namespace | Self::Password => Ok(()),
+        }
+    }
+}
+
+/// Where one connection is entered.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) listener: LocalListener,
+    pub(crate) connection: String,
+    pub(crate) guard: Guard,
+    pub(crate) password: Option<SecretString>,
+}
 
 /// An open tunnel that does not accept yet.
 #[derive(Debug)]
-pub(super) struct Tunnel {
+pub(crate) struct Tunnel {
     shared: Arc<Shared>,
-    listener: LocalListener,
+    doors: Vec<Door>,
 }
 
 /// One that does.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(crate) struct Running {
     shared: Arc<Shared>,
     /// Ends accepting.
     closing: CancellationToken,
@@ -38,40 +67,30 @@ pub(super) struct Running {
 #[derive(Debug)]
 struct Shared {
     client: LinkClient,
-    login: Arc<FreshLogin>,
-    check: PeerCheck,
-    password: Option<SecretString>,
+    login: Arc<dyn Renewal>,
     live: Live,
-    connection: String,
     counters: Counters,
     sessions: TaskTracker,
 }
 
 impl Tunnel {
-    pub(super) fn new(
-        client: LinkClient,
-        listener: LocalListener,
-        login: Arc<FreshLogin>,
-        check: PeerCheck,
-        password: Option<SecretString>,
-        live: Live,
-        connection: String,
-    ) -> Self {
+    pub(crate) fn new(client: LinkClient, doors: Vec<Door>, login: Arc<dyn Renewal>, live: Live) -> Self {
         let (counters, sessions) = (Counters::default(), TaskTracker::new());
-        let shared = Shared { client, login, check, password, live, connection, counters, sessions };
-        Self { shared: Arc::new(shared), listener }
+        Self { shared: Arc::new(Shared { client, login, live, counters, sessions }), doors }
     }
 
-    pub(super) fn live(&self) -> &Live {
+    pub(crate) fn live(&self) -> &Live {
         &self.shared.live
     }
 
     /// Accepts from now on.
-    pub(super) fn start(self) -> Running {
+    pub(crate) fn start(self) -> Running {
         let (closing, cut, attendants) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let shared = self.shared;
-        let accepting = accept(Arc::clone(&shared), self.listener, cut.clone());
-        attendants.spawn(closing.clone().run_until_cancelled_owned(accepting));
+        for door in self.doors {
+            let accepting = accept(Arc::clone(&shared), door, cut.clone());
+            attendants.spawn(closing.clone().run_until_cancelled_owned(accepting));
+        }
         attendants.spawn(cut.clone().run_until_cancelled_owned(attend(Arc::clone(&shared))));
         attendants.spawn(cut.clone().run_until_cancelled_owned(stay_logged_in(Arc::clone(&shared))));
         Running { shared, closing, cut, attendants }
@@ -79,28 +98,28 @@ impl Tunnel {
 }
 
 impl Running {
-    pub(super) fn live(&self) -> &Live {
+    pub(crate) fn live(&self) -> &Live {
         &self.shared.live
     }
 
     /// Sessions that are open.
-    pub(super) fn sessions(&self) -> usize {
+    pub(crate) fn sessions(&self) -> usize {
         self.shared.sessions.len()
     }
 
     /// Lets nobody in any more; who is in stays.
-    pub(super) fn stop_accepting(&self) {
+    pub(crate) fn stop_accepting(&self) {
         self.closing.cancel();
     }
 
     /// Waits until every session has ended, at most `deadline`; says whether they have.
-    pub(super) async fn drained(&self, deadline: Duration) -> bool {
+    pub(crate) async fn drained(&self, deadline: Duration) -> bool {
         self.shared.sessions.close();
         timeout(deadline, self.shared.sessions.wait()).await.is_ok()
     }
 
     /// Cuts what is left and ends the links.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.closing.cancel();
         self.cut.cancel();
         self.attendants.close();
@@ -114,11 +133,12 @@ impl Running {
     }
 }
 
-async fn accept(shared: Arc<Shared>, listener: LocalListener, cut: CancellationToken) {
+async fn accept(shared: Arc<Shared>, door: Door, cut: CancellationToken) {
+    let door = Arc::new(door);
     loop {
-        match listener.accept().await {
+        match door.listener.accept().await {
             Ok(local) => {
-                let session = Arc::clone(&shared).session(local);
+                let session = Arc::clone(&shared).session(Arc::clone(&door), local);
                 shared.sessions.spawn(cut.clone().run_until_cancelled_owned(session));
             }
             Err(error) => {
@@ -131,18 +151,16 @@ async fn accept(shared: Arc<Shared>, listener: LocalListener, cut: CancellationT
 }
 
 impl Shared {
-    async fn session(self: Arc<Self>, mut local: LocalStream) {
+    async fn session(self: Arc<Self>, door: Arc<Door>, mut local: LocalStream) {
         let client = local.client();
-        if self.check == PeerCheck::SameUser
-            && let Err(error) = local.check_same_user()
-        {
+        if let Err(error) = door.guard.check(&local) {
             self.live.warn(&format!("refused {client}: {error}"));
             return local.abort();
         }
         let request = StreamRequest {
-            connection: self.connection.clone(),
+            connection: door.connection.clone(),
             client_address: Some(client.clone()),
-            local_password: self.password.clone(),
+            local_password: door.password.clone(),
         };
         let remote = match self.client.open(&request).await {
             Ok(remote) => remote,

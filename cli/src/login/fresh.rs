@@ -2,7 +2,7 @@
 //!
 //! Renews ahead of time on its own, so that a link presents the new token while the old one still counts.
 
-use std::time::Duration;
+use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use hoop_tunnel::client::{TokenError, TokenFuture, TokenSource};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,6 +10,18 @@ use tokio::sync::{Mutex, watch};
 
 use super::Login;
 use crate::failure::{Failure, FailureKind};
+
+/// A future of a [`Renewal`].
+pub(crate) type Renewing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A source of tokens that keeps them good: a login, or a run's own.
+pub(crate) trait Renewal: TokenSource + fmt::Debug {
+    /// Another token than the one the gateway did not take although it should last.
+    fn replace(&self) -> Renewing<'_, Result<(), Failure>>;
+
+    /// Renews ahead of every end, for ever; returns only when that has ended for good. Cancel-safe.
+    fn keep(&self) -> Renewing<'_, Failure>;
+}
 
 /// The source of tokens; share it in an `Arc`.
 #[derive(Debug)]
@@ -35,28 +47,32 @@ impl FreshLogin {
         }
         Ok(token)
     }
+}
 
-    /// Another token than the one the gateway did not take although it should last.
-    pub(crate) async fn replace(&self) -> Result<(), Failure> {
-        let mut login = self.login.lock().await;
-        login.renewed_token().await?;
-        drop(login);
-        self.renewals.send_modify(|count| *count = count.wrapping_add(1));
-        Ok(())
+impl Renewal for FreshLogin {
+    fn replace(&self) -> Renewing<'_, Result<(), Failure>> {
+        Box::pin(async {
+            let mut login = self.login.lock().await;
+            login.renewed_token().await?;
+            drop(login);
+            self.renewals.send_modify(|count| *count = count.wrapping_add(1));
+            Ok(())
+        })
     }
 
-    /// Renews ahead of every end, for ever; returns only when the login has ended for good. Cancel-safe.
-    pub(crate) async fn keep(&self) -> Failure {
-        loop {
-            match self.current().await {
-                Err(failure) if failure.kind() == FailureKind::NotLoggedIn => return failure,
-                // The link says itself that the gateway is away; until then the old token may still do.
-                Err(failure) => tracing::info!(what = failure.what(), "the login could not be renewed yet"),
-                Ok(_token) => {}
+    fn keep(&self) -> Renewing<'_, Failure> {
+        Box::pin(async {
+            loop {
+                match self.current().await {
+                    Err(failure) if failure.kind() == FailureKind::NotLoggedIn => return failure,
+                    // The link says itself that the gateway is away; until then the old token may still do.
+                    Err(failure) => tracing::info!(what = failure.what(), "the login could not be renewed yet"),
+                    Ok(_token) => {}
+                }
+                let left = self.login.lock().await.remaining();
+                tokio::time::sleep((left / 2).clamp(SHORTEST_INTERVAL, LOOK_INTERVAL)).await;
             }
-            let left = self.login.lock().await.remaining();
-            tokio::time::sleep((left / 2).clamp(SHORTEST_INTERVAL, LOOK_INTERVAL)).await;
-        }
+        })
     }
 }
 

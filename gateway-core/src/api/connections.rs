@@ -56,6 +56,7 @@ fn item(
         may_connect,
         masked: connection.tags.iter().filter(hidden).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         native: connection.native.clone(),
+        environment: connection.environment.clone(),
         held_by: holding(policies, who, facts, circumstances),
         access_until_millis,
     }

@@ -142,6 +142,9 @@ pub struct ConnectionItem {
     /// Where native clients reach it without the CLI, if they may.
     #[serde(default)]
     pub native: Option<NativeAddress>,
+    /// Templates of variables that `hoop exec` sets for it besides the usual ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
     /// Rules that hold operations here for approval.
     pub held_by: Vec<RuleId>,
     /// Until when an approval lets me connect, where connecting needs one; `None` where no window is open.

@@ -13,7 +13,10 @@ use super::{
     http::{self, HttpCredential, HttpSettings},
     reader::{Document, Table},
 };
-use crate::model::{ConnectionFacts, ConnectionKind, ConnectionName};
+use crate::model::{
+    ConnectionFacts, ConnectionKind, ConnectionName,
+    environment::{check_name, render},
+};
 
 /// Where the real server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +193,8 @@ pub struct Connection {
     pub http: Option<HttpSettings>,
     /// What the upstream's own log calls the sessions of a run.
     pub application_name: ApplicationName,
+    /// Templates of variables that `hoop exec` sets for it besides the usual ones.
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Connection {
@@ -264,6 +269,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
     };
     let allow_superuser = table.boolean("allow_superuser").is_some_and(toml::Spanned::into_inner);
     let native = native(table);
+    let environment = environment(table);
     let pool = table.text("pool");
     let pool = table.parsed("pool", pool, "pool = \"session\"", |pool| match pool {
         "session" => Ok(UpstreamPool::Session),
@@ -300,7 +306,21 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         native,
         http: None,
         application_name: application_name.unwrap_or_default(),
+        environment,
     })
+}
+
+/// What `hoop exec` sets for the connection; a template that could not be filled in there is a mistake here.
+pub(super) fn environment(table: &mut Table<'_>) -> BTreeMap<String, String> {
+    let templates = table.map("env").unwrap_or_default();
+    for (name, template) in &templates {
+        let checked = check_name(name).and_then(|()| render(template, str::to_owned).map(drop));
+        if let Err(error) = checked {
+            let fix = "write it like `env = { MY_DSN = \"postgres://{user}@{host}:{port}/{database}\" }`";
+            table.problem(table.span(), format!("connection.env.{name}: {error}"), fix);
+        }
+    }
+    templates
 }
 
 /// Where native clients reach the connection. Every kind that there is has a native listener.

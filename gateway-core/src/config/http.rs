@@ -7,7 +7,9 @@ use std::{net::IpAddr, path::Path, time::Duration};
 use url::Url;
 
 use super::{
-    Connection, Credential, SecretReference, UpstreamAddress, UpstreamTls, connection::encryption, reader::Table,
+    Connection, Credential, SecretReference, UpstreamAddress, UpstreamTls,
+    connection::{encryption, environment},
+    reader::Table,
 };
 use crate::{
     model::{ConnectionKind, ConnectionName},
@@ -110,6 +112,7 @@ pub(super) fn connection(
 ) -> Option<Connection> {
     let place = place(table);
     let labels = table.map("labels").unwrap_or_default();
+    let environment = environment(table);
     for key in ["listen", "auth", "pool"] {
         if let Some(word) = table.text(key) {
             let message = format!("{key} is not built for {} connections", kind.as_str());
@@ -156,6 +159,7 @@ pub(super) fn connection(
         allow_superuser: false,
         pool: None,
         native: None,
+        environment,
         http: Some(http),
         application_name: super::ApplicationName::Client,
     })

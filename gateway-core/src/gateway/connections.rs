@@ -49,7 +49,8 @@ pub(super) fn listed(site: &Site, listeners: &[NativeListener]) -> Vec<ApiConnec
         let reached = listeners.iter().find(|listener| listener.connections().any(|name| *name == facts.name));
         let native = reached.map(|listener| NativeAddress { host: host.to_owned(), port: listener.address().port() });
         let (upstream, role) = (connection.upstream.clone(), connection.credential.username().to_owned());
-        ApiConnection { facts, tags: tags.into_iter().collect(), role, native, upstream }
+        let environment = connection.environment.clone();
+        ApiConnection { facts, tags: tags.into_iter().collect(), role, native, environment, upstream }
     };
     site.connections.iter().map(listed).collect()
 }

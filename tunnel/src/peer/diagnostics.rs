@@ -15,8 +15,17 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress};
 
 use super::PeerError;
 
-/// The user of the established socket at `from` that is connected to `to`.
-pub(super) fn owner(from: SocketAddr, to: SocketAddr) -> Result<u32, PeerError> {
+/// Whose a socket is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    /// The user.
+    pub(super) user: u32,
+    /// The socket's number, by which the processes that hold it are known.
+    pub(super) inode: u32,
+}
+
+/// The owner of the established socket at `from` that is connected to `to`.
+pub(super) fn owner(from: SocketAddr, to: SocketAddr) -> Result<Owner, PeerError> {
     let wanted = pair(from, to);
     let response = ask(&wanted)?;
     let header = response.header;
@@ -31,7 +40,7 @@ pub(super) fn owner(from: SocketAddr, to: SocketAddr) -> Result<u32, PeerError> 
     if header.state != TCP_ESTABLISHED {
         return Err(PeerError::Gone);
     }
-    Ok(header.uid)
+    Ok(Owner { user: header.uid, inode: header.inode })
 }
 
 fn ask(wanted: &SocketId) -> Result<InetResponse, PeerError> {
