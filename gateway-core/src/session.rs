@@ -26,6 +26,7 @@ mod named;
 mod names;
 mod open;
 mod opened;
+mod proposed;
 pub mod provenance;
 mod readable;
 mod reading;
