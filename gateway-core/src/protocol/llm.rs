@@ -11,6 +11,7 @@
 //! Formats: <https://platform.openai.com/docs/api-reference>, <https://docs.anthropic.com/en/api/messages>.
 
 pub mod codec;
+pub mod dialect;
 #[doc(hidden)]
 pub mod fuzz_entry;
 pub mod inspect;

@@ -12,8 +12,10 @@
 //! SPEC: <https://modelcontextprotocol.io/specification/2025-06-18/basic/transports>, JSON-RPC 2.0.
 
 pub mod codec;
+pub mod dialect;
 #[doc(hidden)]
 pub mod fuzz_entry;
+pub mod inspect;
 pub mod message;
 pub mod reframe;
 pub mod refuse;

@@ -4,6 +4,7 @@
 
 mod anthropic;
 mod openai;
+pub mod operation;
 mod parts;
 
 use super::{

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     codec::Batch,
+    inspect,
     reframe::{Heard, Judge, ServerEvents},
     tools::memory::MemoryBook,
 };
@@ -18,6 +19,9 @@ pub fn bodies(input: &[u8]) {
     if let Ok(batch) = Batch::parse(input) {
         let again = Batch::parse(batch.write().as_bytes());
         assert_eq!(again.as_ref(), Ok(&batch), "what is written is what was parsed");
+        for message in &batch.messages {
+            drop(inspect::asked(message));
+        }
     }
     let judge = Judge {
         detectors: Arc::new(Detectors::builtin()),
