@@ -34,9 +34,9 @@ pub enum Json {
     /// A text.
     Text(String),
     /// An array.
-    List(Vec<Json>),
+    List(Vec<Self>),
     /// An object, in its order; no name twice.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(String, Self)>),
 }
 
 /// Why bytes are no JSON that is taken. Holds nothing of them but a place.
@@ -217,6 +217,12 @@ impl Json {
             Self::Null | Self::Bool(_) | Self::Number(_) => leaves.push((place.clone(), self.write())),
         }
     }
+}
+
+/// Bytes as small hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The place and kind of an error, never the bytes around it.

@@ -137,7 +137,9 @@ mod tests {
 
     fn read(chunks: &[&[u8]]) -> Vec<SsePiece> {
         let (mut reader, mut out) = (SseReader::default(), Vec::new());
-        chunks.iter().for_each(|chunk| reader.push(chunk, &mut out).unwrap());
+        for chunk in chunks {
+            reader.push(chunk, &mut out).unwrap();
+        }
         out
     }
 
@@ -174,7 +176,7 @@ mod tests {
         let (mut reader, mut out) = (SseReader::default(), Vec::new());
         let mut result = Ok(());
         for _ in 0..5 {
-            result = result.and_then(|()| reader.push(&[b'x'; 1 << 20], &mut out));
+            result = result.and_then(|()| reader.push(&vec![b'x'; 1 << 20], &mut out));
         }
         assert_eq!(result, Err(SseError::TooLong));
         assert_eq!(SseReader::default().push(b"data: \xff\n", &mut out), Err(SseError::NotText));

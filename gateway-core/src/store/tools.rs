@@ -14,6 +14,22 @@ use crate::{
 /// How many tools of a connection are kept.
 const MOST_TOOLS: i64 = 2_000;
 
+/// The definitions of every connection's tools; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ToolShelf(Store);
+
+impl ToolShelf {
+    /// Those that this store keeps.
+    pub fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    /// Those of one connection.
+    pub fn of(&self, connection: ConnectionName) -> StoredTools {
+        StoredTools::new(self.0.clone(), connection)
+    }
+}
+
 /// The definitions of one connection's tools.
 #[derive(Debug, Clone)]
 pub struct StoredTools {

@@ -105,7 +105,9 @@ pub(in crate::protocol) fn mask_text(text: &mut String, detectors: &Detectors, t
     if hits.is_empty() {
         return;
     }
-    hits.iter().for_each(|hit| tally.count(hit.class));
+    for hit in &hits {
+        tally.count(hit.class);
+    }
     if let Some(masked) = detectors.mask_text(text) {
         *text = masked;
     }

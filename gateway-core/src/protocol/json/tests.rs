@@ -79,7 +79,7 @@ fn document() -> impl Strategy<Value = Json> {
 proptest! {
     #[test]
     fn what_is_written_is_parsed_again(json in document()) {
-        prop_assert_eq!(Json::parse(json.write().as_bytes()).unwrap(), json.clone());
         prop_assert_eq!(Json::parse(json.canonical().as_bytes()).unwrap().canonical(), json.canonical());
+        prop_assert_eq!(Json::parse(json.write().as_bytes()).unwrap(), json);
     }
 }

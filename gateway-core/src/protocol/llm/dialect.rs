@@ -212,7 +212,7 @@ fn ask_for_usage(endpoint: Endpoint, prompt: &Prompt, json: &mut Json) {
     let asked = members.iter().position(|(name, _)| name == "stream_options").map(|place| members.remove(place));
     match asked {
         Some((name, options)) if options.get("include_usage").is_some_and(Json::is_true) => {
-            members.push((name, options))
+            members.push((name, options));
         }
         Some((name, mut options @ Json::Object(_))) => {
             options.set("include_usage", Json::Bool(true));
@@ -366,7 +366,7 @@ fn ended(answer: Answer, asked_model: &str, usage: &Usage, prices: &Prices) -> E
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("calls {} {}", call.name, call.arguments));
+        text.extend(["calls ", &call.name, " ", &call.arguments]);
     }
     let names: Vec<Json> = answer.calls.iter().map(|call| Json::text(&call.name)).collect();
     let spend =

@@ -34,7 +34,7 @@ pub fn prompt(endpoint: Endpoint, body: &Json) -> Result<Prompt, Refusal> {
     if endpoint != Endpoint::Models {
         let model = body.text_of("model").filter(|name| codec::is_model(name));
         let missing = || unsupported("this request names no model in plain letters", "Set `model` to a model's name.");
-        prompt.model = model.ok_or_else(missing)?.to_owned();
+        model.ok_or_else(missing)?.clone_into(&mut prompt.model);
     }
     prompt.stream = body.get("stream").is_some_and(Json::is_true);
     prompt.max_tokens =

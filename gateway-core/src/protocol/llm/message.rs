@@ -134,7 +134,7 @@ impl Prompt {
         let first = paragraphs.len() - shown.count();
         let mut text = String::new();
         if first > 0 {
-            text.push_str(&format!("… {first} earlier messages are not kept\n"));
+            text.extend(["… ", &first.to_string(), " earlier messages are not kept\n"]);
         }
         text.push_str(&paragraphs.get(first..).unwrap_or_default().join("\n"));
         text

@@ -1,6 +1,6 @@
 //! Refusals that clients of these APIs can read: their own `error` beside the facts of a problem document.
 //!
-//! OpenAI's clients look for `error.message`, `error.type` and `error.code`; Anthropic's for `type: error` and
+//! `OpenAI`'s clients look for `error.message`, `error.type` and `error.code`; Anthropic's for `type: error` and
 //! `error.type`. Holds no prompt and no value.
 
 use super::{super::json::Json, message::Endpoint};

@@ -46,7 +46,7 @@ impl Batch {
         let is_list = matches!(json, Json::List(_));
         let all = match json {
             Json::List(items) => items,
-            one => vec![one],
+            one @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_)) => vec![one],
         };
         if all.is_empty() || all.len() > MOST_MESSAGES {
             return Err(CodecError::Count);

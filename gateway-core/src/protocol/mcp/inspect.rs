@@ -60,19 +60,16 @@ pub fn asked(message: &Message) -> Result<Asked, Refusal> {
             let verb = verb(method);
             let mut attributes = vec![("method".to_owned(), method.clone())];
             let object = object(verb, method, message)?;
-            let shown = match verb {
-                Verb::McpCall => {
-                    let arguments = message.params().and_then(|params| params.get("arguments"));
-                    let places = arguments.map(|arguments| arguments.leaves(MOST_ARGUMENTS)).unwrap_or_default();
-                    attributes.extend(object.clone().map(|tool| ("tool".to_owned(), tool)));
-                    attributes.extend(places.into_iter().map(|(place, text)| (format!("arguments.{place}"), text)));
-                    let arguments = arguments.map(Json::write).unwrap_or_default();
-                    format!("{} {arguments}", text(method, object.as_deref().unwrap_or_default()))
-                }
-                _ => {
-                    let params = message.params().filter(|_| method != "initialize").map(Json::write);
-                    text(method, &params.unwrap_or_default())
-                }
+            let shown = if verb == Verb::McpCall {
+                let arguments = message.params().and_then(|params| params.get("arguments"));
+                let places = arguments.map(|arguments| arguments.leaves(MOST_ARGUMENTS)).unwrap_or_default();
+                attributes.extend(object.clone().map(|tool| ("tool".to_owned(), tool)));
+                attributes.extend(places.into_iter().map(|(place, text)| (format!("arguments.{place}"), text)));
+                let arguments = arguments.map(Json::write).unwrap_or_default();
+                format!("{} {arguments}", text(method, object.as_deref().unwrap_or_default()))
+            } else {
+                let params = message.params().filter(|_| method != "initialize").map(Json::write);
+                text(method, &params.unwrap_or_default())
             };
             Ok(Asked { verb, object, text: shown, attributes })
         }
@@ -80,16 +77,13 @@ pub fn asked(message: &Message) -> Result<Asked, Refusal> {
 }
 
 fn object(verb: Verb, method: &str, message: &Message) -> Result<Option<String>, Refusal> {
-    match verb {
-        Verb::McpCall => {
-            let is_call = matches!(message.kind, MessageKind::Request { .. });
-            let tool = message.tool().filter(|name| is_call && is_name(name));
-            let missing = || unsupported("this call names no tool in plain letters", "Name a tool that is listed.");
-            tool.map(|tool| Some(tool.to_owned())).ok_or_else(missing)
-        }
-        Verb::McpOther => Ok(Some(method.to_owned())),
-        _ => Ok(None),
+    if verb == Verb::McpCall {
+        let is_call = matches!(message.kind, MessageKind::Request { .. });
+        let tool = message.tool().filter(|name| is_call && is_name(name));
+        let missing = || unsupported("this call names no tool in plain letters", "Name a tool that is listed.");
+        return tool.map(|tool| Some(tool.to_owned())).ok_or_else(missing);
     }
+    Ok((verb == Verb::McpOther).then(|| method.to_owned()))
 }
 
 /// Takes out of `initialize` what the client offers to do for the server, except what is permitted.
@@ -118,7 +112,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Asked, Refusal> {
-        asked(&Batch::parse(text.as_bytes()).unwrap().messages[0])
+        let batch = Batch::parse(text.as_bytes());
+        asked(&batch.map_err(|error| unsupported(error.to_string(), ""))?.messages[0])
     }
 
     #[test]

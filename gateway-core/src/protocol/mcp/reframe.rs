@@ -86,7 +86,9 @@ impl Judge {
                 }
                 Some(Json::List(kept))
             }
-            one => self.one(one, heard)?,
+            one @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_)) => {
+                self.one(one, heard)?
+            }
         };
         Ok(kept.map(|json| json.write().into_bytes()).unwrap_or_default())
     }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 
-use super::super::json::Json;
+use super::super::json::{Json, hexadecimal};
 
 /// The longest definition of a tool.
 pub const LONGEST_DEFINITION: usize = 256 * 1024;
@@ -58,7 +58,7 @@ impl ToolDefinition {
             return None;
         }
         let digest = digest::digest(&digest::SHA256, text.as_bytes());
-        let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hexadecimal(digest.as_ref());
         Some(Self { name, digest, text })
     }
 }

@@ -121,7 +121,7 @@ fn quoted(rest: &str, quote: char) -> usize {
 fn dollar_quoted(rest: &str) -> Option<usize> {
     let tag = 1 + while_true(rest.get(1..)?, |letter| letter.is_alphanumeric() || letter == '_');
     let opening = rest.get(..=tag).filter(|opening| opening.ends_with('$'))?;
-    if opening.bytes().nth(1).is_some_and(|first| first.is_ascii_digit()) {
+    if opening.as_bytes().get(1).is_some_and(u8::is_ascii_digit) {
         return None;
     }
     let inside = rest.get(opening.len()..)?;

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 
 use super::super::{
-    super::json::Json,
+    super::json::{Json, hexadecimal},
     message::{Call, Part},
     refuse::unsupported,
 };
@@ -38,19 +38,17 @@ pub(super) fn part(part: &Json, found: &mut Vec<Part>) -> Result<(), Refusal> {
         }
         "refusal" => found.push(Part::Text(part.text_of("refusal").unwrap_or_default().to_owned())),
         "thinking" => found.push(Part::Text(part.text_of("thinking").unwrap_or_default().to_owned())),
-        "redacted_thinking" => found.push(attachment(part, kind)),
         "tool_use" => found.push(Part::Call(Call {
             name: part.text_of("name").unwrap_or_default().to_owned(),
             arguments: part.get("input").map(Json::write).unwrap_or_default(),
         })),
-        "tool_result" => found.extend(content(part.get("content"))?),
-        "search_result" => found.extend(content(part.get("content"))?),
+        "tool_result" | "search_result" => found.extend(content(part.get("content"))?),
         "document" if is_text_document(part) => {
             let text = part.get("source").and_then(|source| source.text_of("data")).unwrap_or_default();
             found.push(Part::Text(text.to_owned()));
         }
         "image_url" | "input_image" | "image" | "input_audio" | "audio" | "input_file" | "file" | "document"
-        | "video_url" => found.push(attachment(part, kind)),
+        | "video_url" | "redacted_thinking" => found.push(attachment(part, kind)),
         _ => {
             return Err(unsupported(
                 format!("a part of the prompt is of the kind `{}`, which is not understood", plain(kind)),
@@ -65,7 +63,7 @@ pub(super) fn part(part: &Json, found: &mut Vec<Part>) -> Result<(), Refusal> {
 fn attachment(part: &Json, kind: &str) -> Part {
     let whole = part.canonical();
     let digest = digest::digest(&digest::SHA256, whole.as_bytes());
-    let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hexadecimal(digest.as_ref());
     Part::Attachment { kind: kind.to_owned(), digest, bytes: whole.len() }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{mask::Detectors, protocol::json::Tally};
 
 fn read(endpoint: Endpoint, body: &str) -> Result<Prompt, Refusal> {
-    prompt(endpoint, &Json::parse(body.as_bytes()).unwrap())
+    prompt(endpoint, &Json::parse(body.as_bytes()).map_err(|error| unsupported(error.to_string(), ""))?)
 }
 
 #[test]

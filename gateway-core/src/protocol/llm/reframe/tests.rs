@@ -61,7 +61,7 @@ fn messages_stream() -> String {
         Some("content_block_start"),
         r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"t","name":"run_sql","input":{}}}"#,
     );
-    for piece in [r#"{\"query\": \"DEL"#, r#"ETE FROM a WHERE mail = 'ada@ex"#, r#"ample.com'\"}"#] {
+    for piece in [r#"{\"query\": \"DEL"#, r"ETE FROM a WHERE mail = 'ada@ex", r#"ample.com'\"}"#] {
         let data = format!(
             r#"{{"type":"content_block_delta","index":1,"delta":{{"type":"input_json_delta","partial_json":"{piece}"}}}}"#
         );
