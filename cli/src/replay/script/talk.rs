@@ -10,25 +10,25 @@ pub(super) fn prompt(event: &RecordedEvent) -> Vec<ScriptLine> {
     let tools = list(event, "tools").map(|tools| format!(", tools {tools}")).unwrap_or_default();
     let count = field(event, "messages").unwrap_or("?");
     let title = format!("-- prompt to {}, {count} messages{tools}", field(event, "model").unwrap_or("?"));
-    said(title, event)
+    said(&title, event)
 }
 
 /// What a model said, and which tools it calls.
 pub(super) fn answer(event: &RecordedEvent) -> Vec<ScriptLine> {
     let number = |name| field(event, name).unwrap_or("?");
     let mut title = format!("-- answer of {}", number("model"));
-    title.push_str(&format!(", {} + {} tokens", number("input_tokens"), number("output_tokens")));
+    title.extend([", ", number("input_tokens"), " + ", number("output_tokens"), " tokens"]);
     let spend = field(event, "spend_microdollars").and_then(|text| text.parse::<u64>().ok());
     title.push_str(&spend.map(dollars).unwrap_or_default());
     title.push_str(&field(event, "finish").map(|finish| format!(", {finish}")).unwrap_or_default());
-    said(title, event)
+    said(&title, event)
 }
 
 /// What a server of tools gave, and what of it was kept from the client.
 pub(super) fn tool_result(event: &RecordedEvent) -> Vec<ScriptLine> {
     let kept = [("hidden", "hidden"), ("changed", "changed since pinned"), ("held_back", "not passed on")];
     let kept = kept.map(|(name, word)| list(event, name).map(|tools| format!("; {word}: {tools}")).unwrap_or_default());
-    said(format!("-- the server said{}", kept.concat()), event)
+    said(&format!("-- the server said{}", kept.concat()), event)
 }
 
 /// Which answer of a model proposed an operation.
@@ -36,10 +36,10 @@ pub(super) fn proposed_by(event: &RecordedEvent) -> Option<ProposedBy> {
     serde_json::from_str(field(event, "proposed_by")?).ok()
 }
 
-fn said(title: String, event: &RecordedEvent) -> Vec<ScriptLine> {
+fn said(title: &str, event: &RecordedEvent) -> Vec<ScriptLine> {
     let text = printable(field(event, "text").unwrap_or_default()).replace('\t', "    ");
     let lines = text.lines().map(|text| line(Tone::Plain, format!("   {text}")));
-    std::iter::once(line(Tone::Quiet, printable_line(&title))).chain(lines).collect()
+    std::iter::once(line(Tone::Quiet, printable_line(title))).chain(lines).collect()
 }
 
 fn dollars(microdollars: u64) -> String {
