@@ -53,8 +53,7 @@ use crate::{
     notify::Outbox,
     policy::PolicySet,
     session::registry::Registry,
-    store::{RunIndex, SessionIndex},
-    store::{SessionIndex, ToolShelf},
+    store::{RunIndex, SessionIndex, ToolShelf},
 };
 
 /// The largest request body taken.

@@ -7,7 +7,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-        ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, ProposedBy, RunId, SessionId, ShapeId,
+    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, ProposedBy, RunId,
+    SessionId, ShapeId,
 };
 
 /// One held message, as reviewers see it. `text` and `parameters` come already masked.

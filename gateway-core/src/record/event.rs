@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use crate::{
     model::{
-        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, ProposedBy, Refusal, RuleId, RunId, SessionId, Usage,
+        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, ProposedBy, Refusal, RuleId,
+        RunId, SessionId, Usage,
     },
     policy::Source,
 };

@@ -104,6 +104,17 @@ impl Provenance {
         linked(Likeness::Normalised, &alike).unwrap_or(nobody)
     }
 
+    /// The surest link of several spellings of what is asked.
+    pub fn link_any<'text>(&self, run: &str, texts: impl IntoIterator<Item = &'text str>) -> ProposedBy {
+        let nobody = ProposedBy { level: Likeness::None, answer: None, others: 0 };
+        let sureness = |link: &ProposedBy| match link.level {
+            Likeness::Exact => 2,
+            Likeness::Normalised => 1,
+            Likeness::None => 0,
+        };
+        texts.into_iter().map(|text| self.link(run, text)).max_by_key(sureness).unwrap_or(nobody)
+    }
+
     /// Forgets a run that is over.
     pub fn forget(&self, run: &str) {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);

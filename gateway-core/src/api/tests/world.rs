@@ -35,8 +35,7 @@ use crate::{
     policy::{PolicySet, PolicySource, TagNames},
     record::GatewayEvent,
     session::registry::Registry,
-    store::{RunIndex, Said, SessionCounts, SessionEntry, SessionIndex, Store, folded},
-    store::{Said, SessionCounts, SessionEntry, SessionIndex, Store, ToolShelf, folded},
+    store::{RunIndex, Said, SessionCounts, SessionEntry, SessionIndex, Store, ToolShelf, folded},
 };
 
 pub(super) const HOST: &str = "127.0.0.1:8443";

@@ -81,6 +81,16 @@ fn two_answers_that_say_the_same_are_ambiguous_and_the_latest_is_named() {
 }
 
 #[test]
+fn the_surest_of_several_spellings_counts() {
+    let provenance = Provenance::default();
+    call(&provenance, 1, r#"{"id": 7, "why": "x"}"#);
+    let texts = ["tools/call delete_user", r#"{"id":7,"why":"x"}"#];
+    assert_eq!(provenance.link_any(RUN, texts).level, Likeness::Exact);
+    assert_eq!(provenance.link_any(RUN, ["nothing of it"]).level, Likeness::None);
+    assert_eq!(provenance.link_any(RUN, []).level, Likeness::None);
+}
+
+#[test]
 fn answers_of_another_run_never_match() {
     let provenance = Provenance::default();
     call(&provenance, 1, r#"{"q": "SELECT now()"}"#);
