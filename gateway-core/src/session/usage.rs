@@ -157,8 +157,17 @@ mod tests {
         meter.rows_changed(2);
         meter.bytes(100);
         meter.tokens(9);
-        let expected =
-            Usage { statements: 4, rows_read: 7, rows_changed: 2, tables: 3, bytes: 100, tokens: 9, wall_seconds: 5 };
+        meter.spend(21);
+        let expected = Usage {
+            statements: 4,
+            rows_read: 7,
+            rows_changed: 2,
+            tables: 3,
+            bytes: 100,
+            tokens: 9,
+            spend_microdollars: 21,
+            wall_seconds: 5,
+        };
         assert_eq!(meter.read(5), expected);
     }
 
