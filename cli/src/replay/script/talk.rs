@@ -61,7 +61,7 @@ mod tests {
     }
 
     fn text(lines: &[ScriptLine]) -> String {
-        lines.iter().map(|line| format!("{}\n", line.text)).collect()
+        lines.iter().fold(String::new(), |all, line| all + &line.text + "\n")
     }
 
     #[test]

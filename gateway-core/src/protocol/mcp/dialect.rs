@@ -70,6 +70,12 @@ impl McpDialect {
             proposals.extend(inspect::arguments(message));
             operations.push(self.operation(head, &text, verb, object, attributes, count));
         }
+        // Whoever reviews one message sees all that go with it.
+        let whole = operations.iter().map(|one| one.text.as_ref()).collect::<Vec<_>>().join("\n");
+        let whole: Arc<str> = Arc::from(whole);
+        for operation in &mut operations {
+            operation.text = Arc::clone(&whole);
+        }
         let permitted = |offer: &str| {
             let method = OFFERS.iter().find(|(name, _)| *name == offer).map(|(_, method)| *method);
             method.is_some_and(|method| self.may_ask(head, method, sight))

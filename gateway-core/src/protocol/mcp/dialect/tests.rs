@@ -49,6 +49,8 @@ fn every_message_of_a_list_is_an_operation() {
     assert_eq!(verbs, [Verb::McpCall, Verb::McpList, Verb::McpSession, Verb::McpOther]);
     assert_eq!(asked.operations[0].request.as_ref().unwrap().attributes["arguments.id"], "7");
     assert_eq!(asked.proposals, [r#"{"id":7}"#]);
+    let text = "tools/call read {\"id\":7}\ntools/list\nanswer to ping\nanswer to the server";
+    assert!(asked.operations.iter().all(|one| &*one.text == text), "reviewers see all of it: {asked:?}");
 }
 
 #[test]
