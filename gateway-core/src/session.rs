@@ -26,8 +26,6 @@ mod named;
 mod names;
 mod open;
 mod opened;
-mod proposed;
-pub mod provenance;
 mod readable;
 mod reading;
 mod refusal;

@@ -237,6 +237,20 @@ fn a_killed_hoop_exec_leaves_nothing_behind() {
     }
 }
 
+#[test]
+fn a_killed_keeper_takes_its_command_with_it() {
+    let stage = stage();
+    let script = "sleep 1000 & echo plain $!; (setsid sh -c 'echo apart $$; exec sleep 1000' &) ; sleep 1000";
+    let mut program = Program::start(&mut stage.command(&["--", "bash", "-c", script]));
+    let left = [number(&mut program, "plain"), number(&mut program, "apart")];
+    let keeper = descendants(program.pid()).into_iter().next().expect("a keeper");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(keeper), Signal::SIGKILL).expect("ours");
+    let outcome = program.finish();
+    assert_eq!(outcome.code(), 1, "{outcome:?}");
+    assert!(outcome.errors.contains("keeper is gone"), "{outcome:?}");
+    left.into_iter().for_each(gone);
+}
+
 /// Waits, in the server, for the last session of the gateway to go.
 const NOBODY_IS_LEFT: &str = "do $$ begin while exists (select from pg_stat_activity where datname = current_database() and \
     usename = 'hoop_app') loop perform pg_sleep(0.02); perform pg_stat_clear_snapshot(); end loop; end $$";

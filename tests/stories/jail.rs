@@ -255,7 +255,8 @@ const CONTROLS: [&str; 7] = [
 ];
 
 /// What a user may not do on some machines even outside; then only the jail's own refusal is shown.
-const MAY_FAIL_OUTSIDE: [&str; 24] = [
+const MAY_FAIL_OUTSIDE: [&str; 25] = [
+    "calls of another architecture",
     "mptcp",
     "netlink",
     "packet",
@@ -342,6 +343,33 @@ fn the_real_clients_work_inside() {
 }
 
 #[test]
+fn what_the_path_finds_in_the_home_runs_from_there() {
+    let stage = stage();
+    let manager = stage.home().join(".manager");
+    let script = |path: &str, text: &str| {
+        let path = manager.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(&path, text).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+    };
+    // As pyenv does it: a shim, which asks the manager, which runs one of its versions.
+    script("shims/tool", "#!/usr/bin/env bash\nexec \"${0%/*}/../libexec/manager\" \"$@\"\n");
+    script("libexec/manager", "#!/bin/sh\nexec \"${0%/*}/../versions/1/bin/tool\" \"$@\"\n");
+    script("versions/1/bin/tool", "#!/bin/sh\ncat \"${0%/*}/../lib/text\"\ncat \"${0%/*}/../../../credentials\"\n");
+    script("versions/1/lib/text", "from the version\n");
+    script("credentials", "not for anybody\n");
+    let path = format!("{}:{}", manager.join("shims").display(), std::env::var("PATH").expect("a path"));
+    let outcome = Program::run(stage.command(&["--jail", "--", "tool"]).env("PATH", path), "");
+    assert!(outcome.output.contains("from the version"), "{outcome:?}");
+    assert!(!outcome.output.contains("not for anybody"), "{outcome:?}");
+    let hidden = stage.home().join("state/hoop/tool");
+    fs::copy("/bin/true", &hidden).expect("copied");
+    let outcome = stage.run(&["--jail", "--", hidden.to_str().expect("text")]);
+    assert_eq!(outcome.code(), 2, "{outcome:?}");
+    assert!(outcome.errors.contains("does not show it") && outcome.errors.contains("--allow-read"), "{outcome:?}");
+}
+
+#[test]
 fn a_jailed_shell_has_its_terminal() {
     let stage = stage();
     let screen = super::harness::Tmux::start(&stage.command(&["--jail", "--", "bash", "--norc", "-i"]), (100, 20));
@@ -370,7 +398,74 @@ fn a_jail_that_would_show_credentials_is_refused() {
 }
 
 #[test]
+fn an_agent_is_jailed_without_being_asked() {
+    let stage = stage();
+    let crew = Person::login(&stage.gateway, "crew");
+    let status = ["--", "sh", "-c", "cat /proc/self/status; cat ~/.pgpass; echo user $PGUSER; ls -d /var/lib"];
+    let run = |person: &Person, arguments: &[&str]| {
+        let all: Vec<&str> = ["exec", "-c", "pg-prod"].iter().chain(arguments).chain(&status).copied().collect();
+        Program::run(person.command(&all).current_dir(stage.folder()), "")
+    };
+    let agents = run(&crew, &[]);
+    assert!(agents.output.contains("NoNewPrivs:\t1") && agents.output.contains("user crew"), "{agents:?}");
+    assert!(!agents.output.contains("/var/lib"), "{agents:?}");
+    let persons = run(&stage.alice, &[]);
+    assert!(persons.output.contains("NoNewPrivs:\t0") && persons.output.contains("*:*:*:*:word"), "{persons:?}");
+    let told = run(&crew, &["--no-jail"]);
+    assert!(told.errors.contains("without a jail") && told.output.contains("NoNewPrivs:\t0"), "{told:?}");
+}
+
+#[test]
+fn a_lent_presence_is_jailed_and_carries_the_agents_name() {
+    let database = Cluster::shared().database();
+    let site = Site::new(&database).policy(
+        "lending",
+        "@id(\"lend\") permit(principal in Group::\"engineers\", action == Action::\"act_as\", resource);",
+    );
+    site.write(
+        "agents.toml",
+        "[[agent]]\nname = \"crew\"\nissuer = \"https://idp.example.com\"\nclaims = { client_id = \"crew\" }\nowner = \"alice\"\ngroups = [\"agents\"]\n",
+    );
+    let gateway = Gateway::start(site);
+    let alice = Person::login(&gateway, "alice");
+    let folder = alice.home().join("project");
+    fs::create_dir_all(&folder).expect("made");
+    let script = "grep NoNewPrivs /proc/self/status; psql -X -A -t -c 'select count(*) from orders'; psql -X -c \"update orders set total = 1 where id = 1\"";
+    let lent = Program::run(
+        alice.command(&["exec", "-c", "pg-prod", "--as-agent", "crew", "--", "sh", "-c", script]).current_dir(&folder),
+        "",
+    );
+    let count = database.value("select count(*) from orders");
+    assert!(lent.output.contains("NoNewPrivs:\t1") && lent.output.contains(&format!("{count}\n")), "{lent:?}");
+    assert_eq!(lent.code(), 1, "alice may write, her agent may not: {lent:?}");
+    let stranger = Program::run(
+        alice.command(&["exec", "-c", "pg-prod", "--as-agent", "nobody", "--", "true"]).current_dir(&folder),
+        "",
+    );
+    assert_ne!(stranger.code(), 0, "{stranger:?}");
+}
+
+/// As on a machine whose users may have no namespaces of their own.
+#[test]
 fn a_jail_that_cannot_be_made_says_why_and_runs_nothing() {
+    let stage = stage();
+    let command = stage.command(&["--jail", "--", "touch", "made"]);
+    let mut forbidding = Command::new("unshare");
+    forbidding
+        .env_clear()
+        .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(stage.folder());
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"";
+    forbidding.args(["--user", "--map-root-user", "sh", "-c", script, "sh", HOOP]).args(command.get_args());
+    let outcome = Program::run(&mut forbidding, "");
+    assert_eq!(outcome.code(), 1, "{outcome:?}");
+    assert!(outcome.errors.contains("does not let the jail have namespaces"), "{outcome:?}");
+    assert!(outcome.errors.contains("max_user_namespaces") && outcome.errors.contains("--no-jail"), "{outcome:?}");
+    assert!(!stage.folder().join("made").exists());
+}
+
+#[test]
+fn the_stages_of_a_jail_do_nothing_by_themselves() {
     let stage = stage();
     // Inside a jail nobody makes namespaces: there it fails as on a machine that forbids them.
     let script = format!("exec 0</dev/null; {HOOP} __jailer; echo status $?");

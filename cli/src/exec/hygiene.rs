@@ -119,8 +119,21 @@ const TELLING: [&str; 16] = [
     "XAUTHORITY",
     "KRB5CCNAME",
 ];
-/// Names that look like it and are not: folders, and switches.
-const HARMLESS: [&str; 4] = ["PWD", "OLDPWD", "KEYBOARD", "SSH_ASKPASS"];
+/// Names that look like it and are not: folders, switches, places, certificates that anybody may see.
+const HARMLESS: [&str; 12] = [
+    "PWD",
+    "OLDPWD",
+    "KEYBOARD",
+    "SSH_ASKPASS",
+    "AWS_CA_BUNDLE",
+    "AWS_DEFAULT_OUTPUT",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_PAGER",
+    "AWS_REGION",
+    "AWS_RETRY_MODE",
+];
 /// What would lead a client of PostgreSQL elsewhere than to its tunnel.
 const LEADS_ELSEWHERE: [&str; 9] = [
     "PGHOSTADDR",
@@ -179,6 +192,8 @@ mod tests {
             "PYTHONPATH",
             "VIRTUAL_ENV",
             "KEYBOARD",
+            "AWS_CA_BUNDLE",
+            "AWS_REGION",
             "COMPASS_HOME",
             "MONKEY",
         ];

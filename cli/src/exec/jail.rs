@@ -117,7 +117,8 @@ pub(super) fn enter() -> io::Result<()> {
     match command.spawn() {
         Ok(child) => keeper::supervise_inside(&control, &child),
         Err(error) => {
-            keeper::not_started(program.as_os(), &error);
+            let next = "check the command behind `--`; what it needs of your home is shown with `--allow-read PATH`";
+            keeper::not_started(program.as_os(), &error, next);
             let status = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
             frame::send(&control, &Word::Ended(Ending::Status(status)), &[])
         }

@@ -128,13 +128,14 @@ fn become_command() -> ExitStatus {
     if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
         return FailureKind::Internal.exit_status();
     }
-    not_started(&program, &Command::new(&program).args(arguments).exec())
+    let error = Command::new(&program).args(arguments).exec();
+    not_started(&program, &error, "check the command behind `--`")
 }
 
 /// Says that a program could not be started, and gives the status that shells leave with then.
-pub(super) fn not_started(program: &std::ffi::OsStr, error: &io::Error) -> ExitStatus {
+pub(super) fn not_started(program: &std::ffi::OsStr, error: &io::Error, next: &str) -> ExitStatus {
     let name = crate::output::printable_line(&program.to_string_lossy());
-    let said = format!("error: `{name}` could not be started\n  why: {error}\n  next: check the command behind `--`\n");
+    let said = format!("error: `{name}` could not be started\n  why: {error}\n  next: {next}\n");
     drop(io::stderr().lock().write_all(said.as_bytes()));
     ExitStatus::of_missing_command(error.kind() == io::ErrorKind::NotFound)
 }

@@ -46,13 +46,29 @@ fn steps(program: &Path) -> Vec<PathBuf> {
     steps
 }
 
-/// `bin/python` lives from the folders beside `bin`; anything else from itself.
+/// `bin/python` lives from the folders beside `bin`, a shim of a version manager from its versions; anything else from itself.
 fn surroundings(program: &Path, needed: &mut BTreeSet<PathBuf>) {
     needed.insert(program.to_owned());
-    let Some(folder) = program.parent().filter(|folder| folder.ends_with("bin")) else { return };
+    let Some(folder) = program.parent() else { return };
+    let beside: &[&str] = match folder.file_name().and_then(OsStr::to_str) {
+        Some("bin") => &BESIDE,
+        Some("shims") => &BESIDE_SHIMS,
+        _ => return,
+    };
     needed.insert(folder.to_owned());
     let root = folder.parent().unwrap_or(folder);
-    needed.extend(BESIDE.iter().map(|name| root.join(name)).filter(|place| place.exists()));
+    needed.extend(beside.iter().map(|name| root.join(name)).filter(|place| place.exists()));
+    if let Some(base) = virtual_base(&root.join("pyvenv.cfg")) {
+        needed.extend(BESIDE.iter().filter_map(|name| Some(base.parent()?.join(name))).filter(|place| place.exists()));
+        needed.insert(base);
+    }
+}
+
+/// Where the Python lives that a virtual environment was made of, links or not.
+fn virtual_base(configuration: &Path) -> Option<PathBuf> {
+    let text = fs::read_to_string(configuration).ok()?;
+    let home = text.lines().find_map(|line| line.split_once('=').filter(|(key, _)| key.trim() == "home"))?.1.trim();
+    Some(PathBuf::from(home)).filter(|home| home.is_absolute() && home.ends_with("bin"))
 }
 
 /// What the first line of a script names: `#!/usr/bin/env python3` names two.
@@ -72,6 +88,8 @@ fn interpreter(script: &Path) -> Option<PathBuf> {
 
 /// What an installed program has beside its `bin`.
 const BESIDE: [&str; 7] = ["lib", "lib64", "libexec", "include", "share/terminfo", "pyvenv.cfg", "ssl"];
+/// What pyenv, rbenv, nodenv and asdf have beside their shims.
+const BESIDE_SHIMS: [&str; 7] = ["bin", "libexec", "versions", "version", "plugins", "installs", "lib"];
 const MOST_INTERPRETERS: usize = 4;
 const MOST_LINKS: usize = 32;
 /// SPEC: `execve(2)`: 255 bytes of the first line count.
@@ -99,6 +117,19 @@ mod tests {
             assert!(needed.contains(&at(wanted)), "{wanted}: {needed:?}");
         }
         assert!(!needed.contains(&at("project")) && !needed.contains(&at("venv")), "{needed:?}");
+    }
+
+    #[test]
+    fn a_shim_needs_the_versions_that_it_chooses_from() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["shims", "versions", "libexec"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        fs::write(root.path().join("shims/python3"), "#!/bin/sh\n").unwrap();
+        fs::write(root.path().join("token"), "").unwrap();
+        let needed = needs(&root.path().join("shims/python3"));
+        assert!(["versions", "libexec"].iter().all(|name| needed.contains(&root.path().join(name))), "{needed:?}");
+        assert!(!needed.contains(root.path()) && !needed.contains(&root.path().join("token")), "{needed:?}");
     }
 
     #[test]

@@ -7,7 +7,6 @@
 mod grid;
 mod lines;
 mod operation;
-mod talk;
 
 pub(crate) use operation::{Fact, Operation};
 

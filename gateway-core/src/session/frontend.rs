@@ -441,8 +441,7 @@ impl Session {
         step: RecordedStep,
     ) -> Result<(), RecordError> {
         let text = sealing::text(understood, &self.environment.sealer);
-        let proposed_by = self.proposed_by(understood);
-        let asked = Asked { number, step, text: &text, parameters, proposed_by: proposed_by.as_ref() };
+        let asked = Asked { number, step, text: &text, parameters };
         let admitted = self.recorder.admit(permitted, &asked)?;
         self.admitted.push(admitted);
         self.steps.push(Step::Open(number));

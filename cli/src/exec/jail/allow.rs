@@ -45,6 +45,7 @@ pub(in crate::exec) fn plan(
             places.read(&path);
         }
     }
+    let program = wanted.command.first().and_then(|program| program::find(program, path, wanted.folder));
     for path in wanted.read {
         places.read(&private.refuse(&absolute(path, wanted.folder)?, "--allow-read")?);
     }
@@ -52,6 +53,10 @@ pub(in crate::exec) fn plan(
         places.write(&private.refuse(&absolute(path, wanted.folder)?, "--allow-write")?);
     }
     places.write(&private.refuse(&absolute(wanted.folder, wanted.folder)?, "the working folder")?);
+    if let Some(program) = program.filter(|program| !places.shows(program)) {
+        return Err(Failure::usage(format!("{} lies where the jail does not show it", program.display()))
+            .next("show its folder with `--allow-read`, or use one that lies elsewhere"));
+    }
     let sockets = listening_sockets().filter(|socket| places.holds(socket)).collect();
     let Places { read, write, links } = places;
     let (read, write) = (read.into_iter().collect(), write.into_iter().collect());
@@ -68,7 +73,7 @@ fn interpreters<'variables>(
     let program = wanted.command.first().and_then(|program| program::find(program, path, wanted.folder));
     needed.extend(program.iter().flat_map(|program| program::needs(program)));
     for folder in std::env::split_paths(path).filter(|folder| folder.is_absolute()) {
-        for name in ["python3", "python", "node", "ruby"] {
+        for name in ["python3", "python", "node", "ruby", "uv"] {
             let place = folder.join(name);
             if place.is_file() {
                 needed.extend(program::needs(&place));
@@ -76,9 +81,13 @@ fn interpreters<'variables>(
         }
         needed.insert(folder);
     }
-    for name in ["PYTHONPATH", "NODE_PATH", "VIRTUAL_ENV"] {
+    for name in LOADED_FROM {
         let folders = variable(name).into_iter().flat_map(std::env::split_paths);
         needed.extend(folders.filter(|folder| folder.is_absolute()));
+    }
+    for name in ["PYENV_ROOT", "RBENV_ROOT", "NODENV_ROOT"] {
+        // A manager's root is known by its shims, wherever they lie on the path.
+        needed.extend(variable(name).into_iter().flat_map(|root| program::needs(&Path::new(root).join("shims/any"))));
     }
     needed
 }
@@ -144,6 +153,10 @@ impl Places {
         }
     }
 
+    fn shows(&self, path: &Path) -> bool {
+        fs::canonicalize(path).is_ok_and(|real| self.holds(&real))
+    }
+
     fn holds(&self, path: &Path) -> bool {
         self.read.iter().chain(&self.write).any(|shown| path.starts_with(shown))
     }
@@ -183,6 +196,18 @@ fn listening_sockets() -> impl Iterator<Item = PathBuf> {
     paths.into_iter()
 }
 
+/// Variables that name what interpreters load, and certificates that libraries trust.
+const LOADED_FROM: [&str; 9] = [
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "NODE_PATH",
+    "VIRTUAL_ENV",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+];
 const ALWAYS_PRIVATE: [&str; 5] = ["/proc", "/sys", "/dev", "/run", "/boot"];
 const MOST_LINKS: usize = 200;
 
