@@ -13,6 +13,7 @@ mod lasting;
 mod notifications;
 mod policy;
 mod sessions;
+mod tools;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
 pub(crate) use can::CanArguments;
@@ -28,6 +29,7 @@ pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, KillSession, ListSessions, ReplayArguments, SessionsArguments,
     SessionsCommand,
 };
+pub(crate) use tools::{AcceptedTool, OneTool, ToolsArguments, ToolsCommand};
 
 use clap::{
     Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
@@ -126,6 +128,7 @@ pub(crate) enum Command {
     Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),
     Notifications(NotificationsArguments),
+    Tools(ToolsArguments),
     Sessions(SessionsArguments),
     Replay(ReplayArguments),
     Dashboard(DashboardArguments),

@@ -35,6 +35,7 @@ mod sessions;
 mod status;
 mod token;
 mod token_store;
+mod tools;
 mod trust;
 mod whoami;
 
@@ -91,6 +92,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,
         Command::Notifications(arguments) => Box::pin(notifications::run(arguments, context)).await,
+        Command::Tools(arguments) => Box::pin(tools::run(arguments, context)).await,
         Command::Sessions(arguments) => Box::pin(sessions::run(arguments, context)).await,
         Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,
         Command::Dashboard(arguments) => Box::pin(dashboard::run(arguments, context)).await,

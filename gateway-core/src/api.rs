@@ -26,6 +26,7 @@ mod sessions;
 mod step_up;
 mod streams;
 mod tokens;
+mod tools;
 pub mod types;
 mod watch_session;
 
@@ -52,7 +53,7 @@ use crate::{
     notify::Outbox,
     policy::PolicySet,
     session::registry::Registry,
-    store::{RunIndex, SessionIndex},
+    store::{RunIndex, SessionIndex, ToolShelf},
 };
 
 /// The largest request body taken.
@@ -105,6 +106,8 @@ pub struct ApiParts {
     pub recordings: Arc<dyn Recordings>,
     /// What is still to be told.
     pub outbox: Outbox,
+    /// Definitions of tools.
+    pub tools: ToolShelf,
     /// Samples tables, to propose tags.
     pub sampler: Arc<dyn Sampler>,
     /// Says what would become of a statement.
@@ -169,6 +172,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/notifications", get(notifications::list))
         .route("/notifications/{id}/retry", post(notifications::retry))
         .route("/notifications/{id}/drop", post(notifications::forget))
+        .route("/connections/{name}/tools", get(tools::list))
+        .route("/connections/{name}/tools/{tool}/accept", post(tools::accept))
         .route("/events", get(events::follow))
         .route("/runs", get(run_views::list).post(runs::begin))
         .route("/runs/{id}", get(run_views::show))

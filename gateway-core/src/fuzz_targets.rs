@@ -1,7 +1,11 @@
 //! The table of fuzz targets. One line here, one file in `fuzz/fuzz_targets` and one folder in `fuzz/corpus` make a
 //! target; `tests/fuzz_corpus.rs` replays every corpus through this table and fails when one of the three is missing.
 
-use crate::{identity::scram, protocol::postgres::fuzz_entry as postgres, record, sql};
+use crate::{
+    identity::scram,
+    protocol::{llm::fuzz_entry as llm, mcp::fuzz_entry as mcp, postgres::fuzz_entry as postgres},
+    record, sql,
+};
 
 /// Takes any bytes; panics when a property does not hold.
 pub type Target = fn(&[u8]);
@@ -12,7 +16,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("copy_lines", postgres::copy_lines),
     ("frontend_codec", postgres::frontend_codec),
     ("handshake", postgres::handshake),
+    ("llm_bodies", llm::bodies),
+    ("llm_streams", llm::streams),
     ("mask_detectors", postgres::mask_detectors),
+    ("mcp_bodies", mcp::bodies),
     ("record_log", record::read::fuzz),
     ("reframe", postgres::reframe),
     ("scram", scram::fuzz),

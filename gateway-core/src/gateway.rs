@@ -34,7 +34,7 @@ use crate::{
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{self, Environment, Served, registry::Registry},
-    store::{RunIndex, SaidIndex, SessionIndex, Store, StoreError},
+    store::{RunIndex, SaidIndex, SessionIndex, Store, StoreError, ToolShelf},
 };
 
 pub use certificate::CertificateError;
@@ -170,7 +170,7 @@ impl Gateway {
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
         let (sealer, audit_key, masking) = (Arc::clone(keys.sealer()), keys.public(), Arc::clone(keys.masking()));
         let recorder = open_recorder(&site, keys, version).await?;
-        let Kept { index, runs, said, store, outbox, couriers } = keep(&site, dev, &clock).await?;
+        let Kept { index, runs, said, store, tools, outbox, couriers } = keep(&site, dev, &clock).await?;
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
@@ -209,6 +209,7 @@ impl Gateway {
             agents: site.agents.clone(),
             recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
             outbox,
+            tools: tools.clone(),
             sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
             checker: Arc::new(session::StatementChecker::new(Arc::clone(&environment))),
             policies: in_force,
@@ -399,6 +400,7 @@ struct Kept {
     runs: RunIndex,
     said: SaidIndex,
     store: Store,
+    tools: ToolShelf,
     outbox: Outbox,
     couriers: Couriers,
 }
@@ -415,8 +417,9 @@ async fn keep(site: &Site, dev: bool, clock: &WallClock) -> Result<Kept, Gateway
     let retry = (config.retry_base, config.attempts);
     let public_url = site.gateway.public_url.clone();
     let couriers = Couriers::new(receivers, outbox.clone(), public_url, retry, clock.clone());
+    let tools = ToolShelf::new(store.clone());
     let store = store.announcing(Arc::new(outbox.clone()));
-    Ok(Kept { index, runs, said, store, outbox, couriers })
+    Ok(Kept { index, runs, said, store, tools, outbox, couriers })
 }
 
 fn detectors(site: &Site, keys: Arc<MaskKeys>) -> Detectors {

@@ -8,12 +8,14 @@ mod class;
 mod detect;
 mod function;
 mod keys;
+mod stream;
 
 pub use apply::{Mask, mask_hit, mask_value};
 pub use class::{CustomClass, DetectedClass};
 pub use detect::{CustomDetector, CustomDetectorError, Detectors, Hit, Validator, is_card};
 pub use function::{MaskFunction, UnknownMaskFunction};
 pub use keys::{MOST_PSEUDONYM_BYTES, MaskKeys, is_pseudonym};
+pub use stream::{Overlong, StreamedText};
 
 /// The data classes that `tag` belongs to, nearest first; empty for a tag of the site's own.
 pub fn parents(tag: &str) -> &'static [&'static str] {

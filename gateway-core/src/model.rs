@@ -9,6 +9,7 @@ pub mod flow;
 mod ids;
 mod operation;
 mod principal;
+mod proposal;
 mod request;
 mod run;
 mod seal;
@@ -22,6 +23,7 @@ pub use operation::{Access, Effect, ObjectKind, ObjectName, Operation, Verb};
 #[cfg(test)]
 pub(crate) use operation::{EXPORT, UNSURE, WHOLE};
 pub use principal::{Principal, PrincipalKind};
+pub use proposal::{AnswerPlace, Likeness, ProposedBy};
 pub use request::RequestFacts;
 pub use run::{Presence, RunScope, Usage};
 pub use seal::SealSpan;

@@ -3,4 +3,8 @@
 //! Nothing here imports `policy`: the two meet in `session` through [`crate::model::Operation`].
 
 pub mod http;
+pub mod json;
+pub mod llm;
+pub mod mcp;
 pub mod postgres;
+pub mod sse;

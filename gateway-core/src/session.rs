@@ -26,6 +26,8 @@ mod named;
 mod names;
 mod open;
 mod opened;
+mod proposed;
+pub mod provenance;
 mod readable;
 mod reading;
 mod refusal;

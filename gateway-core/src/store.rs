@@ -10,6 +10,7 @@ mod notifications;
 mod runs;
 mod said;
 mod sessions;
+mod tools;
 
 use std::{
     fmt, fs, io,
@@ -26,6 +27,7 @@ pub use notifications::{Announce, Delivery, DeliveryCounts, DeliveryQueue};
 pub use runs::{RunEnd, RunEntry, RunIndex};
 pub use said::{Said, SaidIndex, folded};
 pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex, Span};
+pub use tools::{KeptTool, StoredTools, ToolShelf};
 
 /// Why the store cannot be used. It holds no row's content.
 #[derive(Debug, thiserror::Error)]

@@ -65,6 +65,9 @@ pub(super) fn describe(request: &ApprovalItem, now_millis: i64) -> String {
 fn operation(request: &ApprovalItem, lines: &mut Vec<String>) {
     let session = request.session.as_ref().map_or("-", |session| session.as_str());
     lines.push(format!("session     {session}"));
+    if let Some(proposed_by) = &request.proposed_by {
+        lines.push(format!("proposed by {}", printable_line(&proposed_by.describe())));
+    }
     lines.push(format!("operation   {} ({})", printable_line(&request.kind), printable_line(&request.effect)));
     lines.push(format!("objects     {}", joined(&request.objects)));
     lines.push(format!("risk        {} of 100{}", request.risk, reasons(&request.risk_reasons)));

@@ -91,6 +91,9 @@ impl Page {
             let role = if item.risk >= RISKY { Role::Bad } else { Role::Text };
             self.fact("risk", &format!("{} of 100{risk}", item.risk), role);
         }
+        if let Some(proposed_by) = &item.proposed_by {
+            self.fact("proposed by", &proposed_by.describe(), Role::Text);
+        }
         if let Some(message) = &item.message {
             self.fact("policy says", message, Role::Held);
         }

@@ -7,6 +7,7 @@
 mod grid;
 mod lines;
 mod operation;
+mod talk;
 
 pub(crate) use operation::{Fact, Operation};
 

@@ -287,6 +287,7 @@ pub(super) fn item(state: &ApiState, who: &Principal, case: &Case) -> ApprovalIt
         shape_for_seconds: request.shape_limit().map(|longest| longest.as_secs()),
         history: Vec::new(),
         retries: request.retries,
+        proposed_by: request.proposed_by.clone(),
         may_review: may_review(state, who, case),
         missing: if case.state().is_pending() { case.missing(&rights) } else { Vec::new() },
         quorums: request.need.quorums.clone(),

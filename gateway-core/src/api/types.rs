@@ -9,9 +9,11 @@ mod health;
 mod live;
 mod notifications;
 mod runs;
+mod tools;
 
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
 pub use live::KillRequest;
+pub use tools::{AcceptTool, ToolItem, ToolState};
 
 use std::{collections::BTreeMap, fmt};
 

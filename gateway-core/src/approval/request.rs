@@ -7,7 +7,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, RunId, SessionId, ShapeId,
+    ApprovalId, ApprovalNeed, ConnectionFacts, Effect, ObjectName, Principal, PrincipalKind, ProposedBy, RunId,
+    SessionId, ShapeId,
 };
 
 /// One held message, as reviewers see it. `text` and `parameters` come already masked.
@@ -65,6 +66,9 @@ pub struct Request {
     /// Whether nothing but constants is hidden behind the shape, so that a reviewer may approve it as a whole.
     #[serde(default)]
     pub shape_is_open: bool,
+    /// The answer of a model that proposed it, where it belongs to a run.
+    #[serde(default)]
+    pub proposed_by: Option<ProposedBy>,
     /// Who must approve, and which policies say so.
     pub need: ApprovalNeed,
     /// When it was asked, milliseconds since 1970.

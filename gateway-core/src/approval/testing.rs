@@ -65,6 +65,7 @@ pub(crate) fn request(number: u8, requester: Principal) -> Request {
         retries: 0,
         shape: None,
         shape_is_open: false,
+        proposed_by: None,
         need: ApprovalNeed {
             quorums: vec![Quorum { count: 1, group: GroupName::new("dba").unwrap() }],
             rules: vec![RuleId("hold-deletes".into())],

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     model::{ConnectionKind, ConnectionName},
-    protocol::http::route::{Routes, Template},
+    protocol::{
+        http::route::{Routes, Template},
+        llm::price::{Price, Prices},
+    },
 };
 
 /// What requests carry towards the upstream.
@@ -87,6 +90,8 @@ pub struct HttpSettings {
     pub secure: bool,
     /// Paths that have a template.
     pub routes: Routes,
+    /// What tokens cost, for models.
+    pub prices: Prices,
     /// The most of a request's body that is taken: all of it is inspected.
     pub body_bytes: usize,
     /// How long the upstream may take to begin its answer.
@@ -137,6 +142,7 @@ pub(super) fn connection(
         (None, _) => Some(UpstreamTls::Disable),
     };
     let routes = routes(table);
+    let prices = prices(table, kind);
     let (body_bytes, answer_within, quiet_for) = limits(table);
     let credential = match table.table("credential") {
         Some(mut credential) => {
@@ -147,7 +153,7 @@ pub(super) fn connection(
         None => Some(HttpCredential::None),
     };
     let Place { address, authority, base, secure } = place?;
-    let http = HttpSettings { base, authority, secure, routes, body_bytes, answer_within, quiet_for };
+    let http = HttpSettings { base, authority, secure, routes, prices, body_bytes, answer_within, quiet_for };
     Some(Connection {
         name: name?,
         kind,
@@ -218,6 +224,23 @@ fn routes(table: &mut Table<'_>) -> Routes {
         .filter_map(|text| table.parsed("routes", Some(text), "/users/{id}/orders", Template::parse))
         .collect();
     Routes::new(templates)
+}
+
+/// What tokens cost: `"gpt-4o-mini" = "0.15 / 0.60"`.
+fn prices(table: &mut Table<'_>, kind: ConnectionKind) -> Prices {
+    let span = table.span().clone();
+    let given = table.map("prices").unwrap_or_default();
+    if !given.is_empty() && kind != ConnectionKind::Llm {
+        table.problem(&span, "only models have prices", "remove connection.prices");
+    }
+    let read = |(model, text): (String, String)| match text.parse::<Price>() {
+        Ok(price) => Some((model, price)),
+        Err(error) => {
+            table.problem(&span, format!("connection.prices.{model}: {error}"), "write \"0.15 / 0.60\"");
+            None
+        }
+    };
+    Prices::new(given.into_iter().filter_map(read).collect())
 }
 
 fn limits(table: &mut Table<'_>) -> (usize, Duration, Duration) {

@@ -64,6 +64,8 @@ pub struct Usage {
     pub bytes: u64,
     /// Tokens of models.
     pub tokens: u64,
+    /// What they cost, in millionths of a dollar, where the site says prices.
+    pub spend_microdollars: u64,
     /// Seconds since it began.
     pub wall_seconds: u64,
 }

@@ -252,7 +252,7 @@ fn arrival(who: &Principal, circumstances: &Circumstances) -> Result<Vec<(String
 }
 
 fn used(usage: &Usage) -> Result<RestrictedExpression, WorldError> {
-    let Usage { statements, rows_read, rows_changed, tables, bytes, tokens, wall_seconds } = *usage;
+    let Usage { statements, rows_read, rows_changed, tables, bytes, tokens, spend_microdollars, wall_seconds } = *usage;
     let counts = [
         ("statements", statements),
         ("rows_read", rows_read),
@@ -260,6 +260,7 @@ fn used(usage: &Usage) -> Result<RestrictedExpression, WorldError> {
         ("tables", tables),
         ("bytes", bytes),
         ("tokens", tokens),
+        ("spend_microdollars", spend_microdollars),
         ("wall_seconds", wall_seconds),
     ];
     let long = |count: u64| RestrictedExpression::new_long(i64::try_from(count).unwrap_or(i64::MAX));

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use crate::{
     model::{
-        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, Refusal, RuleId, RunId,
-        SessionId, Usage,
+        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, ProposedBy, Refusal, RuleId,
+        RunId, SessionId, Usage,
     },
     policy::Source,
 };
@@ -58,6 +58,8 @@ pub struct Asked<'a> {
     pub text: &'a SealedText<'a>,
     /// Bound parameters as text, sealed likewise; `None` is NULL.
     pub parameters: &'a [Option<SealedText<'a>>],
+    /// The answer of a model that proposed it, where it belongs to a run.
+    pub proposed_by: Option<&'a ProposedBy>,
 }
 
 /// How an operation ended.

@@ -85,6 +85,9 @@ pub(super) fn asked<M>(permitted: &Permitted<M>, asked: &Asked<'_>, to: &mut Wri
     if let Some(approval) = permitted.approval() {
         to.field("approval", approval.as_str());
     }
+    if let Some(proposed_by) = asked.proposed_by {
+        to.json_field("proposed_by", proposed_by);
+    }
     operation_facts(permitted.operations(), to);
 }
 

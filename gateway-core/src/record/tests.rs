@@ -167,7 +167,7 @@ fn admit(session: &mut SessionRecorder, text: &str) -> (OperationNumber, super::
     let number = session.number();
     let sealed = SealedText::plain(text);
     let parameters = [Some(SealedText::plain("42")), None];
-    let asked = Asked { number, step: Step::Execute, text: &sealed, parameters: &parameters };
+    let asked = Asked { number, step: Step::Execute, text: &sealed, parameters: &parameters, proposed_by: None };
     (number, session.admit(permit(text), &asked).expect("appends"))
 }
 

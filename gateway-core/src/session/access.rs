@@ -145,6 +145,7 @@ pub(crate) fn access_request(wish: Wish<'_>, need: &ApprovalNeed, now_millis: i6
         retries: 0,
         shape: None,
         shape_is_open: false,
+        proposed_by: None,
         need: need.clone(),
         created_at_millis: now_millis,
         expires_at_millis: now_millis.saturating_add(life),

@@ -441,7 +441,8 @@ impl Session {
         step: RecordedStep,
     ) -> Result<(), RecordError> {
         let text = sealing::text(understood, &self.environment.sealer);
-        let asked = Asked { number, step, text: &text, parameters };
+        let proposed_by = self.proposed_by(understood);
+        let asked = Asked { number, step, text: &text, parameters, proposed_by: proposed_by.as_ref() };
         let admitted = self.recorder.admit(permitted, &asked)?;
         self.admitted.push(admitted);
         self.steps.push(Step::Open(number));

@@ -153,6 +153,7 @@ impl Session {
             retries: 0,
             shape_is_open: shape.is_some() && is_open(operations, understood),
             shape,
+            proposed_by: self.proposed_by(understood),
             need: need.clone(),
             created_at_millis: now,
             expires_at_millis: now.saturating_add(life),

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 pub(super) use self::counts::LiveCounts;
 pub use self::runs::{OpenRun, RunError};
+use super::provenance::Provenance;
 use crate::{
     model::{ConnectionName, Principal, PrincipalName, RunId, SessionId},
     policy::Source,
@@ -99,6 +100,7 @@ pub struct Registry(Arc<Shared>);
 struct Shared {
     live: Mutex<HashMap<SessionId, Live>>,
     runs: Mutex<HashMap<RunId, runs::LiveRun>>,
+    provenance: Provenance,
     stopped: watch::Sender<bool>,
 }
 
@@ -116,6 +118,11 @@ pub struct Membership {
 }
 
 impl Registry {
+    /// What models answered in the runs that are live.
+    pub(super) fn provenance(&self) -> &Provenance {
+        &self.0.provenance
+    }
+
     /// Enters a session.
     pub(super) fn enter(&self, entry: Entry) -> Membership {
         let (sender, signals) = mpsc::channel(4);

@@ -25,6 +25,7 @@ pub struct Meter {
     rows_changed: AtomicU64,
     bytes: AtomicU64,
     tokens: AtomicU64,
+    spend_microdollars: AtomicU64,
     tables: Mutex<Tables>,
 }
 
@@ -38,8 +39,9 @@ impl Meter {
     /// Nothing was used up yet.
     pub fn new(run: RunId) -> Self {
         let zero = AtomicU64::default;
-        let (statements, rows_read, rows_changed, bytes, tokens) = (zero(), zero(), zero(), zero(), zero());
-        Self { run, statements, rows_read, rows_changed, bytes, tokens, tables: Mutex::default() }
+        let (statements, rows_read, rows_changed) = (zero(), zero(), zero());
+        let (bytes, tokens, spend_microdollars) = (zero(), zero(), zero());
+        Self { run, statements, rows_read, rows_changed, bytes, tokens, spend_microdollars, tables: Mutex::default() }
     }
 
     /// Of which run.
@@ -84,6 +86,11 @@ impl Meter {
         add(&self.bytes, bytes);
     }
 
+    /// What that cost, in millionths of a dollar.
+    pub fn spend(&self, microdollars: u64) {
+        add(&self.spend_microdollars, microdollars);
+    }
+
     /// A model was asked with, and answered with, so many tokens.
     pub fn tokens(&self, tokens: u64) {
         add(&self.tokens, tokens);
@@ -100,6 +107,7 @@ impl Meter {
             tables: known.saturating_add(tables.beyond),
             bytes: self.bytes.load(Ordering::SeqCst),
             tokens: self.tokens.load(Ordering::SeqCst),
+            spend_microdollars: self.spend_microdollars.load(Ordering::SeqCst),
             wall_seconds,
         }
     }
@@ -149,8 +157,17 @@ mod tests {
         meter.rows_changed(2);
         meter.bytes(100);
         meter.tokens(9);
-        let expected =
-            Usage { statements: 4, rows_read: 7, rows_changed: 2, tables: 3, bytes: 100, tokens: 9, wall_seconds: 5 };
+        meter.spend(21);
+        let expected = Usage {
+            statements: 4,
+            rows_read: 7,
+            rows_changed: 2,
+            tables: 3,
+            bytes: 100,
+            tokens: 9,
+            spend_microdollars: 21,
+            wall_seconds: 5,
+        };
         assert_eq!(meter.read(5), expected);
     }
 

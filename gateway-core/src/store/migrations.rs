@@ -76,6 +76,18 @@ const STEPS: &[&str] = &[
     ALTER TABLE session ADD COLUMN run TEXT;
     CREATE INDEX session_by_run ON session (run, started_at_millis) WHERE run IS NOT NULL;
 ",
+    "
+    CREATE TABLE tool (
+        connection TEXT NOT NULL,
+        name TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        definition TEXT NOT NULL,
+        changed_digest TEXT,
+        changed_definition TEXT,
+        reviewed_by TEXT,
+        PRIMARY KEY (connection, name)
+    ) STRICT;
+",
 ];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.

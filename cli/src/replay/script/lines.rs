@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hoop_gateway_core::{api::types::RecordedEvent, model::Principal};
 
-use super::{ScriptLine, Tone, field, grid, number};
+use super::{ScriptLine, Tone, field, grid, number, talk};
 use crate::{
     output::{printable, printable_line},
     sessions::took,
@@ -29,6 +29,9 @@ pub(super) fn lines(event: &RecordedEvent) -> Vec<ScriptLine> {
         "held" => held(event),
         "approval_decided" => vec![decided(event)],
         "refused" => refused(event),
+        "prompt" => talk::prompt(event),
+        "answer" => talk::answer(event),
+        "tool_result" => talk::tool_result(event),
         "result" => grid::result(field(event, "text").unwrap_or_default(), field(event, "truncated").is_some()),
         "outcome" => vec![outcome(event)],
         "gateway_sent" => vec![noted(event, "-- the gateway sent", "purpose")],
@@ -80,6 +83,8 @@ fn asked(event: &RecordedEvent, word: &str) -> Vec<ScriptLine> {
     let mut shown = statement(event);
     let approval = field(event, "approval").map(|id| format!(", approval {}", printable_line(id))).unwrap_or_default();
     shown.push(line(Tone::Quiet, format!("-- {word} by {}{approval}", rules(event))));
+    let proposed_by = talk::proposed_by(event).map(|found| printable_line(&found.describe()));
+    shown.extend(proposed_by.map(|found| line(Tone::Quiet, format!("-- proposed by {found}"))));
     shown
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hoop_gateway_core::api::types::RecordedEvent;
 
-use super::{Mark, field, lines};
+use super::{Mark, field, lines, talk};
 use crate::{
     output::printable_line,
     paint::{Role, Sign},
@@ -79,7 +79,14 @@ impl Operation {
             field(event, "text").unwrap_or_default().clone_into(&mut self.text);
             self.parameters = lines::parameters(event);
             self.meant(event, at);
+            self.proposed(event, at);
         }
+    }
+
+    /// Which answer of a model proposed it.
+    fn proposed(&mut self, event: &RecordedEvent, at: Duration) {
+        let Some(proposed_by) = talk::proposed_by(event) else { return };
+        self.say(at, "proposed", Role::Text, None, &format!("by {}", proposed_by.describe()));
     }
 
     /// What it does, to what, and how risky that is.

@@ -35,7 +35,7 @@ use crate::{
     policy::{PolicySet, PolicySource, TagNames},
     record::GatewayEvent,
     session::registry::Registry,
-    store::{RunIndex, Said, SessionCounts, SessionEntry, SessionIndex, Store, folded},
+    store::{RunIndex, Said, SessionCounts, SessionEntry, SessionIndex, Store, ToolShelf, folded},
 };
 
 pub(super) const HOST: &str = "127.0.0.1:8443";
@@ -167,6 +167,7 @@ impl World {
             agents: vec![crew()],
             recordings: shared,
             outbox: outbox.clone(),
+            tools: ToolShelf::new(Store::in_memory().unwrap()),
             sampler: Arc::new(NoTables),
             checker: Arc::new(NoTables),
             policies,

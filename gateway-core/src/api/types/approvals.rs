@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ApprovalId, ConnectionName, Principal, PrincipalName, Quorum, RuleId, SessionId, StepUp};
+use crate::model::{
+    ApprovalId, ConnectionName, Principal, PrincipalName, ProposedBy, Quorum, RuleId, SessionId, StepUp,
+};
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +144,9 @@ pub struct ApprovalItem {
     /// Whether the caller may review it now.
     #[serde(default)]
     pub may_review: bool,
+    /// The answer of a model that proposed it, where it belongs to a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed_by: Option<ProposedBy>,
     /// How a reviewer must have authenticated, where a policy says so.
     #[serde(default)]
     pub step_up: Option<StepUp>,

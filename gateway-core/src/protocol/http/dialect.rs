@@ -70,6 +70,8 @@ pub struct Inspection {
     pub seals: Vec<SealSpan>,
     /// What is recorded besides the operation, before the request goes on.
     pub notes: Vec<Note>,
+    /// The texts that an answer of a model may have proposed: arguments of a call, a body. In canonical spelling.
+    pub proposals: Vec<String>,
 }
 
 /// Something that the record keeps besides operations: a prompt, an answer.
@@ -111,6 +113,23 @@ pub struct Ended {
     pub masked: BTreeMap<String, u64>,
     /// What is recorded of it.
     pub notes: Vec<Note>,
+    /// What a model said, where it was a model that answered: what budgets and provenance need of it.
+    pub answer: Option<ModelAnswer>,
+}
+
+/// What a model said, as the client got it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelAnswer {
+    /// Which model.
+    pub model: String,
+    /// Its text.
+    pub text: String,
+    /// The arguments of the tools that it calls.
+    pub arguments: Vec<String>,
+    /// Tokens of prompt and answer.
+    pub tokens: u64,
+    /// What they cost.
+    pub spend_microdollars: u64,
 }
 
 /// A refusal as it is written to the client.

@@ -20,6 +20,8 @@ pub struct Understood {
     pub seals: Vec<SealSpan>,
     /// What is recorded before it goes on.
     pub notes: Vec<Note>,
+    /// The texts that an answer of a model may have proposed.
+    pub proposals: Vec<String>,
 }
 
 /// Has a dialect read a request. `circumstance` is what an approval binds to besides it.
@@ -30,11 +32,11 @@ pub fn inspect(
     sight: &Sight,
     circumstance: Arc<[u8]>,
 ) -> Result<Understood, Rejection> {
-    let Inspection { operations, body: rewritten, seals, notes } = dialect.inspect(&head, &body, sight)?;
+    let Inspection { operations, body: rewritten, seals, notes, proposals } = dialect.inspect(&head, &body, sight)?;
     if operations.is_empty() {
         // FAIL-CLOSED: what asks for nothing was not understood.
         return Err(Rejection::malformed("this request asks for nothing that the gateway knows", "Send it otherwise."));
     }
     let message = HttpRequest { head, body: rewritten.unwrap_or(body) };
-    Ok(Understood { inspected: Inspected::new(message, operations.into(), circumstance), seals, notes })
+    Ok(Understood { inspected: Inspected::new(message, operations.into(), circumstance), seals, notes, proposals })
 }

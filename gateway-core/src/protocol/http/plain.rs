@@ -33,6 +33,15 @@ impl PlainHttp {
     }
 }
 
+/// What a model may have proposed of a request: its body, as JSON in canonical spelling or as it stands.
+fn proposals(body: &Bytes) -> Vec<String> {
+    if body.is_empty() {
+        return Vec::new();
+    }
+    let json = crate::protocol::json::Json::parse(body).map(|json| json.canonical());
+    json.or_else(|_no_json| String::from_utf8(body.to_vec())).into_iter().collect()
+}
+
 /// The verb of a method.
 pub fn verb(head: &RequestHead) -> Verb {
     if head.upgrades {
@@ -193,7 +202,8 @@ impl Dialect for PlainHttp {
                 operation(verb(head), Some(object), &text, facts)
             })
             .collect();
-        Ok(Inspection { operations, body: None, seals, notes: Vec::new() })
+        let proposals = proposals(body);
+        Ok(Inspection { operations, body: None, seals, notes: Vec::new(), proposals })
     }
 
     fn reader(

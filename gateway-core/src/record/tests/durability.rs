@@ -45,7 +45,8 @@ async fn a_full_disk_ends_the_recorder_and_wakes_everyone() {
         recorder.log().break_disk(OpenOptions::new().write(true).open("/dev/full").expect("there"));
         // The writer's own thread may meet the full disk first: then the append is refused, else the wait.
         let sealed = SealedText::plain("select 1");
-        let asked = Asked { number: session.number(), step: Step::Execute, text: &sealed, parameters: &[] };
+        let asked =
+            Asked { number: session.number(), step: Step::Execute, text: &sealed, parameters: &[], proposed_by: None };
         let settled = match session.admit(permit("select 1"), &asked) {
             Ok(admitted) => session.settle([admitted]).await.map(drop),
             Err(error) => Err(error),

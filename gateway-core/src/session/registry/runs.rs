@@ -75,6 +75,7 @@ impl Registry {
     pub fn end_run(&self, id: &RunId, now_millis: i64) -> Option<Usage> {
         let run = self.runs().remove(id)?;
         self.end_sessions_of(id);
+        self.provenance().forget(id.as_str());
         Some(run.used(now_millis))
     }
 
