@@ -14,7 +14,7 @@ pub(crate) use self::{
     address::encoded as percent_encoded,
     link::{connect as link, jitter, random},
     live::Live,
-    tunnel::{Door, Guard, Tunnel},
+    tunnel::{Door, Guard, Tunnel, Way},
 };
 
 use std::{sync::Arc, time::Duration};
@@ -89,7 +89,8 @@ async fn open(arguments: &ConnectArguments, connection: ConnectionItem, context:
         PeerCheck::SameUser => Guard::Descent(Descent::NoRun),
         PeerCheck::Password => Guard::Password,
     };
-    let door = Door { listener, connection: arguments.name.to_string(), guard, password: password.clone() };
+    let door =
+        Door { listener, way: Way { connection: arguments.name.to_string(), guard, password: password.clone() } };
     let tunnel = Tunnel::new(client, vec![door], login, live);
     Ok(Ready { tunnel, opened, password })
 }

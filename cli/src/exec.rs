@@ -29,7 +29,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     arguments::ExecArguments,
-    connect::{self, Door, Guard, Live, Tunnel, random},
+    connect::{self, Door, Guard, Live, Tunnel, Way, random},
     context::Context,
     failure::{ExitStatus, Failure, FailureKind},
     login::{Login, Renewal},
@@ -197,7 +197,7 @@ fn doors(
         let password = (guard == Guard::Password).then(connect::random_password).transpose()?;
         let said = password.as_ref().map_or(environment::PLACEHOLDER, secrecy::ExposeSecret::expose_secret).to_owned();
         places.push(Place { item, port, password: said });
-        doors.push(Door { listener, connection: item.name.to_string(), guard, password });
+        doors.push(Door { listener, way: Way { connection: item.name.to_string(), guard, password } });
     }
     if doors.len() != opened.connections.len() {
         return Err(Failure::internal("there are fewer listeners than connections"));

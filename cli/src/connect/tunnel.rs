@@ -41,6 +41,12 @@ impl Guard {
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) listener: LocalListener,
+    pub(crate) way: Way,
+}
+
+/// What is behind a door, and who may pass. Sessions keep it; the listener ends with accepting, so that nobody waits at it.
+#[derive(Debug)]
+pub(crate) struct Way {
     pub(crate) connection: String,
     pub(crate) guard: Guard,
     pub(crate) password: Option<SecretString>,
@@ -134,11 +140,12 @@ impl Running {
 }
 
 async fn accept(shared: Arc<Shared>, door: Door, cut: CancellationToken) {
-    let door = Arc::new(door);
+    let Door { listener, way } = door;
+    let way = Arc::new(way);
     loop {
-        match door.listener.accept().await {
+        match listener.accept().await {
             Ok(local) => {
-                let session = Arc::clone(&shared).session(Arc::clone(&door), local);
+                let session = Arc::clone(&shared).session(Arc::clone(&way), local);
                 shared.sessions.spawn(cut.clone().run_until_cancelled_owned(session));
             }
             Err(error) => {
@@ -151,16 +158,16 @@ async fn accept(shared: Arc<Shared>, door: Door, cut: CancellationToken) {
 }
 
 impl Shared {
-    async fn session(self: Arc<Self>, door: Arc<Door>, mut local: LocalStream) {
+    async fn session(self: Arc<Self>, way: Arc<Way>, mut local: LocalStream) {
         let client = local.client();
-        if let Err(error) = door.guard.check(&local) {
+        if let Err(error) = way.guard.check(&local) {
             self.live.warn(&format!("refused {client}: {error}"));
             return local.abort();
         }
         let request = StreamRequest {
-            connection: door.connection.clone(),
+            connection: way.connection.clone(),
             client_address: Some(client.clone()),
-            local_password: door.password.clone(),
+            local_password: way.password.clone(),
         };
         let remote = match self.client.open(&request).await {
             Ok(remote) => remote,
