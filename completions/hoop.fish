@@ -53,6 +53,7 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "approvals" -d 'Decide on 
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "notifications" -d 'See and repair what receivers were not told'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "tools" -d 'Review what the tools of MCP servers say they do'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "sessions" -d 'List and show live and past sessions'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "runs" -d 'List and show runs: what `hoop exec` started, and everything that happened in it'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "replay" -d 'Play a recorded session in the terminal'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "dashboard" -d 'Decide, watch and replay in the terminal'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "audit" -d 'Verify recordings offline'
@@ -63,6 +64,10 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "completions" -d 'Print sh
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "man" -d 'Print or write the man pages'
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l max-age -d 'Ask the identity provider for a login that is at most so many seconds old' -r
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l acr -d 'Ask it for a login of this kind (`acr`), such as phr for one that cannot be phished' -r
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l token-file -d 'Log in as the service account whose token this file holds; it is read anew each time' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l client-id -d 'Log in as this client of the identity provider, a service account' -r
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l client-secret-file -d 'The file that holds the client\'s secret' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l client-scope -d 'The scope to ask for as a client, where the identity provider wants one' -r
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -565,6 +570,70 @@ complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subc
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand sessions; and __fish_seen_subcommand_from kill" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -f -a "ls" -d 'List runs, newest first: your own, and those that the policy lets you see'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -f -a "show" -d 'Show one run: who it stands for, what it used up, and its timeline across all its sessions'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and not __fish_seen_subcommand_from ls show export" -f -a "export" -d 'Print the whole timeline of a run, one recorded event a line, as JSON'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -l limit -d 'At most so many' -r
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l speed -d 'How many times faster than it was; `max` prints everything at once' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l at -d 'Begin at this operation' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l search -d 'Show only operations whose text contains this, in either case' -r

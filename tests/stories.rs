@@ -17,6 +17,7 @@ mod stories {
     mod harness;
 
     mod access;
+    mod agents;
     mod approvals;
     mod beside;
     mod breadth;
@@ -53,6 +54,7 @@ mod stories {
     mod record;
     mod replay;
     mod replication;
+    mod runs;
     mod shell;
     mod sigkill;
     mod start;

@@ -12,6 +12,7 @@ mod identity;
 mod lasting;
 mod notifications;
 mod policy;
+mod runs;
 mod sessions;
 mod tools;
 
@@ -25,6 +26,7 @@ pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
 pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
 pub(crate) use policy::{PolicyArguments, PolicyCommand};
+pub(crate) use runs::{ListRuns, RunsArguments, RunsCommand};
 pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, KillSession, ListSessions, ReplayArguments, SessionsArguments,
     SessionsCommand,
@@ -130,6 +132,7 @@ pub(crate) enum Command {
     Notifications(NotificationsArguments),
     Tools(ToolsArguments),
     Sessions(SessionsArguments),
+    Runs(RunsArguments),
     Replay(ReplayArguments),
     Dashboard(DashboardArguments),
     Audit(AuditArguments),

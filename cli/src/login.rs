@@ -10,12 +10,14 @@ mod fresh;
 mod issuer;
 mod renewal;
 mod step_up;
+mod workload;
 
 pub(crate) use countdown::spoken;
 pub(crate) use fresh::{FreshLogin, Renewal, Renewing};
 pub(crate) use issuer::Issuer;
 pub(crate) use renewal::Login;
 pub(crate) use step_up::log_in_again;
+pub(crate) use workload::{Named, Workload};
 
 use hoop_gateway_core::{
     api::types::{IdentityInfo, TokenChoice, TokenResponse},
@@ -53,13 +55,21 @@ pub(crate) async fn run(arguments: LoginArguments, context: &Context) -> Result<
 async fn log_in(arguments: &LoginArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let client = ApiClient::new(context)?;
     let info = client.gateway_info().await?;
+    if let Some(workload) = Workload::of(arguments.workload())? {
+        let answer = workload.log_in(context, &client, &info.identity).await?;
+        let stored = stored_login(info.identity, None, answer).by(workload);
+        return keep(context, &client, stored).await;
+    }
     let issuer = Issuer::discover(context, &info.identity.issuer, &info.identity.client_id).await?;
     let demand = StepUp { max_age_seconds: arguments.max_age, acr: arguments.acr.clone() };
     let wanted = device::Wanted { demand: &demand, hint: None, may_open_browser: !arguments.no_browser };
     let grant = device::authorize(context, &issuer, &info.identity.scopes, &wanted).await?;
     let issuer_token = grant.token(info.identity.token)?;
     let answer = client.exchange(&issuer_token).await?;
-    let stored = stored_login(info.identity, grant.refresh, answer);
+    keep(context, &client, stored_login(info.identity, grant.refresh, answer)).await
+}
+
+async fn keep(context: &Context, client: &ApiClient, stored: StoredLogin) -> Result<ExitStatus, Failure> {
     let store = TokenStore::new(context, client.gateway())?;
     let lock = store.lock().await?;
     let kind = store.keep(context, &stored).await?;

@@ -31,6 +31,7 @@ mod panic;
 mod policy;
 mod private_file;
 mod replay;
+mod runs;
 mod sessions;
 mod status;
 mod token;
@@ -94,6 +95,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Notifications(arguments) => Box::pin(notifications::run(arguments, context)).await,
         Command::Tools(arguments) => Box::pin(tools::run(arguments, context)).await,
         Command::Sessions(arguments) => Box::pin(sessions::run(arguments, context)).await,
+        Command::Runs(arguments) => Box::pin(runs::run(arguments, context)).await,
         Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,
         Command::Dashboard(arguments) => Box::pin(dashboard::run(arguments, context)).await,
         Command::Audit(arguments) => Box::pin(audit::run(arguments, context)).await,

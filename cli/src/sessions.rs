@@ -88,7 +88,7 @@ fn table(context: &Context, sessions: &[SessionItem]) -> Table {
         let started = session.started_at_millis;
         table.add_row([
             session.id.to_string(),
-            printable_line(session.principal.name.as_str()),
+            whoami::acting(&session.principal),
             printable_line(session.connection.as_str()),
             if person { short_moment(started, today) } else { moment(started) },
             lasted(session),
@@ -112,6 +112,7 @@ fn describe(detail: &SessionDetail, context: &Context) -> String {
             session.operations, session.refused, session.held, session.masked
         ),
     ];
+    lines.extend(session.run.as_ref().map(|run| format!("run         {run}")));
     if !detail.operations.is_empty() {
         lines.push(String::new());
         lines.extend(operations(context, &detail.operations).lines().map(|line| line.trim_end().to_owned()));
@@ -164,6 +165,8 @@ fn end_word(session: &SessionItem) -> String {
         (Some(_), None) => "ended".to_owned(),
     }
 }
+
+pub(crate) use line::event as event_line;
 
 pub(crate) fn lasted(session: &SessionItem) -> String {
     let Some(ended) = session.ended_at_millis else { return "-".to_owned() };

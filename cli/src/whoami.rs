@@ -28,10 +28,21 @@ pub(crate) fn describe(principal: &Principal) -> String {
         if let Some(owner) = &principal.owner {
             text.extend([" of ", owner.as_str()]);
         }
+        if let Some(lender) = &principal.lent_by {
+            text.extend([", with the presence of ", lender.name.as_str()]);
+        }
     }
     if !principal.groups.is_empty() {
         let groups: Vec<&str> = principal.groups.iter().map(hoop_gateway_core::model::GroupName::as_str).collect();
         text.extend([" (", &groups.join(", "), ")"]);
     }
     printable_line(&text)
+}
+
+/// Who acts, and through whom: `bob → crew` where a person lent an agent their presence, else the name alone.
+pub(crate) fn acting(principal: &Principal) -> String {
+    match &principal.lent_by {
+        Some(lender) => printable_line(&format!("{} → {}", lender.name, principal.name)),
+        None => printable_line(principal.name.as_str()),
+    }
 }

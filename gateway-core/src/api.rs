@@ -25,6 +25,7 @@ mod search;
 mod sessions;
 mod step_up;
 mod streams;
+mod timeline;
 mod tokens;
 mod tools;
 pub mod types;
@@ -179,6 +180,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/runs/{id}", get(run_views::show))
         .route("/runs/{id}/token", post(runs::renew))
         .route("/runs/{id}/end", post(runs::end))
+        .route("/runs/{id}/timeline", get(timeline::follow))
         .route("/sessions", get(search::list))
         .route("/sessions/{id}", get(sessions::show))
         .route("/sessions/{id}/recording", get(sessions::recording))

@@ -17,6 +17,7 @@ pub(crate) mod place;
 mod reader;
 mod secret;
 mod site;
+mod workload;
 
 pub use agents::AgentRule;
 pub use cases::{ExpectedDecision, PolicyCase};
@@ -27,6 +28,7 @@ pub use connection::{
 pub use development::{check_development, check_production, write_sample};
 pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
+    WorkloadIssuer,
 };
 pub use http::{HttpCredential, HttpSettings, secrets_of};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};

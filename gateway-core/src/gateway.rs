@@ -380,18 +380,22 @@ fn development_provider(
 }
 
 fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClock) -> Result<Verifier, GatewayError> {
+    let workloads = site.gateway.identity.workloads.iter();
+    let workloads = workloads.map(|one| Ok((one.clone(), authorities(one.ca_file.as_ref())?)));
+    let workloads = workloads.collect::<Result<Vec<_>, GatewayError>>()?;
     if let Some(provider) = provider {
-        return Ok(provider.verifier()?);
+        return Ok(provider.verifier()?.with_workloads(workloads, &site.agents)?);
     }
     let Some(oidc) = &site.gateway.identity.oidc else {
         return Err(GatewayError::Setting("gateway.toml names no identity provider ([identity.oidc])".to_owned()));
     };
-    let authorities = oidc
-        .ca_file
-        .as_ref()
-        .map(|path| std::fs::read(path).map_err(|source| GatewayError::File { path: path.clone(), source }))
-        .transpose()?;
-    Ok(Verifier::discovered(oidc.clone(), site.agents.clone(), authorities.as_deref(), clock.clone())?)
+    let trusted = authorities(oidc.ca_file.as_ref())?;
+    let verifier = Verifier::discovered(oidc.clone(), site.agents.clone(), trusted.as_deref(), clock.clone())?;
+    Ok(verifier.with_workloads(workloads, &site.agents)?)
+}
+
+fn authorities(file: Option<&PathBuf>) -> Result<Option<Vec<u8>>, GatewayError> {
+    file.map(|path| std::fs::read(path).map_err(|source| GatewayError::File { path: path.clone(), source })).transpose()
 }
 
 /// What is kept in the store, and who tells of it.

@@ -68,6 +68,7 @@ fn operation(request: &ApprovalItem, lines: &mut Vec<String>) {
     if let Some(proposed_by) = &request.proposed_by {
         lines.push(format!("proposed by {}", printable_line(&proposed_by.describe())));
     }
+    lines.extend(request.run.as_deref().map(|run| format!("run         {}", printable_line(run))));
     lines.push(format!("operation   {} ({})", printable_line(&request.kind), printable_line(&request.effect)));
     lines.push(format!("objects     {}", joined(&request.objects)));
     lines.push(format!("risk        {} of 100{}", request.risk, reasons(&request.risk_reasons)));

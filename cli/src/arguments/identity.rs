@@ -1,6 +1,10 @@
 //! Arguments of `login`, `logout`, `whoami` and `status`.
 
+use std::path::PathBuf;
+
 use clap::{Args, builder::FalseyValueParser};
+
+use crate::login::Named;
 
 /// Log in at a gateway, through your identity provider.
 #[derive(Debug, Args)]
@@ -11,6 +15,8 @@ use clap::{Args, builder::FalseyValueParser};
     after_help = "Examples:\n  hoop login --gateway https://gateway.example.com\n  \
                   hoop login --no-browser            on a server, with the browser elsewhere\n  \
                   hoop login --max-age 900           prove who you are again, unless that was minutes ago\n  \
+                  hoop login --client-id crew --client-secret-file /run/secrets/crew   as a service account\n  \
+                  HOOP_TOKEN_FILE=/var/run/secrets/hoop/token hoop ls   a service account, without a login before\n  \
                   HOOP_TOKEN_STORE=file hoop login   keep tokens in a 0600 file even where there is a keyring"
 )]
 pub(crate) struct LoginArguments {
@@ -23,6 +29,30 @@ pub(crate) struct LoginArguments {
     /// Ask it for a login of this kind (`acr`), such as phr for one that cannot be phished
     #[arg(long, env = "HOOP_LOGIN_ACR", value_name = "WORD")]
     pub(crate) acr: Option<String>,
+    /// Log in as the service account whose token this file holds; it is read anew each time
+    #[arg(long, env = "HOOP_TOKEN_FILE", value_name = "FILE", conflicts_with = "client_id")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Log in as this client of the identity provider, a service account
+    #[arg(long, env = "HOOP_CLIENT_ID", value_name = "ID", requires = "client_secret_file")]
+    pub(crate) client_id: Option<String>,
+    /// The file that holds the client's secret
+    #[arg(long, env = "HOOP_CLIENT_SECRET_FILE", value_name = "FILE", requires = "client_id")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// The scope to ask for as a client, where the identity provider wants one
+    #[arg(long, env = "HOOP_CLIENT_SCOPE", value_name = "SCOPE", requires = "client_id")]
+    pub(crate) client_scope: Option<String>,
+}
+
+impl LoginArguments {
+    /// The service account that is named, in parts.
+    pub(crate) fn workload(&self) -> Named {
+        Named {
+            token_file: self.token_file.clone(),
+            client_id: self.client_id.clone(),
+            client_secret_file: self.client_secret_file.clone(),
+            client_scope: self.client_scope.clone(),
+        }
+    }
 }
 
 /// End the login and forget its tokens.

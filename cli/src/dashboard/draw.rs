@@ -7,6 +7,7 @@ mod help;
 mod pages;
 mod prompt;
 mod replays;
+mod runs;
 mod sessions;
 
 pub(crate) use chrome::tab_at;
@@ -55,7 +56,7 @@ fn page(state: &State, brush: &mut Brush<'_>) -> Option<Shown> {
         Tab::Approvals => shown = approvals::draw(state, &areas, brush),
         Tab::Sessions => sessions::draw(state, areas.body, brush),
         Tab::Replays => replays::draw(state, areas.body, brush),
-        Tab::Runs => pages::runs(areas.body, brush),
+        Tab::Runs => runs::draw(state, areas.body, brush),
         Tab::Health => pages::health(state, areas.body, brush),
     }
     chrome::notice(state, areas.notice, brush);

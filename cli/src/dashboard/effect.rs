@@ -1,6 +1,6 @@
 //! What the dashboard wants done in the world. `update` asks for it, the shell does it.
 
-use hoop_gateway_core::model::{ApprovalId, SessionId};
+use hoop_gateway_core::model::{ApprovalId, RunId, SessionId};
 
 use super::state::{Choice, Query};
 
@@ -37,6 +37,10 @@ pub(crate) enum Effect {
     Search(Query),
     /// Fetch a recording, to play it.
     Fetch(SessionId),
+    /// List the runs.
+    ListRuns,
+    /// Fetch the timeline of a run.
+    FetchRun(RunId),
     /// Kill a session, and why.
     Kill(SessionId, String),
 }

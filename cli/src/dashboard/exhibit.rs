@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use hoop_gateway_core::{
     api::types::{ApprovalItem, ReviewItem},
-    model::ApprovalId,
+    model::{ApprovalId, PrincipalKind},
 };
 use ratatui::text::{Line, Span};
 
@@ -210,9 +210,13 @@ const RISKY: u8 = 50;
 
 /// The person, then the agent, the run and the task, as far as they are known.
 fn chain(item: &ApprovalItem, extra: &Extra) -> String {
-    let mut links = vec![whoami::describe(&item.requester)];
+    let requester = &item.requester;
+    let mut links = vec![whoami::describe(requester.lent_by.as_deref().unwrap_or(requester))];
     let named = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word} {value}"));
-    links.extend(named("agent", &extra.agent));
+    // An agent that acts for nobody but its owner is named already.
+    if requester.lent_by.is_some() || requester.kind == PrincipalKind::User {
+        links.extend(named("agent", &extra.agent));
+    }
     links.extend(named("run", &extra.run));
     links.extend(named("task", &extra.task));
     links.join(" > ")

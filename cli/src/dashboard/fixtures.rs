@@ -2,8 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, ApprovalStatus, RecordedEvent, SessionItem, Whoami},
-    model::{ApprovalId, SessionId},
+    api::types::{ApprovalItem, ApprovalStatus, RecordedEvent, RunDetail, RunItem, SessionItem, TimelineEntry, Whoami},
+    model::{ApprovalId, RunId, SessionId},
 };
 use ratatui::{Terminal, backend::TestBackend};
 use serde_json::json;
@@ -56,6 +56,36 @@ pub(super) fn session(number: u64, who: &str) -> SessionItem {
         "ended_at_millis": null, "end_reason": null, "operations": 12, "refused": 1, "held": number % 2, "masked": 40
     }))
     .expect("a session")
+}
+
+/// A run of an agent with alice's presence.
+pub(super) fn run(number: u64, is_live: bool) -> RunItem {
+    let alice = json!({"kind": "user", "name": "alice", "groups": ["engineers"], "claims": {}, "owner": null});
+    let started = START - 60_000 + i64::try_from(number).expect("small");
+    let ended = (!is_live).then_some(started + 42_000);
+    serde_json::from_value(json!({
+        "id": RunId::new(START.unsigned_abs() + number, [0; 10]),
+        "principal": {"kind": "agent", "name": "crew", "groups": ["agents"], "claims": {}, "owner": "carol", "lent_by": alice},
+        "connections": ["pg-prod", "openai"], "labels": {"team": "x"}, "command": "python", "jailed": true,
+        "started_at_millis": started, "ended_at_millis": ended,
+        "end_reason": ended.map(|_| "its program exited with status 1"), "status": ended.map(|_| 1), "signal": null,
+        "usage": {"statements": 12, "rows_read": 340, "rows_changed": 3, "tables": 2, "bytes": 90_000, "tokens": 800,
+                  "wall_seconds": 42}
+    }))
+    .expect("a run")
+}
+
+/// The same with its counts.
+pub(super) fn run_detail(number: u64) -> RunDetail {
+    let counts = json!({"operations": 12, "refused": 1, "held": 1, "masked": 40});
+    serde_json::from_value(json!({"run": run(number, true), "sessions": [session(1, "crew")], "counts": counts}))
+        .expect("a run")
+}
+
+/// What happened in it.
+pub(super) fn timeline() -> Vec<TimelineEntry> {
+    let entry = |event| TimelineEntry { session: session_id(1), connection: "pg-prod".parse().expect("a name"), event };
+    events().into_iter().map(entry).collect()
 }
 
 /// What was recorded: started, asked, held, approved, done.

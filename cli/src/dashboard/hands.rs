@@ -1,8 +1,8 @@
 //! Does what the core asks for: calls the gateway, each kind of call in a task of its own, and brings back the answers.
 
 use hoop_gateway_core::{
-    api::types::{ApprovalItem, KillRequest, Whoami},
-    model::{ApprovalId, SessionId},
+    api::types::{ApprovalItem, KillRequest, RunDetail, TimelineEntry, Whoami},
+    model::{ApprovalId, RunId, SessionId},
 };
 use tokio::{
     sync::{Notify, mpsc},
@@ -59,7 +59,13 @@ impl Hands {
     pub(super) fn take(&mut self, effect: Effect) {
         match effect {
             Effect::Approve(..) | Effect::Deny(..) | Effect::Kill(..) => self.queue(&self.decisions.clone(), effect),
-            Effect::AskMe | Effect::AskHealth | Effect::Look(_) | Effect::Search(_) | Effect::Fetch(_) => {
+            Effect::AskMe
+            | Effect::AskHealth
+            | Effect::Look(_)
+            | Effect::Search(_)
+            | Effect::Fetch(_)
+            | Effect::ListRuns
+            | Effect::FetchRun(_) => {
                 self.queue(&self.questions.clone(), effect);
             }
             Effect::List => self.again.notify_one(),
@@ -146,6 +152,14 @@ async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Messag
             let events = api.get_lines(&format!("/api/v1/sessions/{session}/recording")).await;
             Answer::Fetched(session, events.map_err(|failure| trouble(&failure)))
         }
+        Effect::ListRuns => {
+            let runs = api.get_with("/api/v1/runs", &[("limit", "500")]).await;
+            Answer::Runs(runs.map_err(|failure| trouble(&failure)))
+        }
+        Effect::FetchRun(run) => {
+            let outcome = timeline(api, &run).await.map_err(|failure| trouble(&failure));
+            Answer::Run(run, Box::new(outcome))
+        }
         Effect::Look(id) => {
             // A request that may not be seen any more is swept out when it lapses.
             let item: ApprovalItem = api.get(&format!("/api/v1/approvals/{id}")).await.ok()?;
@@ -154,6 +168,11 @@ async fn call(api: &mut Api, context: &Context, effect: Effect) -> Option<Messag
         _ => return None,
     };
     Some(Message::Answer(answer))
+}
+
+async fn timeline(api: &mut Api, run: &RunId) -> Result<(RunDetail, Vec<TimelineEntry>), Failure> {
+    let detail = api.get(&format!("/api/v1/runs/{run}")).await?;
+    Ok((detail, api.get_lines(&format!("/api/v1/runs/{run}/timeline")).await?))
 }
 
 async fn review(api: &mut Api, id: ApprovalId, approved: bool, choice: &Choice) -> Answer {

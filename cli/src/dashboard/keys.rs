@@ -65,6 +65,8 @@ pub(crate) enum Mode {
     Playing,
     /// Runs.
     Runs,
+    /// One run, from its beginning on.
+    Timeline,
     /// Health.
     Health,
     /// A line is typed.
@@ -95,7 +97,7 @@ pub(crate) struct Binding {
 impl Mode {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Approvals,
         Self::Reading,
         Self::Approving,
@@ -105,18 +107,36 @@ impl Mode {
         Self::Replays,
         Self::Playing,
         Self::Runs,
+        Self::Timeline,
         Self::Health,
         Self::Typing,
         Self::Helping,
     ];
 }
 
-const LISTS: &[Mode] = &[Mode::Approvals, Mode::Sessions, Mode::Replays];
+const LISTS: &[Mode] = &[Mode::Approvals, Mode::Sessions, Mode::Replays, Mode::Runs];
 const FILTERED: &[Mode] = &[Mode::Approvals, Mode::Sessions];
-const SCROLLED: &[Mode] =
-    &[Mode::Approvals, Mode::Reading, Mode::Approving, Mode::Sessions, Mode::Watching, Mode::Replays, Mode::Helping];
-const PAGES: &[Mode] =
-    &[Mode::Approvals, Mode::Reading, Mode::Sessions, Mode::Watching, Mode::Replays, Mode::Runs, Mode::Health];
+const SCROLLED: &[Mode] = &[
+    Mode::Approvals,
+    Mode::Reading,
+    Mode::Approving,
+    Mode::Sessions,
+    Mode::Watching,
+    Mode::Replays,
+    Mode::Runs,
+    Mode::Timeline,
+    Mode::Helping,
+];
+const PAGES: &[Mode] = &[
+    Mode::Approvals,
+    Mode::Reading,
+    Mode::Sessions,
+    Mode::Watching,
+    Mode::Replays,
+    Mode::Runs,
+    Mode::Timeline,
+    Mode::Health,
+];
 const TABS: &[Mode] = PAGES;
 const REQUEST: &[Mode] = &[Mode::Approvals, Mode::Reading];
 const EVERYWHERE_BUT_TYPING: &[Mode] = &[
@@ -128,6 +148,7 @@ const EVERYWHERE_BUT_TYPING: &[Mode] = &[
     Mode::Killing,
     Mode::Replays,
     Mode::Runs,
+    Mode::Timeline,
     Mode::Health,
     Mode::Helping,
 ];
@@ -175,7 +196,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     binding!(
         [letter('y')],
         CopyId,
-        &[Mode::Approvals, Mode::Reading, Mode::Sessions, Mode::Watching, Mode::Replays],
+        &[Mode::Approvals, Mode::Reading, Mode::Sessions, Mode::Watching, Mode::Replays, Mode::Runs, Mode::Timeline],
         "copy the id"
     ),
     binding!([letter('Y')], CopyText, REQUEST, "copy the statement"),
@@ -206,7 +227,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     binding!(
         [Chord::Plain(KeyCode::Esc), letter('q'), letter('h'), Chord::Plain(KeyCode::Left)],
         Back,
-        &[Mode::Reading, Mode::Watching],
+        &[Mode::Reading, Mode::Watching, Mode::Timeline],
         "back",
         "back"
     ),

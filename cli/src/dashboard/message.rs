@@ -2,8 +2,8 @@
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use hoop_gateway_core::{
-    api::types::{GatewayInfo, Health, RecordedEvent, SessionItem, Whoami},
-    model::{ApprovalId, SessionId},
+    api::types::{GatewayInfo, Health, RecordedEvent, RunDetail, RunItem, SessionItem, TimelineEntry, Whoami},
+    model::{ApprovalId, RunId, SessionId},
 };
 
 use super::{draw::Shown, request::Request};
@@ -55,6 +55,8 @@ pub(crate) enum Answer {
     Watched(SessionId, Watched),
     Found(Result<Vec<SessionItem>, Trouble>),
     Fetched(SessionId, Result<Vec<RecordedEvent>, Trouble>),
+    Runs(Result<Vec<RunItem>, Trouble>),
+    Run(RunId, Box<Result<(RunDetail, Vec<TimelineEntry>), Trouble>>),
     Killed(SessionId, Result<(), Trouble>),
     Copied(Result<(), String>),
 }

@@ -3,12 +3,14 @@
 mod approvals;
 mod prompt;
 mod replays;
+mod runs;
 mod sessions;
 mod tally;
 
 pub(crate) use approvals::{Approvals, Armed, Choice, ShapeChoice};
 pub(crate) use prompt::{Asking, Prompt};
 pub(crate) use replays::{Query, Replays, query as replay_query};
+pub(crate) use runs::{OpenedRun, RunRow, Runs};
 pub(crate) use sessions::{Conversation, Follow, Killing, Sessions, Watching};
 
 use hoop_gateway_core::api::types::{GatewayInfo, Health, Whoami};
@@ -51,6 +53,8 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     /// The replays.
     pub(crate) replays: Replays,
+    /// The runs.
+    pub(crate) runs: Runs,
     /// What is known of the gateway's health.
     pub(crate) health: HealthPage,
     /// When who I am was last asked.
@@ -153,6 +157,7 @@ impl State {
             approvals: Approvals::default(),
             sessions: Sessions::default(),
             replays: Replays::default(),
+            runs: Runs::default(),
             health: HealthPage::default(),
             asked_me_at_millis: now_millis,
         };
@@ -173,6 +178,7 @@ impl State {
             (Overlay::Nothing, Tab::Sessions) => Mode::Sessions,
             (Overlay::Nothing, Tab::Replays) if self.replays.player.is_some() => Mode::Playing,
             (Overlay::Nothing, Tab::Replays) => Mode::Replays,
+            (Overlay::Nothing, Tab::Runs) if self.runs.opened.is_some() => Mode::Timeline,
             (Overlay::Nothing, Tab::Runs) => Mode::Runs,
             (Overlay::Nothing, Tab::Health) => Mode::Health,
         }
@@ -190,6 +196,7 @@ impl State {
         self.approvals.lay_out(&areas, self.theme);
         self.sessions.lay_out(&areas, self.theme);
         self.replays.lay_out(&areas);
+        self.runs.lay_out(&areas);
     }
 
     /// Says something.

@@ -6,6 +6,7 @@ mod fed;
 mod keyed;
 mod mouse;
 mod replays;
+mod runs;
 mod sessions;
 mod timed;
 
@@ -74,6 +75,8 @@ fn answered(state: &mut State, answer: Answer) -> Outcome {
         Answer::Reviewed { id, approved, outcome } => return approvals::reviewed(state, &id, approved, outcome),
         Answer::Watched(session, news) => return sessions::watched(state, &session, news),
         Answer::Found(outcome) => return replays::found(state, outcome),
+        Answer::Runs(outcome) => return runs::listed(state, outcome),
+        Answer::Run(run, outcome) => return runs::fetched(state, &run, *outcome),
         Answer::Fetched(session, outcome) => return replays::fetched(state, &session, outcome),
         Answer::Killed(session, Ok(())) => state.say(Tone::Good, format!("{session} is being killed")),
         Answer::Me(Err(trouble)) | Answer::Killed(_, Err(trouble)) => state.say(Tone::Bad, trouble.in_one_line()),

@@ -3,9 +3,9 @@
 use std::{fmt, pin::Pin};
 
 use oauth2::{
-    AsyncHttpClient, Client, ClientId, DeviceAuthorizationUrl, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    HttpRequest, HttpResponse, RefreshToken, RequestTokenError, StandardRevocableToken, StandardTokenResponse,
-    TokenResponse as _, TokenUrl,
+    AsyncHttpClient, Client, ClientId, ClientSecret, DeviceAuthorizationUrl, EndpointMaybeSet, EndpointNotSet,
+    EndpointSet, HttpRequest, HttpResponse, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse as _, TokenUrl,
     basic::{BasicErrorResponse, BasicErrorResponseType, BasicTokenIntrospectionResponse, BasicTokenType},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -140,6 +140,26 @@ impl Issuer {
         let refresh_token = RefreshToken::new(refresh_token.expose_secret().to_owned());
         let outcome = self.oauth().exchange_refresh_token(&refresh_token).request_async(self).await;
         outcome.map(IssuerTokens::from).map_err(|error| self.refresh_failure(&error))
+    }
+
+    /// A token for the client itself, by its secret.
+    pub(crate) async fn client_token(
+        &self,
+        secret: &SecretString,
+        scope: Option<&str>,
+    ) -> Result<SecretString, Failure> {
+        let client = self.oauth().set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+        let asked = client.exchange_client_credentials();
+        let asked = scope.into_iter().fold(asked, |asked, scope| asked.add_scope(Scope::new(scope.to_owned())));
+        let tokens = asked.request_async(self).await.map_err(|error| {
+            let RequestTokenError::ServerResponse(answer) = &error else {
+                return self.failure(&error, "log the client in");
+            };
+            Failure::not_logged_in(format!("the identity provider gives the client {} no token", self.client_id))
+                .because(describe(answer.error().as_ref(), answer.error_description().map(String::as_str)))
+                .next("check the client's id, its secret, and that it may use client credentials")
+        })?;
+        Ok(IssuerTokens::from(tokens).access)
     }
 
     /// Revokes a refresh token. `false` where the issuer has no way to.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 
-use super::{IssuerTokens, issuer::Issuer};
+use super::{IssuerTokens, Workload, issuer::Issuer};
 use crate::{
     api_client::ApiClient,
     context::{Context, GatewayUrl},
@@ -21,14 +21,23 @@ pub(crate) struct Login {
     gateway: GatewayUrl,
     store: TokenStore,
     stored: StoredLogin,
+    /// Of a service account that the environment names: nothing is kept of it.
+    is_kept: bool,
 }
 
 impl Login {
     /// The login kept for `gateway`; fails with status 4 where there is none.
     pub(crate) async fn load(context: &Context, gateway: &GatewayUrl) -> Result<Self, Failure> {
         let store = TokenStore::new(context, gateway)?;
+        if let Some(workload) = Workload::of_environment()? {
+            let client = ApiClient::for_gateway(context, gateway)?;
+            let identity = client.gateway_info().await?.identity;
+            let answer = workload.log_in(context, &client, &identity).await?;
+            let stored = super::stored_login(identity, None, answer).by(workload);
+            return Ok(Self { context: context.clone(), gateway: gateway.clone(), store, stored, is_kept: false });
+        }
         let Some(stored) = store.load().await? else { return Err(nobody(gateway)) };
-        Ok(Self { context: context.clone(), gateway: gateway.clone(), store, stored })
+        Ok(Self { context: context.clone(), gateway: gateway.clone(), store, stored, is_kept: true })
     }
 
     /// What is kept, as last read.
@@ -66,6 +75,9 @@ impl Login {
     }
 
     async fn renew_now(&mut self) -> Result<(), Failure> {
+        if !self.is_kept {
+            return self.prove_again().await;
+        }
         let _lock = self.store.lock().await?;
         // Another process may have renewed, or logged out, while we waited.
         let kept = self.store.load().await?.ok_or_else(|| nobody(&self.gateway))?;
@@ -75,6 +87,10 @@ impl Login {
         if is_new && self.stored.lasts(now(), FRESH_SECONDS) {
             return Ok(());
         }
+        if self.stored.workload.is_some() {
+            self.prove_again().await?;
+            return self.store.replace(&self.stored).await;
+        }
         let Some(refresh_token) = self.stored.refresh_token.clone() else {
             return Err(Failure::not_logged_in("the login has ended")
                 .because("the identity provider gave no refresh token, so it cannot be renewed"));
@@ -82,6 +98,18 @@ impl Login {
         let issuer = Issuer::discover(&self.context, &self.stored.issuer, &self.stored.client_id).await?;
         let tokens = issuer.refresh(&refresh_token).await?;
         self.exchange(tokens).await
+    }
+
+    /// A service account shows what proves it by now.
+    async fn prove_again(&mut self) -> Result<(), Failure> {
+        let Some(workload) = self.stored.workload.clone() else { return Err(nobody(&self.gateway)) };
+        let client = ApiClient::for_gateway(&self.context, &self.gateway)?;
+        let identity = client.gateway_info().await?.identity;
+        let answer = workload.log_in(&self.context, &client, &identity).await?;
+        self.stored.token = answer.token.into();
+        self.stored.expires_at = answer.expires_at;
+        self.stored.principal = answer.principal;
+        Ok(())
     }
 
     async fn exchange(&mut self, tokens: IssuerTokens) -> Result<(), Failure> {

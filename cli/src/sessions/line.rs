@@ -1,6 +1,9 @@
 //! One line for each thing that happens in a session, or to it. Pure; nothing of it can leave its line.
 
-use hoop_gateway_core::api::types::{RecordedEvent, SessionItem};
+use hoop_gateway_core::{
+    api::types::{RecordedEvent, SessionItem},
+    model::ProposedBy,
+};
 
 use super::{clock_time, end_word, took};
 use crate::output::printable_line;
@@ -18,11 +21,13 @@ pub(super) fn notes(item: &SessionItem) -> String {
     let counted = [(item.refused, "refused"), (item.held, "held"), (item.masked, "masked")];
     let counted: Vec<String> =
         counted.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    if counted.is_empty() { end_word(item) } else { format!("{}; {}", counted.join(", "), end_word(item)) }
+    let run = item.run.as_ref().map(|run| format!("; {run}")).unwrap_or_default();
+    let counted = if counted.is_empty() { String::new() } else { format!("{}; ", counted.join(", ")) };
+    format!("{counted}{}{run}", end_word(item))
 }
 
 /// An event in one line of at most so many characters; `None` for what only a replay needs.
-pub(super) fn event(event: &RecordedEvent, widest: usize) -> Option<String> {
+pub(crate) fn event(event: &RecordedEvent, widest: usize) -> Option<String> {
     let at = clock_time(i64::try_from(event.at_micros / 1_000).unwrap_or(i64::MAX));
     let said = |name: &str| event.fields.get(name).map(String::as_str);
     let (word, rest) = match event.kind.as_str() {
@@ -36,6 +41,8 @@ pub(super) fn event(event: &RecordedEvent, widest: usize) -> Option<String> {
         }
         "approval_decided" => (said("state").unwrap_or("decided"), decided(&said)),
         "outcome" => outcome(&said),
+        "prompt" => ("prompt", prompted(&said)),
+        "answer" => ("answer", one_line(said("text").unwrap_or_default())),
         "session_ended" => ("ended", said("reason").unwrap_or_default().to_owned()),
         _ => return None,
     };
@@ -57,11 +64,21 @@ fn started(said: &Said<'_>) -> String {
 
 /// The statement on one line, with its parameters.
 fn asked(said: &Said<'_>) -> String {
-    let text = said("text").unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    match said("parameters") {
-        Some(parameters) => format!("{text}  {parameters}"),
-        None => text,
-    }
+    let text = one_line(said("text").unwrap_or_default());
+    let parameters = said("parameters").map(|parameters| format!("  {parameters}")).unwrap_or_default();
+    let proposed = said("proposed_by").and_then(|by| serde_json::from_str::<ProposedBy>(by).ok());
+    let proposed = proposed.map(|by| format!("  (proposed by {})", by.describe())).unwrap_or_default();
+    format!("{text}{parameters}{proposed}")
+}
+
+/// The model, and the last that was said to it.
+fn prompted(said: &Said<'_>) -> String {
+    let last = said("text").and_then(|text| text.lines().last()).map(one_line).unwrap_or_default();
+    format!("{}  {last}", said("model").unwrap_or_default()).trim_end().to_owned()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn rules(said: &Said<'_>) -> String {

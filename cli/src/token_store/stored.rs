@@ -4,7 +4,7 @@ use hoop_gateway_core::{api::types::TokenChoice, model::Principal};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, login::Workload};
 
 /// A login at one gateway.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub(crate) struct StoredLogin {
     pub(crate) expires_at: i64,
     /// Who is logged in.
     pub(crate) principal: Principal,
+    /// Where a service account's proof is found, instead of a refresh token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) workload: Option<Workload>,
 }
 
 /// The parts of a login that the identity provider decides.
@@ -41,7 +44,23 @@ impl StoredLogin {
     /// A login from what the issuer and the gateway gave.
     pub(crate) fn new(issuer: IssuerSide, token: SecretString, expires_at: i64, principal: Principal) -> Self {
         let IssuerSide { issuer, client_id, token_choice, refresh_token } = issuer;
-        Self { version: VERSION, issuer, client_id, token_choice, refresh_token, token, expires_at, principal }
+        let workload = None;
+        Self {
+            version: VERSION,
+            issuer,
+            client_id,
+            token_choice,
+            refresh_token,
+            token,
+            expires_at,
+            principal,
+            workload,
+        }
+    }
+
+    /// The same, renewed by what proves a service account.
+    pub(crate) fn by(self, workload: Workload) -> Self {
+        Self { workload: Some(workload), ..self }
     }
 
     /// Whether the gateway's token lasts for at least `margin_seconds` after `now`.

@@ -24,7 +24,7 @@ pub use self::{
     approvals::{ApprovalItem, ApprovalStatus, Asks, HistoryItem, ReviewItem, ReviewRequest, ShapeChoice},
     health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth},
     notifications::{NotificationItem, NotificationState, Notifications},
-    runs::{NewRun, RunCounts, RunDetail, RunEnding, RunItem, RunOpened, RunPrincipal, RunToken},
+    runs::{NewRun, RunCounts, RunDetail, RunEnding, RunItem, RunOpened, RunPrincipal, RunToken, TimelineEntry},
 };
 use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, RuleId, RunId, SessionId};
 

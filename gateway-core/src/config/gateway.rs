@@ -11,6 +11,7 @@ use url::{Host, Url};
 use super::{
     NotificationsConfig, notifications,
     reader::{Document, Table},
+    workload,
 };
 use crate::api::types::TokenChoice;
 
@@ -51,6 +52,21 @@ pub struct TlsFiles {
 pub struct IdentityConfig {
     /// An OIDC issuer. `None` only in development, where a built-in provider stands in.
     pub oidc: Option<OidcConfig>,
+    /// Issuers whose tokens are of service accounts only.
+    pub workloads: Vec<WorkloadIssuer>,
+}
+
+/// One `[[identity.workload]]`: its tokens are agents of `agents.toml`, never people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadIssuer {
+    /// Its URL, exactly as its tokens say it.
+    pub issuer: String,
+    /// What `aud` must hold.
+    pub audience: String,
+    /// Signatures accepted; never empty.
+    pub algorithms: Vec<SigningAlgorithm>,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// One OIDC issuer.
@@ -164,7 +180,8 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let data_dir = file.required("data_dir", "data_dir = \"/var/lib/hoop\"").map(|path| root.join(path.get_ref()));
     let tls = section(&mut file, "tls", |table| certificate(table, root));
     let identity = section(&mut file, "identity", |table| {
-        Some(IdentityConfig { oidc: section(table, "oidc", |oidc| issuer(oidc, root)) })
+        let oidc = section(table, "oidc", |oidc| issuer(oidc, root));
+        Some(IdentityConfig { workloads: workload::read(table, oidc.as_ref(), root), oidc })
     });
     let store_path = section(&mut file, "store", |table| table.text("path")).map(|path| root.join(path.get_ref()));
     let data_dir_or_root = data_dir.clone().unwrap_or_else(|| root.to_owned());
@@ -282,7 +299,7 @@ fn default_scopes() -> Vec<String> {
     ["openid", "profile", "email", "offline_access"].map(str::to_owned).to_vec()
 }
 
-fn algorithms(table: &mut Table<'_>) -> Vec<SigningAlgorithm> {
+pub(super) fn algorithms(table: &mut Table<'_>) -> Vec<SigningAlgorithm> {
     let default = vec![SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa];
     let Some(names) = table.texts("algorithms") else { return default };
     if names.is_empty() {
@@ -324,7 +341,7 @@ fn public_address(text: &str) -> Result<Url, &'static str> {
 }
 
 /// An issuer is reached by https; by http only on this machine.
-fn issuer_address(text: &str) -> Result<(), &'static str> {
+pub(super) fn issuer_address(text: &str) -> Result<(), &'static str> {
     let url = Url::parse(text).map_err(|_unread| "it is no URL")?;
     let here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

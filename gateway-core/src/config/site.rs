@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     AgentRule, Connection, GatewayConfig, Masking, PolicyCase, Problem, agents, cases, connection, gateway, masking,
-    reader::Document,
+    reader::Document, workload,
 };
 use crate::policy::{PolicySet, PolicySource, TagNames};
 
@@ -59,6 +59,15 @@ impl Site {
         }
         let masking = files.parse("masking.toml", &masking_text, |document| masking::read(document, &connections));
         let agents = files.parse("agents.toml", &agents_text, agents::read);
+        // A development gateway's own provider has an address that no file can know.
+        if let Some(gateway) = gateway.as_ref().filter(|gateway| gateway.identity.oidc.is_some()) {
+            let identity = &gateway.identity;
+            for agent in workload::unreachable(&agents, identity.oidc.as_ref(), &identity.workloads) {
+                let message = format!("no token can be the agent `{}`: its issuer is not believed", agent.name);
+                let fix = format!("add [[identity.workload]] with issuer = \"{}\" to gateway.toml", agent.issuer);
+                files.problem(PathBuf::from("agents.toml"), message, fix);
+            }
+        }
         let cases = case_texts.iter().flat_map(|(path, text)| files.parse(path, text, cases::read)).collect();
         let sources: Vec<_> = sources.into_iter().map(|(path, text)| PolicySource { path, text }).collect();
         let policies = PolicySet::load(&sources, &TagNames(masking.tag_names()))

@@ -1,4 +1,4 @@
-//! Validates the tokens of one OIDC issuer: signature first, then every claim, then who that is here.
+//! Validates the tokens of the login's OIDC issuer, and of those of service accounts: signature first, then every claim, then who that is here.
 //!
 //! Which algorithm is accepted comes from the settings and the key, never from the token alone. Called by the token
 //! exchange of the API.
@@ -19,20 +19,30 @@ use super::{IdentityError, Verified};
 use crate::{
     api::types::IdentityInfo,
     clock::WallClock,
-    config::{AgentRule, OidcConfig, SigningAlgorithm},
+    config::{AgentRule, OidcConfig, SigningAlgorithm, WorkloadIssuer},
 };
 
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
 
 /// Validates issuer tokens; cheap to clone.
 #[derive(Clone)]
-pub struct Verifier(Arc<Inner>);
+pub struct Verifier {
+    login: Arc<Inner>,
+    workloads: Arc<[Workload]>,
+}
 
 struct Inner {
     config: OidcConfig,
     agents: Vec<AgentRule>,
     keys: Source,
     clock: WallClock,
+}
+
+/// An issuer of service accounts, and who its tokens may be.
+struct Workload {
+    config: WorkloadIssuer,
+    agents: Vec<AgentRule>,
+    keys: RemoteKeys,
 }
 
 enum Source {
@@ -43,7 +53,7 @@ enum Source {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Verifier").field("issuer", &self.0.config.issuer).finish_non_exhaustive()
+        formatter.debug_struct("Verifier").field("issuer", &self.login.config.issuer).finish_non_exhaustive()
     }
 }
 
@@ -56,9 +66,29 @@ impl Verifier {
         authorities: Option<&[u8]>,
         clock: WallClock,
     ) -> Result<Self, IdentityError> {
-        let allowed = allowed(&config)?;
+        let allowed = allowed(&config.algorithms)?;
         let keys = RemoteKeys::new(&config.issuer, allowed, authorities, clock.clone())?;
-        Ok(Self(Arc::new(Inner { config, agents, keys: Source::Remote(keys), clock })))
+        Ok(Self::of(Inner { config, agents, keys: Source::Remote(keys), clock }))
+    }
+
+    fn of(login: Inner) -> Self {
+        Self { login: Arc::new(login), workloads: Arc::from([]) }
+    }
+
+    /// The same, which takes tokens of these issuers besides: as agents only. With each comes the content of its
+    /// `ca_file`.
+    pub fn with_workloads(
+        self,
+        issuers: Vec<(WorkloadIssuer, Option<Vec<u8>>)>,
+        agents: &[AgentRule],
+    ) -> Result<Self, IdentityError> {
+        let workload = |(config, authorities): (WorkloadIssuer, Option<Vec<u8>>)| {
+            let (allowed, clock) = (allowed(&config.algorithms)?, self.login.clock.clone());
+            let keys = RemoteKeys::new(&config.issuer, allowed, authorities.as_deref(), clock)?;
+            Ok(Workload { config, agents: agents.to_vec(), keys })
+        };
+        let workloads = issuers.into_iter().map(workload).collect::<Result<Arc<[_]>, IdentityError>>()?;
+        Ok(Self { workloads, ..self })
     }
 
     /// A verifier with keys handed over in this process.
@@ -68,13 +98,13 @@ impl Verifier {
         key_set: &[u8],
         clock: WallClock,
     ) -> Result<Self, IdentityError> {
-        let keys = Keys::parse(key_set, &allowed(&config)?)?;
-        Ok(Self(Arc::new(Inner { config, agents, keys: Source::InProcess(keys), clock })))
+        let keys = Keys::parse(key_set, &allowed(&config.algorithms)?)?;
+        Ok(Self::of(Inner { config, agents, keys: Source::InProcess(keys), clock }))
     }
 
     /// Where and how to log in, for clients.
     pub fn info(&self) -> IdentityInfo {
-        let config = &self.0.config;
+        let config = &self.login.config;
         IdentityInfo {
             issuer: config.issuer.clone(),
             client_id: config.client_id.clone(),
@@ -85,7 +115,7 @@ impl Verifier {
 
     /// Whether tokens can be verified now.
     pub async fn works(&self) -> bool {
-        match &self.0.keys {
+        match &self.login.keys {
             Source::Remote(keys) => keys.works().await,
             Source::InProcess(_) => true,
         }
@@ -101,24 +131,55 @@ impl Verifier {
         if header.crit.is_some() {
             return Err(IdentityError::Invalid("it demands extensions that are not understood"));
         }
-        let key = self.key_for(&header).await?;
-        // INVARIANT: the key was found by this algorithm, which is both in the settings and of the key's type.
-        let mut validation = Validation::new(header.alg);
-        // Claims are checked in `claims`, strictly and against the clock that was passed in.
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        let token = jsonwebtoken::decode::<Map<String, Value>>(token, &key.decoding, &validation)
-            .map_err(|_refused| IdentityError::Invalid("its signature does not verify"))?;
-        let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
-        claims::prove(&presented, &self.0.config, &self.0.agents, self.0.clock.unix_seconds())
-    }
-
-    async fn key_for(&self, header: &jsonwebtoken::Header) -> Result<Key, IdentityError> {
-        if !allowed(&self.0.config)?.contains(&header.alg) {
-            return Err(IdentityError::Invalid("its algorithm is not accepted"));
+        let login = &self.login;
+        let now = login.clock.unix_seconds();
+        // Which issuer is asked for its keys is chosen by what the token says; what it says is believed only then.
+        let said = claims::said_issuer(token);
+        if let Some(workload) = self.workloads.iter().find(|one| said.as_deref() == Some(one.config.issuer.as_str())) {
+            let key = workload.key_for(&header).await?;
+            let token = proved(token, &header, &key)?;
+            let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
+            return claims::prove_workload(&presented, &workload.config, &workload.agents, now);
         }
-        match &self.0.keys {
+        let key = login.key_for(&header).await?;
+        let token = proved(token, &header, &key)?;
+        let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
+        claims::prove(&presented, &login.config, &login.agents, now)
+    }
+}
+
+type Proved = jsonwebtoken::TokenData<Map<String, Value>>;
+
+/// The claims of a token whose signature this key made.
+fn proved(token: &str, header: &jsonwebtoken::Header, key: &Key) -> Result<Proved, IdentityError> {
+    // INVARIANT: the key was found by this algorithm, which is both in the settings and of the key's type.
+    let mut validation = Validation::new(header.alg);
+    // Claims are checked in `claims`, strictly and against the clock that was passed in.
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    jsonwebtoken::decode(token, &key.decoding, &validation)
+        .map_err(|_refused| IdentityError::Invalid("its signature does not verify"))
+}
+
+fn check_algorithm(header: &jsonwebtoken::Header, accepted: &[SigningAlgorithm]) -> Result<(), IdentityError> {
+    if allowed(accepted)?.contains(&header.alg) {
+        return Ok(());
+    }
+    Err(IdentityError::Invalid("its algorithm is not accepted"))
+}
+
+impl Workload {
+    async fn key_for(&self, header: &jsonwebtoken::Header) -> Result<Key, IdentityError> {
+        check_algorithm(header, &self.config.algorithms)?;
+        self.keys.find(header).await
+    }
+}
+
+impl Inner {
+    async fn key_for(&self, header: &jsonwebtoken::Header) -> Result<Key, IdentityError> {
+        check_algorithm(header, &self.config.algorithms)?;
+        match &self.keys {
             Source::Remote(keys) => keys.find(header).await,
             Source::InProcess(keys) => {
                 keys.find(header).cloned().ok_or(IdentityError::Invalid("the issuer has no such key"))
@@ -127,9 +188,8 @@ impl Verifier {
     }
 }
 
-fn allowed(config: &OidcConfig) -> Result<Vec<Algorithm>, IdentityError> {
-    let algorithms: Vec<_> = config
-        .algorithms
+fn allowed(accepted: &[SigningAlgorithm]) -> Result<Vec<Algorithm>, IdentityError> {
+    let algorithms: Vec<_> = accepted
         .iter()
         .map(|algorithm| match algorithm {
             SigningAlgorithm::Rs256 => Algorithm::RS256,

@@ -369,6 +369,13 @@ pub enum GatewayEvent {
         /// Whether it runs in the jail.
         jailed: bool,
     },
+    /// Someone looked at the timeline of a run.
+    RunLooked {
+        /// Who.
+        who: Principal,
+        /// At which run.
+        run: RunId,
+    },
     /// A run ended, and its sessions with it.
     RunEnded {
         /// Which.

@@ -124,6 +124,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::LeaseOpened { .. } => "lease_opened",
         GatewayEvent::LeaseClosed { .. } => "lease_closed",
         GatewayEvent::RunStarted { .. } => "run_started",
+        GatewayEvent::RunLooked { .. } => "run_looked",
         GatewayEvent::RunEnded { .. } => "run_ended",
         GatewayEvent::Denied { .. } => "denied",
     }
@@ -221,6 +222,10 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.json_field("labels", labels);
             optional("command", command.as_deref(), to);
             to.field("jailed", if *jailed { "true" } else { "false" });
+        }
+        GatewayEvent::RunLooked { who, run } => {
+            to.json_field("who", who);
+            to.field("run", run.as_str());
         }
         GatewayEvent::RunEnded { run, why, status, signal, usage } => {
             to.field("run", run.as_str());

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     approval::{Asks, Binding, Facts, Request, State, Ticket},
     model::{
-        ApprovalId, ApprovalNeed, Effect, Operation, OperationNumber, PrincipalName, Refusal, RefusalKind, SessionId,
-        flow::Inspected,
+        ApprovalId, ApprovalNeed, Effect, Operation, OperationNumber, Principal, PrincipalName, Refusal, RefusalKind,
+        SessionId, flow::Inspected,
     },
     policy::{Decision, PolicySet},
     protocol::postgres::{inspect::Understood, message::Frontend, refuse},
@@ -130,7 +130,7 @@ impl Session {
         let same = inspected.digest_within(&self.binding(None).circumstance());
         Request {
             id: ApprovalId::new(u64::try_from(now).unwrap_or(0), drawn),
-            requester: self.principal.clone(),
+            requester: Principal::clone(&self.principal),
             session: Some(self.id.clone()),
             run: self.meter.run().cloned(),
             asks: Asks::Operation,

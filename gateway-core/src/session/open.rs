@@ -355,7 +355,7 @@ impl Arrival {
             environment: self.environment,
             facts: self.served.facts.clone(),
             served: self.served,
-            principal: self.principal,
+            principal: Arc::new(self.principal),
             source: self.source,
             role,
             circumstance,

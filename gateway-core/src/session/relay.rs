@@ -55,7 +55,7 @@ pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) environment: Arc<Environment>,
     pub(super) served: Arc<Served>,
-    pub(super) principal: Principal,
+    pub(super) principal: Arc<Principal>,
     pub(super) source: Source,
     pub(super) facts: ConnectionFacts,
     pub(super) role: String,

@@ -119,6 +119,12 @@ impl Browser {
         self.follow(page)
     }
 
+    /// Posts a form as a program does, which has no origin.
+    pub(crate) fn post(&mut self, url: &Url, fields: &[(String, String)]) -> Page {
+        let request = self.client.post(url.clone()).form(fields);
+        self.exchange(url.clone(), request)
+    }
+
     fn follow(&mut self, mut page: Page) -> Page {
         for _ in 0..8 {
             let Some(location) = &page.location else { return page };

@@ -1,4 +1,4 @@
-//! The pages that have no list of their own yet, and the health.
+//! The page of health.
 
 use hoop_gateway_core::api::types::Health;
 use ratatui::layout::Rect;
@@ -11,26 +11,6 @@ use crate::{
     },
     paint::{Role, Sign},
 };
-
-/// Runs do not exist yet; the page says what will stand here.
-pub(super) fn runs(area: Rect, brush: &mut Brush<'_>) {
-    let lines = [
-        "No runs.",
-        "",
-        "A run is one `hoop exec`: a program that was started with its connections,",
-        "and the sessions that it opened. Runs will be listed here, each with its",
-        "sessions, decisions and what waits in them, once this gateway records runs.",
-        "Until then every session stands on its own, on the page of sessions.",
-    ];
-    say(&lines, area, brush);
-}
-
-fn say(lines: &[&str], area: Rect, brush: &mut Brush<'_>) {
-    for (index, line) in lines.iter().enumerate() {
-        let place = row(area, index + 1);
-        brush.text(Rect { x: place.x + 2, width: place.width.saturating_sub(2), ..place }, line, Role::Dim);
-    }
-}
 
 /// What works at the gateway, and how this dashboard stands to it.
 pub(super) fn health(state: &State, area: Rect, brush: &mut Brush<'_>) {

@@ -5,7 +5,7 @@ use hoop_gateway_core::api::types::{ApprovalItem, ApprovalStatus, ReviewItem};
 use crate::{
     dashboard::{
         extra::{Asks, Earlier, Extra, Login},
-        fixtures::{Desk, START, events, request, request_id, session, session_id},
+        fixtures::{Desk, START, events, request, request_id, run, run_detail, session, session_id, timeline},
         message::{Answer, Fed, HealthReport, Message, Watched},
         request::Request,
         state::Tab,
@@ -173,7 +173,23 @@ fn replays() {
 
 #[test]
 fn the_other_pages() {
-    snapshots("runs", |desk| desk.press("4"));
+    snapshots("runs_asking", |desk| desk.press("4"));
+    snapshots("runs_none", |desk| {
+        desk.press("4");
+        desk.take(Message::Answer(Answer::Runs(Ok(Vec::new()))));
+    });
+    let listed = || Message::Answer(Answer::Runs(Ok(vec![run(1, false), run(2, true)])));
+    snapshots("runs", |desk| {
+        desk.press("4");
+        desk.take(listed());
+    });
+    snapshots("runs_timeline", |desk| {
+        desk.press("4");
+        desk.take(listed());
+        desk.press("<enter>");
+        let answer = Ok((run_detail(1), timeline()));
+        desk.take(Message::Answer(Answer::Run(run(1, false).id, Box::new(answer))));
+    });
     snapshots("health_asking", |desk| desk.press("5"));
     snapshots("health", |desk| {
         desk.press("5");

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
-use super::{Outcome, approvals, command, replays, sessions};
+use super::{Outcome, approvals, command, replays, runs, sessions};
 use crate::dashboard::{
     effect::Effect,
     keys::{self, Action, Mode},
@@ -91,7 +91,11 @@ fn act(state: &mut State, mode: Mode, action: Action) -> Outcome {
 pub(super) fn go_to(state: &mut State, tab: Tab) -> Outcome {
     state.tab = tab;
     state.overlay = Overlay::Nothing;
-    if tab == Tab::Replays { replays::opened(state) } else { Outcome::redraw() }
+    match tab {
+        Tab::Replays => replays::opened(state),
+        Tab::Runs => runs::ask(state),
+        Tab::Approvals | Tab::Sessions | Tab::Health => Outcome::redraw(),
+    }
 }
 
 /// How many rows an action scrolls; `None` where it does not scroll.
@@ -126,6 +130,8 @@ fn page(state: &State) -> usize {
         Mode::Watching => state.sessions.watching.as_ref().map_or(1, |watching| watching.room),
         Mode::Sessions => state.sessions.listing.height(),
         Mode::Replays => state.replays.listing.height(),
+        Mode::Runs => state.runs.listing.height(),
+        Mode::Timeline => state.runs.opened.as_ref().map_or(1, |opened| opened.room),
         Mode::Helping => usize::from(state.size.1 / 2),
         _ => state.approvals.listing.height(),
     }
@@ -137,6 +143,12 @@ fn scroll(state: &mut State, mode: Mode, rows: isize) -> Outcome {
         Mode::Approvals => state.approvals.listing.move_by(rows),
         Mode::Sessions => state.sessions.listing.move_by(rows),
         Mode::Replays => state.replays.listing.move_by(rows),
+        Mode::Runs => state.runs.listing.move_by(rows),
+        Mode::Timeline => {
+            if let Some(opened) = &mut state.runs.opened {
+                opened.scroll_by(rows);
+            }
+        }
         Mode::Watching => {
             if let Some(watching) = &mut state.sessions.watching {
                 watching.scroll_by(rows);
@@ -147,7 +159,7 @@ fn scroll(state: &mut State, mode: Mode, rows: isize) -> Outcome {
                 *scrolled = scrolled.saturating_add_signed(rows).min(keys::BINDINGS.len());
             }
         }
-        Mode::Killing | Mode::Playing | Mode::Runs | Mode::Health | Mode::Typing => return Outcome::nothing(),
+        Mode::Killing | Mode::Playing | Mode::Health | Mode::Typing => return Outcome::nothing(),
     }
     Outcome::redraw()
 }
@@ -161,7 +173,8 @@ fn open(state: &mut State) -> Outcome {
         }
         Tab::Sessions => sessions::watch(state),
         Tab::Replays => replays::open(state),
-        Tab::Runs | Tab::Health => Outcome::nothing(),
+        Tab::Runs => runs::open(state),
+        Tab::Health => Outcome::nothing(),
     }
 }
 
@@ -188,6 +201,7 @@ fn back(state: &mut State) -> Outcome {
 fn leave_page(state: &mut State) -> Outcome {
     match state.mode() {
         Mode::Reading => state.approvals.zoomed = false,
+        Mode::Timeline => state.runs.opened = None,
         Mode::Watching => {
             state.sessions.watching = None;
             return Outcome::effect(Effect::StopWatching);
@@ -244,6 +258,15 @@ fn again(state: &mut State) -> Outcome {
         let text = state.replays.search.clone();
         return replays::search(state, &text);
     }
+    if state.tab == Tab::Runs {
+        return match &state.runs.opened {
+            Some(opened) => {
+                state.runs.fetching = Some(opened.id.clone());
+                Outcome::effect(Effect::FetchRun(opened.id.clone()))
+            }
+            None => runs::ask(state),
+        };
+    }
     Outcome::effect(Effect::List)
 }
 
@@ -256,7 +279,8 @@ fn copy(state: &mut State, statement: bool) -> Outcome {
         }),
         Tab::Sessions => state.sessions.listing.selected().map(ToString::to_string),
         Tab::Replays => state.replays.listing.selected().map(ToString::to_string),
-        Tab::Runs | Tab::Health => None,
+        Tab::Runs => state.runs.listing.selected().map(ToString::to_string),
+        Tab::Health => None,
     };
     match text {
         Some(text) if text.len() > MOST_COPIED_BYTES => {

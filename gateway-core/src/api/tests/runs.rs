@@ -201,3 +201,37 @@ async fn a_run_is_seen_by_its_people_and_by_whom_policy_lets_list() {
     let shown = world.get(Some(&token("alice", &[])), &format!("/runs/{}", id(&run))).await.json();
     assert_eq!(shown["sessions"][0]["run"], json!(id(&run)));
 }
+
+#[tokio::test]
+async fn a_timeline_is_looked_at_on_record_and_shows_what_its_reader_may_replay() {
+    let world = World::new().await;
+    let bob = world.token(&person("bob", &["engineers"]));
+    let run = begin(&world, &bob, NEW).await;
+    for number in [5, 6] {
+        // The events of these recordings happen soon after the epoch.
+        let session = SessionEntry { run: Some(id(&run)), started_at_millis: 0, ..World::entry("bob", number) };
+        world.sessions.started(session).await.unwrap();
+    }
+    let path = format!("/runs/{}/timeline", id(&run));
+    let lines = async |token: &str| {
+        let answer = world.get(Some(token), &path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let auditor = world.token(&person("anna", &["auditors"]));
+    let shown = lines(&auditor).await;
+    assert!(shown.len() > 4, "{shown:?}");
+    let times: Vec<u64> = shown.iter().map(|entry| entry["at_micros"].as_u64().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert!(shown.iter().all(|entry| entry["connection"] == "pg-prod" && entry["kind"] != "withheld"));
+    assert!(world.recordings.notes().contains(&format!("run looked: anna at {}", id(&run))));
+
+    // Who may list, but not replay, learns that there are sessions.
+    let watcher = world.token(&person("wanda", &["watchers"]));
+    let withheld = lines(&watcher).await;
+    assert_eq!(withheld.iter().map(|entry| &entry["kind"]).collect::<Vec<_>>(), ["withheld", "withheld"]);
+    let stranger = world.token(&person("mallory", &["engineers"]));
+    assert_eq!(world.get(Some(&stranger), &path).await.status, StatusCode::NOT_FOUND);
+    world.recordings.fail(true);
+    assert_eq!(world.get(Some(&auditor), &path).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}

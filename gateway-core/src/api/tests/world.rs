@@ -362,6 +362,7 @@ impl Recordings for FakeRecordings {
             }
             GatewayEvent::Denied { who, action, .. } => format!("denied: {} {action}", who.name),
             GatewayEvent::RunStarted { run, who, .. } => format!("run started: {run} {}", who.name),
+            GatewayEvent::RunLooked { run, who } => format!("run looked: {} at {run}", who.name),
             GatewayEvent::RunEnded { run, why, .. } => format!("run ended: {run} {why}"),
             other @ (GatewayEvent::Started { .. }
             | GatewayEvent::Stopped { .. }

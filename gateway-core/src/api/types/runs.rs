@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionItem, SessionItem};
-use crate::model::{ConnectionName, Principal, PrincipalKind, PrincipalName, RunId, Usage};
+use super::{ConnectionItem, RecordedEvent, SessionItem};
+use crate::model::{ConnectionName, Principal, PrincipalKind, PrincipalName, RunId, SessionId, Usage};
 
 /// `POST /api/v1/runs`: a run begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +128,20 @@ pub struct RunDetail {
     pub sessions: Vec<SessionItem>,
     /// What they counted together.
     pub counts: RunCounts,
+}
+
+/// One line of `GET /api/v1/runs/{id}/timeline` (JSON lines): one event of one of its sessions, in the order of time.
+///
+/// Where the caller may not look into a session, its kind is `withheld`, and it is one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// In which session.
+    pub session: SessionId,
+    /// On which connection.
+    pub connection: ConnectionName,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: RecordedEvent,
 }
 
 impl fmt::Debug for RunOpened {

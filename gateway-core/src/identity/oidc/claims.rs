@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
     api::types::TokenChoice,
-    config::{AgentRule, OidcConfig},
+    config::{AgentRule, OidcConfig, WorkloadIssuer},
     identity::{IdentityError, Verified},
     model::{Authentication, CLOCK_SKEW_SECONDS, GroupName, Principal, PrincipalKind, PrincipalName},
 };
@@ -46,11 +48,53 @@ pub(super) fn prove(
         TokenChoice::Access => check_access_token(presented, config)?,
         TokenChoice::Id => check_id_token(presented, config)?,
     }
-    let principal = match matching_agent(claims, config, agents)? {
+    let principal = match matching_agent(claims, &config.issuer, agents)? {
         Some(rule) => agent(rule, claims),
+        // FAIL-CLOSED: RFC 9068 §2.2 has a client that asked for itself as the subject; it is nobody's namesake.
+        None if is_a_clients(claims) => return Err(NO_AGENT),
         None => person(claims, config)?,
     };
     Ok(Verified { principal, expires_at, authentication: authentication(claims, now)? })
+}
+
+const NO_AGENT: IdentityError =
+    IdentityError::Invalid("it is a service account's, and no agent of agents.toml has its issuer and claims");
+
+/// Checks every claim of a token of service accounts and names the agent.
+pub(super) fn prove_workload(
+    presented: &Presented<'_>,
+    config: &WorkloadIssuer,
+    agents: &[AgentRule],
+    now: i64,
+) -> Result<Verified, IdentityError> {
+    let claims = presented.claims;
+    if claims.get("iss").and_then(Value::as_str) != Some(config.issuer.as_str()) {
+        return Err(IdentityError::Invalid("another issuer made it"));
+    }
+    let expires_at = check_times(claims, now)?;
+    if !audiences(claims).contains(&config.audience.as_str()) {
+        return Err(IdentityError::Invalid("it is meant for another audience"));
+    }
+    let rule = matching_agent(claims, &config.issuer, agents)?.ok_or(NO_AGENT)?;
+    Ok(Verified { principal: agent(rule, claims), expires_at, authentication: authentication(claims, now)? })
+}
+
+/// The issuer that a token names, before anything of it is proved.
+pub(super) fn said_issuer(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Said {
+        iss: String,
+    }
+    let claims = token.split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    serde_json::from_slice::<Said>(&claims).ok().map(|said| said.iss)
+}
+
+/// Whether a client asked for itself, and not for a person.
+fn is_a_clients(claims: &Map<String, Value>) -> bool {
+    let subject = claims.get("sub").and_then(Value::as_str);
+    let client = ["client_id", "azp"].into_iter().any(|name| claims.get(name).and_then(Value::as_str) == subject);
+    subject.is_some() && client
 }
 
 fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, IdentityError> {
@@ -146,17 +190,19 @@ fn audiences(claims: &Map<String, Value>) -> Vec<&str> {
 
 fn matching_agent<'rules>(
     claims: &Map<String, Value>,
-    config: &OidcConfig,
+    issuer: &str,
     agents: &'rules [AgentRule],
 ) -> Result<Option<&'rules AgentRule>, IdentityError> {
     let mut matching = agents.iter().filter(|rule| {
-        rule.issuer == config.issuer
+        rule.issuer == issuer
             && !rule.claims.is_empty()
             && rule.claims.iter().all(|(path, wanted)| claim_at_dotted(claims, path).is_some_and(|is| is == *wanted))
     });
     let first = matching.next();
     if matching.next().is_some() {
-        return Err(IdentityError::Invalid("several agents of agents.toml match it"));
+        return Err(IdentityError::Invalid(
+            "several agents of agents.toml have its issuer and claims; make their claims differ",
+        ));
     }
     Ok(first)
 }

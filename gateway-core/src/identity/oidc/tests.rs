@@ -485,3 +485,5 @@ fn an_issuer_without_tls_is_for_this_machine_only() {
     assert!(with("https://user:secret@idp.example.com").is_err());
     assert!(with("ftp://idp.example.com").is_err());
 }
+
+mod workloads;
