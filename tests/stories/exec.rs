@@ -280,7 +280,8 @@ fn a_run_may_use_its_own_tunnels_and_nobody_elses() {
     let mut tunnel = Tunnel::open(&stage.alice, "pg-prod");
     let elsewhere = format!("psql -X -A -t -p {} -c 'select 42'", tunnel.port);
     // Also when whoever started it is gone: an orphan stays below its run.
-    let orphan = format!("(setsid sh -c \"{elsewhere}\" &) ; sleep 1; exit 1");
+    let orphan =
+        format!("(setsid sh -c \"{elsewhere}; touch tried\" &) ; until [ -e tried ]; do sleep 0.1; done; exit 1");
     for script in [elsewhere, orphan] {
         let outcome = stage.shell(&script);
         assert_ne!(outcome.code(), 0, "{outcome:?}");

@@ -60,6 +60,7 @@ fn stage() -> Stage {
 
 /// Things outside that greet whoever reaches them.
 struct Outside {
+    _folder: tempfile::TempDir,
     aim: BTreeMap<&'static str, Value>,
 }
 
@@ -110,7 +111,8 @@ impl Stage {
             greet_unix(UnixListener::bind(path).expect("free"));
             fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("ours");
         }
-        let far = tempfile::Builder::new().prefix("hoop-far-").tempdir().expect("a folder").keep().join("socket");
+        let folder = tempfile::Builder::new().prefix("hoop-far-").tempdir().expect("a folder");
+        let far = folder.path().join("socket");
         fs::set_permissions(far.parent().expect("a folder"), fs::Permissions::from_mode(0o777)).expect("ours");
         greet_unix(UnixListener::bind(&far).expect("free"));
         fs::set_permissions(&far, fs::Permissions::from_mode(0o777)).expect("ours");
@@ -142,7 +144,7 @@ impl Stage {
             ("given", json!(self.home().join("given"))),
             ("setuid", json!(self.folder().join("helper"))),
         ]);
-        Outside { aim }
+        Outside { _folder: folder, aim }
     }
 
     /// Runs the probe and gives what it found: whether each attempt worked, and how.

@@ -158,9 +158,13 @@ mod tests {
     use super::*;
 
     fn item(name: &str, environment: &[(&str, &str)]) -> ConnectionItem {
+        of_kind("postgres", name, environment)
+    }
+
+    fn of_kind(kind: &str, name: &str, environment: &[(&str, &str)]) -> ConnectionItem {
         let templates: BTreeMap<&str, &str> = environment.iter().copied().collect();
         let item = serde_json::json!({
-            "name": name, "kind": "postgres", "database": "shop", "labels": {}, "may_connect": "yes",
+            "name": name, "kind": kind, "database": "shop", "labels": {}, "may_connect": "yes",
             "masked": [], "held_by": [], "environment": templates,
         });
         serde_json::from_value(item).unwrap()
@@ -188,6 +192,20 @@ mod tests {
         assert_eq!(all["MY_DSN"], "pg://127.0.0.1:5001/shop?run=run_1");
         assert!(of(&[item("pg-prod", &[("LD_PRELOAD", "/tmp/evil.so")])]).is_err());
         assert!(of(&[item("pg-prod", &[("MY_DSN", "{secret}")])]).is_err());
+    }
+
+    #[test]
+    fn models_and_apis_are_found_where_their_libraries_look() {
+        let of_kinds = [("llm", "openai"), ("http", "billing"), ("mcp", "tools"), ("llm", "second")];
+        let all = of(&of_kinds.map(|(kind, name)| of_kind(kind, name, &[]))).unwrap();
+        assert_eq!(all["OPENAI_BASE_URL"], "http://127.0.0.1:5001/v1");
+        assert_eq!((&all["OPENAI_API_BASE"], all["OPENAI_API_KEY"].as_str()), (&all["OPENAI_BASE_URL"], PLACEHOLDER));
+        assert_eq!(all["ANTHROPIC_BASE_URL"], "http://127.0.0.1:5001");
+        assert_eq!(all["ANTHROPIC_API_KEY"], PLACEHOLDER);
+        assert_eq!(all["HOOP_BILLING_URL"], "http://127.0.0.1:5002");
+        assert_eq!(all["HOOP_TOOLS_URL"], "http://127.0.0.1:5003");
+        assert_eq!(all["HOOP_SECOND_URL"], "http://127.0.0.1:5004");
+        assert!(!all.contains_key("PGHOST") && !all.contains_key("DATABASE_URL"));
     }
 
     #[test]
