@@ -62,9 +62,33 @@ impl ColumnPattern {
     }
 }
 
+impl ColumnPattern {
+    /// The names on the way to a member of JSON bodies: `body.customer.email` → `customer`, `email`. `None` for what is
+    /// not about bodies.
+    pub fn body_path(&self) -> Option<Vec<String>> {
+        if self.schema != BODY {
+            return None;
+        }
+        let between = self.table.split('.').filter(|part| !part.is_empty());
+        Some(between.chain([self.column.as_str()]).map(str::to_owned).collect())
+    }
+}
+
+/// The word that a pattern about bodies begins with.
+const BODY: &str = "body";
+
 impl FromStr for ColumnPattern {
     type Err = ColumnPatternError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = text.strip_prefix("body.")
+            && path.split('.').count() != 2
+        {
+            let (table, column) = path.rsplit_once('.').unwrap_or(("", path));
+            if text.len() > 512 || path.split('.').any(str::is_empty) {
+                return Err(ColumnPatternError);
+            }
+            return Ok(Self { schema: BODY.to_owned(), table: table.to_owned(), column: column.to_owned() });
+        }
         let mut parts = text.split('.').map(str::to_owned);
         let (Some(schema), Some(table), Some(column), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -79,7 +103,8 @@ impl FromStr for ColumnPattern {
 
 impl fmt::Display for ColumnPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}.{}", self.schema, self.table, self.column)
+        let between = if self.table.is_empty() { "" } else { "." };
+        write!(formatter, "{}.{}{between}{}", self.schema, self.table, self.column)
     }
 }
 
@@ -271,6 +296,17 @@ mod tests {
         assert!(glob("a*a", "aa") && !glob("a*a", "a"));
         assert!(glob("a*b*c", "abbc") && !glob("a*b*c", "acb"));
         assert!(glob("*", "") && glob("*", "x") && !glob("", "x"));
+    }
+
+    #[test]
+    fn a_place_in_bodies_has_any_number_of_parts() {
+        let path = |text: &str| text.parse::<ColumnPattern>().unwrap().body_path().unwrap();
+        assert_eq!(path("body.email"), ["email"]);
+        assert_eq!(path("body.customer.email"), ["customer", "email"]);
+        assert_eq!(path("body.a.*.b.c"), ["a", "*", "b", "c"]);
+        assert_eq!("body.a.b.c.d".parse::<ColumnPattern>().unwrap().to_string(), "body.a.b.c.d");
+        assert_eq!("public.a.b".parse::<ColumnPattern>().unwrap().body_path(), None);
+        assert!("body.a..b".parse::<ColumnPattern>().is_err());
     }
 
     #[test]

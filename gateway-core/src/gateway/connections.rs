@@ -5,14 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{GatewayError, ServedConnections, native::NativeListener, upstream_tls};
 use crate::{
     api::{ApiConnection, types::NativeAddress},
-    config::{Credential, Site, secrets_of},
+    clock::WallClock,
+    config::{Connection, Credential, HttpCredential, SecretReference, Site, secrets_of},
     credential,
-    session::Served,
-    upstream::Target,
+    model::ConnectionKind,
+    protocol::http::{aws, dialect::Dialect, plain::PlainHttp},
+    session::{HttpSide, Served},
+    upstream::{HttpSecret, Injector, Target},
 };
 
 /// Resolves what every connection needs to be dialled. Fails on the first that cannot be.
-pub(super) fn serve(site: &Site, dev: bool) -> Result<ServedConnections, GatewayError> {
+pub(super) fn serve(site: &Site, dev: bool, clock: &WallClock) -> Result<ServedConnections, GatewayError> {
     let mut served = BTreeMap::new();
     for connection in &site.connections {
         let name = connection.name.to_string();
@@ -21,20 +24,51 @@ pub(super) fn serve(site: &Site, dev: bool) -> Result<ServedConnections, Gateway
                 credential::resolve(secret)
                     .map_err(|source| GatewayError::Credential { connection: name.clone(), source })?,
             ),
-            Credential::Trust { .. } => None,
-            Credential::Http(http) => secrets_of(http)
-                .0
-                .map(credential::resolve)
-                .transpose()
-                .map_err(|source| GatewayError::Credential { connection: name.clone(), source })?,
+            Credential::Trust { .. } | Credential::Http(_) => None,
         };
         let tls = upstream_tls::mode(&connection.tls)
             .map_err(|source| GatewayError::UpstreamTls { connection: name.clone(), source })?;
         let target =
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
-        served.insert(name, Arc::new(Served::new(connection.clone(), target, password)));
+        let ready = Served::new(connection.clone(), target, password);
+        let ready = match http_side(connection, clock)? {
+            Some(side) => ready.over_http(side),
+            None => ready,
+        };
+        served.insert(name, Arc::new(ready));
     }
     Ok(served)
+}
+
+/// What serves a connection over HTTP; `None` for other kinds, and for those that are not built.
+fn http_side(connection: &Connection, clock: &WallClock) -> Result<Option<HttpSide>, GatewayError> {
+    let (Some(settings), Credential::Http(credential)) = (&connection.http, &connection.credential) else {
+        return Ok(None);
+    };
+    let host = connection.upstream.host.clone();
+    let service = match credential {
+        HttpCredential::AwsSigV4 { service, .. } => {
+            Some(service.clone().unwrap_or_else(|| aws::service_of(&host).to_owned()))
+        }
+        HttpCredential::None
+        | HttpCredential::Header { .. }
+        | HttpCredential::Basic { .. }
+        | HttpCredential::OAuth2Client { .. } => None,
+    };
+    let dialect: Arc<dyn Dialect> = match connection.kind {
+        ConnectionKind::Http => Arc::new(PlainHttp::new(host.clone(), settings.routes.clone(), service)),
+        ConnectionKind::Postgres | ConnectionKind::Llm | ConnectionKind::Mcp => return Ok(None),
+    };
+    let name = connection.name.to_string();
+    let resolved = |reference: Option<&SecretReference>| {
+        let failed = |source| GatewayError::Credential { connection: name.clone(), source };
+        reference.map(credential::resolve).transpose().map_err(failed)
+    };
+    let (secret, session_token) = secrets_of(credential);
+    let secret = HttpSecret { secret: resolved(secret)?, session_token: resolved(session_token)? };
+    let injector = Injector::new(credential, secret, &host, clock.clone())
+        .map_err(|error| GatewayError::Setting(format!("connection `{name}`: {error}")))?;
+    Ok(Some(HttpSide { dialect, injector: Arc::new(injector) }))
 }
 
 /// The connections as the API lists them.

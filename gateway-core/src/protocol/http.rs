@@ -14,10 +14,12 @@
 //! hyper owns the wire; nothing here opens a socket or knows a policy.
 
 pub mod attributes;
+pub mod aws;
 pub mod codec;
 pub mod dialect;
 pub mod inspect;
 pub mod message;
 pub mod plain;
+pub mod reframe;
 pub mod refuse;
 pub mod route;

@@ -30,7 +30,7 @@ impl Counts {
             }
             Event::Held { .. } => self.held += 1,
             Event::Outcome(outcome) => self.masked += outcome.masked.values().sum::<u64>(),
-            Event::ApprovalDecided { .. } | Event::Result { .. } => {}
+            Event::ApprovalDecided { .. } | Event::Noted { .. } | Event::Result { .. } => {}
         }
     }
 

@@ -142,6 +142,17 @@ pub enum Event<'a> {
         /// Why.
         refusal: &'a Refusal,
     },
+    /// Something that was said around an operation: a prompt, an answer, a message of a WebSocket.
+    Noted {
+        /// Of which operation.
+        number: OperationNumber,
+        /// The kind of record: `prompt`, `answer`, `message`.
+        kind: &'static str,
+        /// What was said, sealed where law 4 says so.
+        text: &'a SealedText<'a>,
+        /// Facts beside it, by name.
+        facts: &'a BTreeMap<&'static str, String>,
+    },
     /// An operation ended.
     Outcome(Outcome<'a>),
     /// A piece of the masked result, as [`super::result_lines`] reads it.

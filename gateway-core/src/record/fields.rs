@@ -19,6 +19,7 @@ pub(super) fn kind(event: &Event<'_>) -> &'static str {
         Event::Held { .. } => "held",
         Event::ApprovalDecided { .. } => "approval_decided",
         Event::Refused { .. } => "refused",
+        Event::Noted { kind, .. } => kind,
         Event::Outcome(_) => "outcome",
         Event::Result { .. } => "result",
     }
@@ -52,6 +53,13 @@ pub(super) fn event(event: &Event<'_>, to: &mut Writer) {
             to.field("reason", &refusal.message);
             optional("hint", refusal.hint.as_deref(), to);
             operation_facts(operations, to);
+        }
+        Event::Noted { number, text, facts, .. } => {
+            to.number("number", number.0);
+            sealed_text(text, to);
+            for (name, value) in *facts {
+                to.field(name, value);
+            }
         }
         Event::Outcome(outcome) => outcome_fields(outcome, to),
         Event::Result { number, part, text, truncated } => {

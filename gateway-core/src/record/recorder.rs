@@ -10,13 +10,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use tokio::sync::watch;
 
 use super::{
-    Durability, GatewayEvent, Own, OwnPurpose, RecordError, RecordKeys, Recorded, SessionFacts, SessionRecorder,
+    Admitted, Durability, GatewayEvent, Own, OwnPurpose, RecordError, RecordKeys, Recorded, SessionFacts, SessionRecorder,
     chain::{Hash, Header},
     checkpoint::session_statement,
     frame::{VERSION, Writer},
     log::{ChainHead, ChainKey, Log},
     recovery,
 };
+use crate::policy::Permitted;
 
 /// The chain of what concerns the gateway itself.
 pub(super) const GATEWAY_CHAIN: &str = "gateway";
@@ -115,6 +116,13 @@ impl Recorder {
         let position = self.gateway(event)?;
         self.durable(position).await?;
         Ok(Recorded::new(Own::new(purpose, message)))
+    }
+
+    /// Waits until an admitted message is durable, for sessions that admit several at a time. Cancelled, the message is
+    /// dropped unsent.
+    pub async fn settle<M>(&self, admitted: Admitted<M>) -> Result<Recorded<Permitted<M>>, RecordError> {
+        self.durable(admitted.position).await?;
+        Ok(Recorded::new(admitted.permitted))
     }
 
     /// Waits until everything up to `position` is durable. Cancel-safe.

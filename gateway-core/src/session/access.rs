@@ -284,7 +284,7 @@ impl Arrival {
         Err(NotAdmitted)
     }
 
-    fn circumstances(&self) -> Circumstances {
+    pub(super) fn circumstances(&self) -> Circumstances {
         self.environment.circumstances(self.source, self.run.as_ref())
     }
 }

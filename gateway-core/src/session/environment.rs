@@ -20,9 +20,10 @@ use crate::{
     mask::Detectors,
     model::{ConnectionFacts, RunId},
     policy::{Circumstances, PolicySet, Source},
+    protocol::http::dialect::Dialect,
     record::{Recorder, Sealer},
     store::SessionIndex,
-    upstream::{Catalogue, Planner, Target},
+    upstream::{Catalogue, Injector, Planner, Target},
 };
 
 /// How long a catalogue snapshot serves sessions that want one.
@@ -41,8 +42,19 @@ pub struct Served {
     pub password: Option<SecretString>,
     /// Where the planner is asked.
     pub(super) planner: Planner,
+    /// What serves it, where HTTP carries it and its kind is built.
+    pub(super) http: Option<HttpSide>,
     catalogue: Mutex<Option<(Instant, Arc<Catalogue>)>>,
     generation: AtomicU64,
+}
+
+/// What serves a connection that HTTP carries.
+#[derive(Debug, Clone)]
+pub struct HttpSide {
+    /// Reads its requests and answers.
+    pub dialect: Arc<dyn Dialect>,
+    /// Puts its credential into requests.
+    pub injector: Arc<Injector>,
 }
 
 impl Served {
@@ -50,7 +62,13 @@ impl Served {
     pub fn new(connection: Connection, target: Target, password: Option<SecretString>) -> Self {
         let facts = connection.facts();
         let (catalogue, generation) = (Mutex::new(None), AtomicU64::new(0));
-        Self { connection, facts, target, password, planner: Planner::default(), catalogue, generation }
+        Self { connection, facts, target, password, planner: Planner::default(), http: None, catalogue, generation }
+    }
+
+    /// The same, served over HTTP by these.
+    #[must_use]
+    pub fn over_http(self, side: HttpSide) -> Self {
+        Self { http: Some(side), ..self }
     }
 
     /// Forgets the snapshot: a statement may have changed what it says.

@@ -177,7 +177,7 @@ impl Arrival {
         };
         let now = self.environment.clock.unix_millis();
         let prepared = match Secrets::draw(now, start.spoken_minor()) {
-            Ok(secrets) => self.recorded(&secrets.id, &plan, now).await.map(|recorder| (secrets, recorder)),
+            Ok(secrets) => self.recorded(&secrets.id, plan.application_name.clone(), now).await.map(|recorder| (secrets, recorder)),
             Err(error) => Err(error.to_string()),
         };
         let (secrets, (recorder, known)) = match prepared {
@@ -198,10 +198,10 @@ impl Arrival {
     }
 
     /// Puts the session on record and into the index, before anything is dialled.
-    async fn recorded(
+    pub(super) async fn recorded(
         &self,
         id: &SessionId,
-        plan: &StartPlan,
+        application_name: Option<String>,
         now: i64,
     ) -> Result<(SessionRecorder, Arc<SessionEntry>), String> {
         let facts = SessionFacts {
@@ -212,7 +212,7 @@ impl Arrival {
             role: self.served.connection.credential.username().to_owned(),
             source: self.source,
             client_address: self.client_address,
-            application_name: plan.application_name.clone(),
+            application_name,
             run: self.run.clone(),
         };
         let unrecorded = "the gateway cannot record this session, so it is not opened";

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncReadExt as _;
 
 use super::{
+    access::{Admission, admission},
     client::ClientStream,
     environment::Environment,
     open::{Arrival, START_TIMEOUT, finish, say},
@@ -42,10 +43,6 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
     if let Verdict::Refuse(refusal) = policies.connect(principal, &served.facts, &circumstances) {
         return incoming.reject(RejectStatus::Refused, &refused(&refusal));
     }
-    if served.facts.kind.is_http() {
-        let message = format!("kind {} is not served by this version of the gateway", served.facts.kind.as_str());
-        return incoming.reject(RejectStatus::Refused, &message);
-    }
     let arrival = Arrival {
         environment,
         served,
@@ -57,6 +54,9 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
         window: None,
         client_address: incoming.client_address.as_deref().and_then(|address| address.parse().ok()),
     };
+    if arrival.served.facts.kind.is_http() {
+        return over_http(arrival, incoming).await;
+    }
     let local_password = incoming.local_password.clone();
     let Ok(stream) = incoming.accept() else { return };
     let (mut client, mut buffer) = (ClientStream::Link(stream), BytesMut::with_capacity(1024));
@@ -69,6 +69,28 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
         return say(client, &out).await;
     }
     arrival.open(client, buffer, start).await;
+}
+
+/// HTTP has no word for waiting before a request: who needs an approval to connect asks for it with `hoop connect`.
+async fn over_http(mut arrival: Arrival, incoming: Incoming<Principal>) {
+    let open = arrival.environment.desk.leases().borrow().clone();
+    let now = arrival.environment.clock.unix_millis();
+    let at = arrival.circumstances();
+    match admission(&arrival.policies, &open, &arrival.principal, &arrival.served.facts, &at, now) {
+        Admission::Open(window) => arrival.window = window,
+        Admission::Refused(refusal) => return incoming.reject(RejectStatus::Refused, &refused(&refusal)),
+        Admission::Needs(_) => {
+            let name = &arrival.served.connection.name;
+            let message =
+                format!("connecting needs an approval; ask with `hoop connect {name} --request 'why' --for 1h`");
+            return incoming.reject(RejectStatus::Refused, &message);
+        }
+    }
+    if incoming.local_password.is_some() {
+        return incoming.reject(RejectStatus::Refused, "a password on the local end is not built for this kind");
+    }
+    let Ok(stream) = incoming.accept() else { return };
+    super::http::serve(arrival, ClientStream::Link(stream)).await;
 }
 
 fn refused(refusal: &Refusal) -> String {

@@ -125,6 +125,23 @@ pub async fn dial(target: &Target) -> Result<Wire, DialError> {
         .map_err(|_elapsed| DialError::Timeout { host: target.host.clone(), port: target.port })?
 }
 
+/// Dials `target` within ten seconds, TLS from the first byte where it wants TLS, offering these protocols (ALPN).
+pub(super) async fn dial_secured(target: &Target, protocols: &[&[u8]]) -> Result<Wire, DialError> {
+    let attempt = async {
+        let tcp = connect(target).await?;
+        let TlsMode::Use(config) = &target.tls else { return Ok(Wire::Tcp(tcp)) };
+        let mut config = rustls::ClientConfig::clone(config);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let name =
+            ServerName::try_from(target.host.clone()).map_err(|_invalid| DialError::ServerName(target.host.clone()))?;
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(DialError::Tls)?;
+        Ok(Wire::Tls(Box::new(stream)))
+    };
+    tokio::time::timeout(DIAL_TIMEOUT, attempt)
+        .await
+        .map_err(|_elapsed| DialError::Timeout { host: target.host.clone(), port: target.port })?
+}
+
 async fn connect(target: &Target) -> Result<TcpStream, DialError> {
     let failed = |source| DialError::Connect { host: target.host.clone(), port: target.port, source };
     let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(failed)?;

@@ -31,6 +31,8 @@ pub struct Sight {
     pub sensitive: Arc<Detectors>,
     /// What is masked whole, by its place in a body.
     pub places: Arc<[MaskedPlace]>,
+    /// Every place that this site tags: what the record seals.
+    pub tagged: Arc<[MaskedPlace]>,
     /// Whether an operation would pass, for lists that show only what may be used.
     pub permits: Permits,
 }

@@ -7,15 +7,17 @@ use http::Method;
 
 use super::{
     attributes::attributes,
+    aws,
     codec::decoded,
     dialect::{Dialect, Inspection, ResponseReader, Sight},
     message::{HttpRequest, RequestHead, ResponseHead},
+    reframe,
     refuse::Rejection,
     route::{Matched, Routes},
 };
 use crate::{
     mask::Detectors,
-    model::{Access, ObjectName, Operation, Refusal, RefusalKind, RequestFacts, SealSpan, Verb},
+    model::{Access, ObjectName, Operation, Refusal, RequestFacts, SealSpan, Verb},
 };
 
 /// HTTP as any API speaks it.
@@ -24,12 +26,15 @@ pub struct PlainHttp {
     /// The upstream's host, part of every route's name.
     host: String,
     routes: Routes,
+    /// The service, where requests are signed for AWS.
+    service: Option<String>,
 }
 
 impl PlainHttp {
-    /// The dialect of a connection to this host, whose paths have these templates.
-    pub fn new(host: String, routes: Routes) -> Self {
-        Self { host, routes }
+    /// The dialect of a connection to this host, whose paths have these templates. With a service, requests are calls
+    /// of AWS, each of which is its service and action.
+    pub fn new(host: String, routes: Routes, service: Option<String>) -> Self {
+        Self { host, routes, service }
     }
 }
 
@@ -188,6 +193,11 @@ impl Dialect for PlainHttp {
     fn inspect(&self, head: &RequestHead, body: &Bytes, sight: &Sight) -> Result<Inspection, Rejection> {
         let matched = shown(self.routes.of(&head.path), &sight.sensitive);
         let RequestText { text, seals } = request_text(head, body, &sight.sensitive);
+        let (name, verb) = match &self.service {
+            Some(_) if head.upgrades => (matched.template.clone(), Verb::WebSocket),
+            Some(service) => aws::action(service, head, body)?,
+            None => (matched.template.clone(), verb(head)),
+        };
         let operations = attributes(head, body, &matched.parameters)?
             .into_iter()
             .map(|attributes| {
@@ -198,8 +208,8 @@ impl Dialect for PlainHttp {
                     template: matched.template.clone(),
                     attributes,
                 };
-                let object = ObjectName { schema: self.host.clone(), name: matched.template.clone() };
-                operation(verb(head), Some(object), &text, facts)
+                let object = ObjectName { schema: self.host.clone(), name: name.clone() };
+                operation(verb, Some(object), &text, facts)
             })
             .collect();
         let proposals = proposals(body);
@@ -209,11 +219,10 @@ impl Dialect for PlainHttp {
     fn reader(
         &self,
         _asked: &HttpRequest,
-        _head: &mut ResponseHead,
-        _sight: &Sight,
+        head: &mut ResponseHead,
+        sight: &Sight,
     ) -> Result<Box<dyn ResponseReader>, Refusal> {
-        let message = "answers cannot be masked yet".to_owned();
-        Err(Refusal { kind: RefusalKind::Unsupported, rule: None, message, hint: None })
+        reframe::reader(head, sight)
     }
 
     fn relays_websockets(&self) -> bool {

@@ -1,0 +1,205 @@
+//! Answers as they stream: what the detectors find and what the site tags by its place is masked, whatever the chunks
+//! are. What is kept back is bounded; what cannot be read while something is masked is refused.
+//!
+//! Pure. A dialect picks its reader here or brings one of its own.
+
+mod events;
+mod json;
+mod text;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+pub use self::{events::EventMasker, json::JsonMasker, text::TextMasker};
+use super::{
+    dialect::{BodyEnd, Ended, ResponseReader, Sight},
+    message::{ResponseHead, is_json},
+};
+use crate::{
+    mask::Detectors,
+    model::{Refusal, RefusalKind},
+};
+
+/// Masked values by class.
+pub type Tally = BTreeMap<String, u64>;
+
+/// The refusal of an answer that cannot be masked.
+pub fn unmaskable(why: &str) -> Refusal {
+    Refusal {
+        kind: RefusalKind::Unmaskable,
+        rule: None,
+        message: format!("the answer cannot be masked: {why}"),
+        hint: Some("Ask for plain text or JSON, without compression.".to_owned()),
+    }
+}
+
+/// Types whose bytes are packed, so that nothing can be found in them.
+const PACKED: [&str; 15] = [
+    "application/zip",
+    "application/gzip",
+    "application/x-gzip",
+    "application/x-tar",
+    "application/x-bzip2",
+    "application/x-7z-compressed",
+    "application/zstd",
+    "application/pdf",
+    "application/grpc",
+    "application/x-protobuf",
+    "application/protobuf",
+    "application/msgpack",
+    "application/x-msgpack",
+    "application/cbor",
+    "application/vnd.apache.parquet",
+];
+
+/// How the text of a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Events,
+    Json,
+    Text,
+    /// What its first byte says.
+    Unsaid,
+}
+
+/// Who masks an answer to plain requests. Refuses what cannot be read while something is masked.
+pub fn reader(head: &mut ResponseHead, sight: &Sight) -> Result<Box<dyn ResponseReader>, Refusal> {
+    if sight.is_clear() {
+        return Ok(Box::new(Clear));
+    }
+    let encoded = head.headers.get_all(header::CONTENT_ENCODING).iter();
+    if encoded.into_iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unmaskable("the upstream compressed it, though it was asked not to"));
+    }
+    if head.status == StatusCode::PARTIAL_CONTENT {
+        return Err(unmaskable("it is a part, and a value could be cut in two by its borders"));
+    }
+    let media_type = head.media_type();
+    if PACKED.contains(&media_type.as_str()) || media_type.starts_with("multipart/") {
+        return Err(unmaskable("nothing can be found in what is packed"));
+    }
+    if let Some(charset) = charset(&head.headers)
+        && !["utf-8", "utf8", "us-ascii", "iso-8859-1", "latin1", "windows-1252"].contains(&charset.as_str())
+    {
+        return Err(unmaskable("its character set is not read here"));
+    }
+    for name in ["digest", "content-digest", "repr-digest", "accept-ranges", "etag"] {
+        head.headers.remove(name);
+    }
+    let form = match media_type.as_str() {
+        "text/event-stream" => Form::Events,
+        "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" | "application/json-seq" => Form::Json,
+        json if is_json(json) => Form::Json,
+        "" | "text/plain" | "application/octet-stream" => Form::Unsaid,
+        _ => Form::Text,
+    };
+    Ok(Box::new(Masked { form, masker: None, sight: sight.clone() }))
+}
+
+fn charset(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
+    let parameter = value.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("charset="))?.to_owned();
+    Some(parameter.trim_matches('"').to_owned())
+}
+
+/// The reader of an answer without a body.
+pub fn nothing() -> Box<dyn ResponseReader> {
+    Box::new(Clear)
+}
+
+/// Masks what the detectors find in every value of a header.
+pub fn headers(headers: &mut HeaderMap, detectors: &Detectors, tally: &mut Tally) {
+    if detectors.is_empty() {
+        return;
+    }
+    for value in headers.values_mut() {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let plain = super::codec::decoded(&text);
+        let found = detectors.class_of(text.as_bytes());
+        let hidden = plain.as_ref().filter(|plain| **plain != text).and_then(|plain| detectors.class_of(plain.as_bytes()));
+        let Some(class) = found.or(hidden) else { continue };
+        *tally.entry(class.as_str().to_owned()).or_default() += 1;
+        let masked = match (found, detectors.mask_text(&text)) {
+            (Some(_), Some(masked)) => HeaderValue::try_from(masked).ok(),
+            _ => None,
+        };
+        *value = masked.unwrap_or_else(|| HeaderValue::from_static("[redacted]"));
+    }
+}
+
+/// Shows everything.
+struct Clear;
+
+impl ResponseReader for Clear {
+    fn chunk(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Refusal> {
+        out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>, _end: BodyEnd, _out: &mut BytesMut) -> Result<Ended, Refusal> {
+        Ok(Ended::default())
+    }
+}
+
+enum Masker {
+    Events(EventMasker),
+    Json(Box<JsonMasker>),
+    Text(TextMasker),
+}
+
+/// Picks its masker by the first byte that says something.
+struct Masked {
+    form: Form,
+    masker: Option<Masker>,
+    sight: Sight,
+}
+
+impl Masked {
+    fn pick(&self, bytes: &[u8]) -> Option<Masker> {
+        let text = || Masker::Text(TextMasker::new(Arc::clone(&self.sight.detectors)));
+        let json = || Masker::Json(Box::new(JsonMasker::new(&self.sight)));
+        if self.form == Form::Events {
+            return Some(Masker::Events(EventMasker::new(&self.sight)));
+        }
+        let first = *bytes.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0x1e)?;
+        Some(match self.form {
+            Form::Json if b"{[\"-0123456789tfn".contains(&first) => json(),
+            Form::Unsaid if first == b'{' => json(),
+            _ => text(),
+        })
+    }
+}
+
+impl ResponseReader for Masked {
+    fn chunk(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Refusal> {
+        if self.masker.is_none() {
+            self.masker = self.pick(bytes);
+        }
+        match &mut self.masker {
+            Some(Masker::Events(events)) => events.chunk(bytes, out),
+            Some(Masker::Json(json)) => json.chunk(bytes, out),
+            Some(Masker::Text(text)) => text.chunk(bytes, out),
+            // Nothing but spaces so far.
+            None => {
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(self: Box<Self>, end: BodyEnd, out: &mut BytesMut) -> Result<Ended, Refusal> {
+        let whole = end == BodyEnd::Whole;
+        let masked = match self.masker {
+            Some(Masker::Events(events)) => events.end(whole, out)?,
+            Some(Masker::Json(json)) => json.end(whole, out)?,
+            Some(Masker::Text(text)) => text.end(whole, out),
+            None => Tally::new(),
+        };
+        Ok(Ended { masked, notes: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

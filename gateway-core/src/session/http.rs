@@ -1,0 +1,192 @@
+//! A session over HTTP: the client's stream is served by hyper, each request is decided, held, recorded, forwarded and
+//! answered through the dialect's reader; the session ends as any other does.
+//!
+//! One session for each stream of a client. Requests of one stream may overlap (HTTP/2); the record is one chain.
+
+mod answer;
+mod conversation;
+mod exchange;
+mod hold;
+mod recording;
+mod websocket;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use hoop_tunnel::acceptor::LinkIdentity;
+use hyper::service::service_fn;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+
+use self::conversation::Conversation;
+use super::{
+    access::{Admission, admission, moves},
+    client::ClientStream,
+    ending::Ending,
+    open::{Arrival, random},
+    registry::{self, Entry, Membership},
+};
+use crate::{
+    model::{Refusal, RefusalKind, SessionId},
+    protocol::{
+        http::refuse::{PROBLEM_JSON, Rejection, problem},
+        postgres::message::CancelKey,
+    },
+    record::SessionRecorder,
+};
+
+/// How long a client may take to send the head of a request, and stay idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_mins(5);
+/// HTTP/2 limits against floods of streams and resets.
+const MOST_STREAMS: u32 = 64;
+const MOST_RESETS: usize = 32;
+const MOST_HEADERS: usize = 128;
+const HEADER_BYTES: u32 = 64 * 1024;
+/// How long what is on its way may take once the session has to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Serves a client to its end. Returns when the session is over and on record.
+pub(super) async fn serve(arrival: Arrival, mut client: ClientStream) {
+    match Box::pin(open(&arrival)).await {
+        Ok((conversation, membership)) => Box::pin(run(arrival, conversation, membership, client)).await,
+        Err(refusal) => {
+            let id = SessionId::new(0, [0; 10]);
+            let rejection = Rejection::from(*refusal);
+            let body = problem(&rejection, None, &id);
+            let (status, length) = (rejection.status, body.len());
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: {PROBLEM_JSON}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            if client.say(&[head.as_bytes(), body.as_bytes()].concat()).await.is_err() {
+                tracing::debug!("the client left before it was told that there is no session");
+            }
+            super::open::finish(client).await;
+        }
+    }
+}
+
+/// Puts the session on record and among the live ones, before anything is dialled.
+async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), Box<Refusal>> {
+    let now = arrival.environment.clock.unix_millis();
+    let drawn = random::<10>().and_then(|id| Ok((id, random::<32>()?)));
+    let unopened = |message: String| {
+        let hint = Some("Tell the gateway's operator.".to_owned());
+        Box::new(Refusal { kind: RefusalKind::Unrecorded, rule: None, message, hint })
+    };
+    let (id, key) = drawn.map_err(|error| unopened(error.to_string()))?;
+    let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
+    let key = CancelKey::new(Bytes::copy_from_slice(&key)).ok_or_else(|| unopened("no key".to_owned()))?;
+    let (recorder, known): (SessionRecorder, _) = arrival.recorded(&id, None, now).await.map_err(unopened)?;
+    let entry = Entry { known, source: arrival.source, process_id: 0, key };
+    let membership = arrival.environment.registry.enter(entry);
+    let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
+    let conversation = conversation.ok_or_else(|| {
+        let kind = arrival.served.facts.kind.as_str();
+        let message = format!("kind {kind} is not served by this version of the gateway");
+        Box::new(Refusal { kind: RefusalKind::Unsupported, rule: None, message, hint: None })
+    })?;
+    Ok((Arc::new(conversation), membership))
+}
+
+async fn run(arrival: Arrival, conversation: Arc<Conversation>, mut membership: Membership, client: ClientStream) {
+    let exchanging = Arc::clone(&conversation);
+    let service = service_fn(move |request| {
+        let conversation = Arc::clone(&exchanging);
+        async move { Ok::<_, Infallible>(Box::pin(conversation.exchange(request)).await) }
+    });
+    let builder = builder();
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(client), service);
+    let mut connection = std::pin::pin!(connection);
+    let mut served = false;
+    let wake = wake(&arrival, &mut membership);
+    let mut wake = std::pin::pin!(wake);
+    let ending = loop {
+        tokio::select! {
+            biased;
+            ending = &mut wake => break ending,
+            () = conversation.ended.cancelled() => break Ending::Unrecorded,
+            result = connection.as_mut(), if !served => {
+                if let Err(error) = result {
+                    tracing::debug!(session = %conversation.id, %error, "a client broke off");
+                }
+                served = true;
+                conversation.relays.close();
+            }
+            () = conversation.relays.wait(), if served => break Ending::ClientLeft,
+        }
+    };
+    conversation.ended.cancel();
+    conversation.relays.close();
+    if !served {
+        connection.as_mut().graceful_shutdown();
+        if tokio::time::timeout(PATIENCE, connection).await.is_err() {
+            tracing::debug!(session = %conversation.id, "what was on its way is cut");
+        }
+    }
+    if tokio::time::timeout(PATIENCE, conversation.relays.wait()).await.is_err() {
+        tracing::debug!(session = %conversation.id, "a relay did not end in time");
+    }
+    conversation.end(&ending).await;
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MOST_HEADERS)
+        .max_buf_size(usize::try_from(HEADER_BYTES).unwrap_or(usize::MAX));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_pending_accept_reset_streams(MOST_RESETS)
+        .max_local_error_reset_streams(MOST_RESETS)
+        .max_header_list_size(HEADER_BYTES)
+        .keep_alive_interval(Duration::from_secs(30));
+    builder
+}
+
+/// Waits for what ends a session from outside (law 9).
+async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
+    let environment = &arrival.environment;
+    let mut identity = arrival.identity.clone();
+    let mut policies = environment.policies.clone();
+    let mut failed = environment.recorder.failed();
+    let mut leases = environment.desk.leases();
+    let mut window = arrival.window.clone();
+    loop {
+        tokio::select! {
+            biased;
+            end = registry::told(&mut membership.end) => return Ending::from(end),
+            changed = identity.changed() => {
+                let valid = match &*identity.borrow_and_update() {
+                    LinkIdentity::Valid { principal, .. } => *principal == arrival.principal,
+                    LinkIdentity::Expired => false,
+                };
+                if changed.is_err() || !valid {
+                    return Ending::Identity;
+                }
+            }
+            Ok(()) = failed.changed() => if *failed.borrow_and_update() { return Ending::Unrecorded },
+            Ok(()) = policies.changed() => {}
+            () = moves(window.clone(), environment.clock.clone(), &mut leases) => {}
+        }
+        let (in_force, open) = (policies.borrow_and_update().clone(), environment.desk.leases().borrow().clone());
+        let now = environment.clock.unix_millis();
+        match admission(&in_force, &open, &arrival.principal, &arrival.served.facts, &arrival.circumstances(), now) {
+            Admission::Open(still) => window = still,
+            Admission::Refused(refusal) => return Ending::Policy(refusal),
+            Admission::Needs(_) => match window.take() {
+                Some(window) => return Ending::Window(window.approval),
+                None => {
+                    let message = "a policy change made this connection need an approval".to_owned();
+                    return Ending::Policy(Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None });
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! One request, from its head to the first byte of its answer: read → inspect → decide → hold → record → forward.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+
+use super::{
+    answer::{self, AnswerBody},
+    conversation::Conversation,
+    hold::Waited,
+    recording::{Open, spans, unrecorded},
+    websocket,
+};
+use crate::{
+    model::{ApprovalId, OperationNumber, Refusal, RefusalKind},
+    policy::{Decision, Permitted},
+    protocol::http::{
+        codec,
+        dialect::Sight,
+        inspect::{self, Understood},
+        message::{HttpRequest, RequestHead},
+        refuse::Rejection,
+    },
+    record::{Asked, OwnPurpose, Recorded, SealedText, Status, Step},
+    upstream::SendError,
+};
+
+/// How long a client may say nothing inside of a body.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request as the client sent it.
+type Sent = (RequestHead, Bytes);
+
+/// Why a request was turned away, with what the client's format of refusals may need.
+struct Turned {
+    rejection: Rejection,
+    approval: Option<ApprovalId>,
+    asked: Option<Sent>,
+}
+
+impl From<Rejection> for Box<Turned> {
+    fn from(rejection: Rejection) -> Self {
+        Self::new(Turned { rejection, approval: None, asked: None })
+    }
+}
+
+/// The same, of a request that was read.
+fn of(asked: &Sent, rejection: Rejection) -> Box<Turned> {
+    Box::new(Turned { rejection, approval: None, asked: Some(asked.clone()) })
+}
+
+/// A request that may go, with what its answer is read by.
+pub(super) struct Passed {
+    pub(super) recorded: Recorded<Permitted<HttpRequest>>,
+    pub(super) asked: HttpRequest,
+    pub(super) sight: Sight,
+    pub(super) open: Open,
+}
+
+impl Conversation {
+    /// Answers one request. Whatever happens, the client gets an answer and may go on.
+    pub(super) async fn exchange(self: Arc<Self>, mut request: Request<Incoming>) -> Response<AnswerBody> {
+        let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
+        let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
+        let answered = match Box::pin(self.pass(request)).await {
+            Ok(passed) if passed.asked.head.upgrades => {
+                Box::pin(websocket::relay(&self, passed, upgrade, key)).await.map_err(Into::into)
+            }
+            Ok(passed) => Box::pin(self.forward(passed)).await.map_err(Into::into),
+            Err(turned) => Err(turned),
+        };
+        answered.unwrap_or_else(|turned| self.turn_away(*turned))
+    }
+
+    /// Everything before the request leaves.
+    async fn pass(self: &Arc<Self>, request: Request<Incoming>) -> Result<Passed, Box<Turned>> {
+        if self.ended.is_cancelled() {
+            return Err(unrecorded().into());
+        }
+        let (parts, body) = request.into_parts();
+        let unread = |path: &str, rejection| self.unread(&parts.method, path, rejection);
+        let authority = self.served.connection.http.as_ref().map_or("", |http| http.authority.as_str());
+        let mut head = codec::request_head(&parts.method, &parts.uri, &parts.headers, authority)
+            .map_err(|rejection| unread(parts.uri.path(), rejection))?;
+        let sight = self.sight(&self.policies.borrow().clone());
+        if !sight.is_clear() {
+            // A value could be cut in two by the borders of what is asked for.
+            head.headers.remove(header::RANGE);
+            head.headers.remove(header::IF_RANGE);
+        }
+        if head.upgrades && !self.dialect.relays_websockets() {
+            let rejection = Rejection::malformed("no WebSocket is relayed on this connection", "Leave Upgrade out.");
+            return Err(unread(&head.path, rejection).into());
+        }
+        let body = self.whole(body).await.map_err(|rejection| unread(&head.path, rejection))?;
+        let asked = (head.clone(), body.clone());
+        let understood = inspect::inspect(&*self.dialect, head, body, &sight, Arc::clone(&self.circumstance))
+            .map_err(|rejection| of(&asked, unread(&asked.0.path, rejection)))?;
+        let number = self.number().map_err(|rejection| of(&asked, rejection))?;
+        let passed = self.decided(number, understood, &asked).await?;
+        let (recorded, message, open) = passed;
+        Ok(Passed { recorded, asked: message, sight, open })
+    }
+
+    /// Decides, holds, and records what may go.
+    async fn decided(
+        self: &Arc<Self>,
+        number: OperationNumber,
+        understood: Understood,
+        asked: &Sent,
+    ) -> Result<(Recorded<Permitted<HttpRequest>>, HttpRequest, Open), Box<Turned>> {
+        let Understood { inspected, seals, notes } = understood;
+        let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
+        let spans = spans(&text, &seals, &self.environment.detectors);
+        let text = SealedText::new(&text, &spans, &[], &self.environment.sealer);
+        let mut decision = self.decide(&self.policies.borrow().clone(), inspected);
+        let permitted = loop {
+            match decision {
+                Decision::Permit(permitted) => break permitted,
+                Decision::Refuse { refusal, inspected } => {
+                    return Err(of(asked, self.refused(number, inspected.operations(), &text, refusal.into())));
+                }
+                Decision::NeedsApproval { need, inspected } => {
+                    let operations = inspected.operations().to_vec();
+                    match Box::pin(self.hold(number, inspected, need, &text)).await {
+                        Ok(Waited::Decided(again)) => decision = again,
+                        Ok(Waited::Refused(rejection, approval, inspected)) => {
+                            let rejection = self.refused(number, inspected.operations(), &text, rejection);
+                            let asked = Some(asked.clone());
+                            return Err(Box::new(Turned { rejection, approval: Some(approval), asked }));
+                        }
+                        Err(rejection) => return Err(of(asked, self.refused(number, &operations, &text, rejection))),
+                    }
+                }
+            }
+        };
+        let message = permitted.message().clone();
+        let step = Asked { number, step: Step::Execute, text: &text, parameters: &[] };
+        let recording = async {
+            let admitted = self.record(|recorder| recorder.admit(permitted, &step))?;
+            let open = Open::new(Arc::clone(self), number);
+            self.count(|counts| counts.operations += 1);
+            self.note(number, &notes)?;
+            Ok::<_, Rejection>((self.durable(self.environment.recorder.settle(admitted)).await?, open))
+        };
+        let (recorded, open) = recording.await.map_err(|rejection| of(asked, rejection))?;
+        Ok((recorded, message, open))
+    }
+
+    /// Sends it and begins the answer.
+    async fn forward(self: &Arc<Self>, passed: Passed) -> Result<Response<AnswerBody>, Rejection> {
+        let Passed { recorded, asked, sight, mut open } = passed;
+        match self.send(recorded, &mut open).await {
+            Ok(answer) => answer::begin(self, answer, &asked, &sight, open),
+            Err(rejection) => {
+                open.end(Status::Failed { sqlstate: "no answer" });
+                Err(rejection)
+            }
+        }
+    }
+
+    /// Sends what is on record, with a credential that is good.
+    pub(super) async fn send(
+        &self,
+        recorded: Recorded<Permitted<HttpRequest>>,
+        open: &mut Open,
+    ) -> Result<Response<Incoming>, Rejection> {
+        if let Some(order) = self.outlet.needs_credential().await {
+            let order = self.record(|recorder| recorder.own(OwnPurpose::Authenticate, order))?;
+            self.outlet.authenticate(order).await.map_err(|error| bad_gateway(&error.to_string()))?;
+        }
+        open.sent();
+        let sent = tokio::select! {
+            biased;
+            () = self.ended.cancelled() => return Err(unrecorded()),
+            sent = self.outlet.send(recorded, &self.marks) => sent,
+        };
+        sent.map_err(|error| {
+            tracing::info!(session = %self.id, error = %chain(&error), "an upstream did not answer");
+            match error {
+                SendError::Slow(_) => {
+                    let hint = "Ask for less, or ask for a higher limits.answer_seconds of this connection.";
+                    Rejection::unreadable(StatusCode::GATEWAY_TIMEOUT, error.to_string(), hint)
+                }
+                SendError::Dial(_) | SendError::Broken(_) | SendError::Credential(_) | SendError::Unwritable => {
+                    bad_gateway(&error.to_string())
+                }
+            }
+        })
+    }
+
+    /// The whole body, as far as it is inspected.
+    async fn whole(&self, mut body: Incoming) -> Result<Bytes, Rejection> {
+        let most = self.served.connection.http.as_ref().map_or(0, |http| http.body_bytes);
+        if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
+            return Err(Rejection::too_large(most));
+        }
+        let mut whole = BytesMut::new();
+        loop {
+            let frame = match tokio::time::timeout(BODY_PATIENCE, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => return Ok(whole.freeze()),
+                Ok(Some(Err(_broken))) => {
+                    return Err(Rejection::malformed("the body is not framed as HTTP frames one", "Send it again."));
+                }
+                Err(_elapsed) => {
+                    let (status, why) = (StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+                    return Err(Rejection::unreadable(status, why, "Send it again."));
+                }
+            };
+            // Trailers end here: nobody decides about them.
+            let Ok(bytes) = frame.into_data() else { continue };
+            if whole.len() + bytes.len() > most {
+                return Err(Rejection::too_large(most));
+            }
+            whole.extend_from_slice(&bytes);
+        }
+    }
+
+    /// Records the refusal of what could not be read.
+    fn unread(&self, method: &http::Method, path: &str, rejection: Rejection) -> Rejection {
+        let said: String = format!("{method} {path}").chars().take(2_048).collect();
+        let plain = codec::decoded(&said).unwrap_or_default();
+        let detectors = &self.environment.detectors;
+        let hidden = plain != said && detectors.class_of(plain.as_bytes()).is_some();
+        let said = if hidden { format!("{method} (a path that holds what is masked)") } else { said };
+        let spans = spans(&said, &[], detectors);
+        let text = SealedText::new(&said, &spans, &[], &self.environment.sealer);
+        match self.number() {
+            Ok(number) => self.refused(number, &[], &text, rejection),
+            Err(unrecorded) => unrecorded,
+        }
+    }
+
+    /// Says why, in the words of the dialect.
+    fn turn_away(&self, turned: Turned) -> Response<AnswerBody> {
+        let Turned { rejection, approval, asked } = turned;
+        let asked = asked.as_ref().map(|(head, body)| (head, body));
+        let approval = approval.as_ref().map(ApprovalId::as_str);
+        let said = self.dialect.refusal(asked, &rejection, approval, &self.id);
+        let mut response = Response::new(answer::full(said.body));
+        *response.status_mut() = said.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(said.media_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if said.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+fn bad_gateway(message: &str) -> Rejection {
+    let refusal = Refusal {
+        kind: RefusalKind::Unsupported,
+        rule: None,
+        message: message.to_owned(),
+        hint: Some("Try again; tell the gateway's operator if it stays.".to_owned()),
+    };
+    Rejection { status: StatusCode::BAD_GATEWAY, refusal }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.extend([": ", &cause.to_string()]);
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,136 @@
+//! The only way requests reach an upstream over HTTP: those that are permitted and recorded, with the credential of the
+//! connection put in at the last moment.
+//!
+//! Law 1 is carried by the types: [`HttpOutlet::send`] takes only `Recorded<Permitted<HttpRequest>>`.
+//!
+//! ```compile_fail
+//! # use hoop_gateway_core::{upstream::HttpOutlet, protocol::http::message::HttpRequest, upstream::Marks};
+//! async fn forward(outlet: &HttpOutlet, request: HttpRequest, marks: &Marks) {
+//!     outlet.send(request, marks).await; // neither decided nor recorded
+//! }
+//! ```
+//! ```compile_fail
+//! # use hoop_gateway_core::{upstream::HttpOutlet, policy::Permitted, protocol::http::message::HttpRequest, upstream::Marks};
+//! async fn forward(outlet: &HttpOutlet, request: Permitted<HttpRequest>, marks: &Marks) {
+//!     outlet.send(request, marks).await; // decided, not recorded
+//! }
+//! ```
+//! ```
+//! # use hoop_gateway_core::{upstream::HttpOutlet, policy::Permitted, record::Recorded, upstream::Marks};
+//! # use hoop_gateway_core::protocol::http::message::HttpRequest;
+//! async fn forward(outlet: &HttpOutlet, request: Recorded<Permitted<HttpRequest>>, marks: &Marks) {
+//!     drop(outlet.send(request, marks).await);
+//! }
+//! ```
+
+mod channel;
+mod credential;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+pub use self::credential::{CredentialOrder, HttpSecret, Injector, InjectorError};
+use self::channel::Channels;
+use super::{DialError, Target};
+use crate::{
+    config::HttpSettings,
+    policy::Permitted,
+    protocol::http::message::HttpRequest,
+    record::{Own, Recorded},
+};
+
+/// What an upstream is told of who asks, for its own logs.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    /// Headers that only the gateway writes.
+    pub headers: HeaderMap,
+}
+
+/// Why a request brought no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The upstream cannot be reached.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It broke off.
+    #[error("the upstream broke the exchange off")]
+    Broken(#[source] hyper::Error),
+    /// It took too long.
+    #[error("the upstream did not begin its answer in {} s", .0.as_secs())]
+    Slow(Duration),
+    /// Its credential could not be put in.
+    #[error(transparent)]
+    Credential(#[from] InjectorError),
+    /// The request cannot be written.
+    #[error("the request cannot be written for the upstream")]
+    Unwritable,
+}
+
+/// Sends the requests of one session.
+#[derive(Debug)]
+pub struct HttpOutlet {
+    settings: HttpSettings,
+    injector: Arc<Injector>,
+    channels: Channels,
+}
+
+impl HttpOutlet {
+    /// An outlet that has not dialled yet.
+    pub fn new(target: Target, settings: HttpSettings, injector: Arc<Injector>) -> Self {
+        let channels = Channels::new(target);
+        Self { settings, injector, channels }
+    }
+
+    /// Whether the gateway has to ask for a credential of its own first, with [`Self::authenticate`].
+    pub async fn needs_credential(&self) -> Option<CredentialOrder> {
+        self.injector.needs_token().await
+    }
+
+    /// Asks for it. What is asked is on record.
+    pub async fn authenticate(&self, order: Recorded<Own<CredentialOrder>>) -> Result<(), InjectorError> {
+        self.injector.fetch(order).await
+    }
+
+    /// Sends a request that was permitted and durably recorded; returns the head of the answer, with its body to come.
+    /// Cancelled, the stream that it went out on is closed.
+    pub async fn send(
+        &self,
+        message: Recorded<Permitted<HttpRequest>>,
+        marks: &Marks,
+    ) -> Result<Response<Incoming>, SendError> {
+        let message = message.into_inner().into_message();
+        let upgrades = message.head.upgrades;
+        let request = self.request(message, marks).await?;
+        let answer = self.channels.exchange(request, upgrades);
+        match tokio::time::timeout(self.settings.answer_within, answer).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(SendError::Slow(self.settings.answer_within)),
+        }
+    }
+
+    /// The request as it goes out: the canonical one, the gateway's own marks, the credential.
+    async fn request(&self, message: HttpRequest, marks: &Marks) -> Result<Request<Full<Bytes>>, SendError> {
+        let HttpRequest { head, body } = message;
+        let scheme = if self.settings.secure { "https" } else { "http" };
+        let uri = format!("{scheme}://{}{}{}", self.settings.authority, self.settings.base, head.target());
+        let mut request = Request::builder().method(head.method.clone()).uri(uri);
+        let headers = request.headers_mut().ok_or(SendError::Unwritable)?;
+        *headers = head.headers;
+        for (name, value) in &marks.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let host = HeaderValue::try_from(self.settings.authority.as_str()).map_err(|_invalid| SendError::Unwritable)?;
+        headers.insert(header::HOST, host);
+        if head.upgrades {
+            channel::ask_for_websocket(headers)?;
+        }
+        let mut request = request.body(body).map_err(|_unwritable| SendError::Unwritable)?;
+        self.injector.inject(&mut request).await?;
+        Ok(request.map(Full::new))
+    }
+}

@@ -1,0 +1,260 @@
+//! What requests carry towards an upstream: a header, a login, a token of an authorization server, a signature.
+//!
+//! Secrets come in resolved and go out in requests only.
+
+use std::{
+    fmt,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign},
+    sign::v4,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::{
+    clock::WallClock,
+    config::HttpCredential,
+    record::{Own, Recorded},
+};
+
+/// A token is asked for anew this long before its end.
+const EARLY_SECONDS: i64 = 30;
+/// How long a token lives where nobody says.
+const USUAL_SECONDS: i64 = 300;
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
+const MOST_TOKEN_BYTES: usize = 64 * 1024;
+
+/// The resolved secrets of a credential.
+#[derive(Debug, Default)]
+pub struct HttpSecret {
+    /// The secret itself.
+    pub secret: Option<SecretString>,
+    /// The token of a session, for keys that have one.
+    pub session_token: Option<SecretString>,
+}
+
+/// Why a credential could not be put in. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum InjectorError {
+    /// It cannot stand in a header.
+    #[error("the credential of the connection cannot stand in a header")]
+    Unwritable,
+    /// The authorization server gave no token.
+    #[error("the authorization server of the connection gives no token: {0}")]
+    Token(String),
+    /// The request could not be signed.
+    #[error("the request could not be signed")]
+    Unsigned,
+}
+
+/// An order to ask the authorization server for a token.
+#[derive(Debug)]
+pub struct CredentialOrder(());
+
+/// Puts the credential of one connection into requests.
+pub struct Injector {
+    clock: WallClock,
+    kind: Kind,
+}
+
+enum Kind {
+    None,
+    Header(HeaderName, HeaderValue),
+    Token(Box<TokenClient>),
+    Aws(Box<Signer>),
+}
+
+struct TokenClient {
+    client: reqwest::Client,
+    url: Url,
+    client_id: String,
+    secret: SecretString,
+    scopes: String,
+    /// The token and when it ends.
+    token: Mutex<Option<(HeaderValue, i64)>>,
+}
+
+struct Signer {
+    credentials: Credentials,
+    region: String,
+    service: String,
+}
+
+impl fmt::Debug for Injector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Injector").finish_non_exhaustive()
+    }
+}
+
+impl Injector {
+    /// The injector of a connection to `host`.
+    pub fn new(
+        credential: &HttpCredential,
+        secret: HttpSecret,
+        host: &str,
+        clock: WallClock,
+    ) -> Result<Self, InjectorError> {
+        let HttpSecret { secret, session_token } = secret;
+        let secret = secret.unwrap_or_else(|| SecretString::from(String::new()));
+        let kind = match credential {
+            HttpCredential::None => Kind::None,
+            HttpCredential::Header { name, prefix, .. } => {
+                let name = HeaderName::try_from(name.as_str()).map_err(|_invalid| InjectorError::Unwritable)?;
+                Kind::Header(name, hidden(&format!("{prefix}{}", secret.expose_secret()))?)
+            }
+            HttpCredential::Basic { username, .. } => {
+                let login = BASE64.encode(format!("{username}:{}", secret.expose_secret()));
+                Kind::Header(header::AUTHORIZATION, hidden(&format!("Basic {login}"))?)
+            }
+            HttpCredential::OAuth2Client { token_url, client_id, scopes, .. } => {
+                let client = reqwest::Client::builder()
+                    .redirect(reqwest::redirect::Policy::none())
+                    .timeout(TOKEN_TIMEOUT)
+                    .no_proxy()
+                    .build()
+                    .map_err(|error| InjectorError::Token(error.to_string()))?;
+                let (url, client_id, scopes) = (token_url.clone(), client_id.clone(), scopes.join(" "));
+                Kind::Token(Box::new(TokenClient { client, url, client_id, secret, scopes, token: Mutex::new(None) }))
+            }
+            HttpCredential::AwsSigV4 { access_key_id, region, service, .. } => {
+                let token = session_token.map(|token| token.expose_secret().to_owned());
+                let secret = secret.expose_secret().to_owned();
+                let credentials = Credentials::new(access_key_id.clone(), secret, token, None, "hoop");
+                let service = service.clone().unwrap_or_else(|| crate::protocol::http::aws::service_of(host).to_owned());
+                Kind::Aws(Box::new(Signer { credentials, region: region.clone(), service }))
+            }
+        };
+        Ok(Self { clock, kind })
+    }
+
+    /// Whether a token has to be asked for before the next request.
+    pub(super) async fn needs_token(&self) -> Option<CredentialOrder> {
+        let Kind::Token(client) = &self.kind else { return None };
+        let now = self.clock.unix_seconds();
+        let token = client.token.lock().await;
+        let good = token.as_ref().is_some_and(|(_, ends)| ends.saturating_sub(EARLY_SECONDS) > now);
+        (!good).then_some(CredentialOrder(()))
+    }
+
+    /// Asks for a token, and keeps it until shortly before its end.
+    pub(super) async fn fetch(&self, order: Recorded<Own<CredentialOrder>>) -> Result<(), InjectorError> {
+        let CredentialOrder(()) = order.into_inner().into_message();
+        let Kind::Token(client) = &self.kind else { return Ok(()) };
+        let mut token = client.token.lock().await;
+        *token = Some(client.ask(self.clock.unix_seconds()).await?);
+        Ok(())
+    }
+
+    /// Puts the credential into a request that is otherwise complete.
+    pub(super) async fn inject(&self, request: &mut Request<Bytes>) -> Result<(), InjectorError> {
+        match &self.kind {
+            Kind::None => Ok(()),
+            Kind::Header(name, value) => {
+                request.headers_mut().insert(name.clone(), value.clone());
+                Ok(())
+            }
+            Kind::Token(client) => {
+                let token = client.token.lock().await;
+                let (value, _) = token.as_ref().ok_or_else(|| InjectorError::Token("there is none".to_owned()))?;
+                request.headers_mut().insert(header::AUTHORIZATION, value.clone());
+                Ok(())
+            }
+            Kind::Aws(signer) => signer.sign(request, self.clock.unix_seconds()),
+        }
+    }
+}
+
+fn hidden(text: &str) -> Result<HeaderValue, InjectorError> {
+    let mut value = HeaderValue::try_from(text).map_err(|_invalid| InjectorError::Unwritable)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    #[serde(default)]
+    token_type: Option<String>,
+    #[serde(default)]
+    expires_in: Option<i64>,
+}
+
+impl TokenClient {
+    /// SPEC: RFC 6749, 4.4, with the client's login in `Basic` (2.3.1).
+    async fn ask(&self, now: i64) -> Result<(HeaderValue, i64), InjectorError> {
+        let failed = |why: &str| InjectorError::Token(why.to_owned());
+        let mut form = vec![("grant_type", "client_credentials")];
+        if !self.scopes.is_empty() {
+            form.push(("scope", &self.scopes));
+        }
+        let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let (id, secret) = (encoded(&self.client_id), encoded(self.secret.expose_secret()));
+        let answer = self.client.post(self.url.clone()).basic_auth(id, Some(secret)).form(&form).send().await;
+        let answer = answer.map_err(|error| failed(if error.is_timeout() { "no answer" } else { "not reachable" }))?;
+        if !answer.status().is_success() {
+            return Err(failed(&format!("status {}", answer.status())));
+        }
+        if answer.content_length().is_some_and(|length| length > MOST_TOKEN_BYTES as u64) {
+            return Err(failed("the answer is too long"));
+        }
+        let answer = answer.bytes().await.map_err(|_broken| failed("the answer broke off"))?;
+        let answer: TokenAnswer = serde_json::from_slice(&answer).map_err(|_unread| failed("the answer is no token"))?;
+        if answer.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+            return Err(failed("the token is of another type than bearer"));
+        }
+        let life = answer.expires_in.unwrap_or(USUAL_SECONDS).clamp(EARLY_SECONDS * 2, 86_400);
+        Ok((hidden(&format!("Bearer {}", answer.access_token))?, now.saturating_add(life)))
+    }
+}
+
+impl Signer {
+    fn sign(&self, request: &mut Request<Bytes>, now: i64) -> Result<(), InjectorError> {
+        let failed = || InjectorError::Unsigned;
+        let mut settings = SigningSettings::default();
+        if self.service == "s3" {
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+            settings.payload_checksum_kind = aws_sigv4::http_request::PayloadChecksumKind::XAmzSha256;
+        }
+        let identity = self.credentials.clone().into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(&self.service)
+            .time(UNIX_EPOCH + Duration::from_secs(u64::try_from(now).unwrap_or(0)))
+            .settings(settings)
+            .build()
+            .map_err(|_incomplete| failed())?
+            .into();
+        let headers = request
+            .headers()
+            .iter()
+            .map(|(name, value)| Ok((name.as_str(), value.to_str().map_err(|_not_text| failed())?)))
+            .collect::<Result<Vec<_>, InjectorError>>()?;
+        let uri = request.uri().to_string();
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            &uri,
+            headers.into_iter(),
+            SignableBody::Bytes(request.body()),
+        );
+        let (instructions, _signature) =
+            sign(signable.map_err(|_unsignable| failed())?, &parameters).map_err(|_error| failed())?.into_parts();
+        let (added, _parameters) = instructions.into_parts();
+        for header in added {
+            let mut value = HeaderValue::try_from(header.value()).map_err(|_invalid| failed())?;
+            value.set_sensitive(header.sensitive());
+            request.headers_mut().insert(header.name(), value);
+        }
+        Ok(())
+    }
+}
