@@ -32,7 +32,7 @@ pub(super) fn serve(site: &Site, dev: bool, clock: &WallClock) -> Result<ServedC
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
         let ready = Served::new(connection.clone(), target, password);
         let ready = match http_side(connection, clock)? {
-            Some(side) => ready.over_http(side),
+            Some(carried) => ready.over_http(carried),
             None => ready,
         };
         served.insert(name, Arc::new(ready));
@@ -74,7 +74,7 @@ fn http_side(connection: &Connection, clock: &WallClock) -> Result<Option<HttpSi
 /// The connections as the API lists them.
 pub(super) fn listed(site: &Site, listeners: &[NativeListener]) -> Vec<ApiConnection> {
     let host = site.gateway.public_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let listed = |connection: &crate::config::Connection| {
+    let listed = |connection: &Connection| {
         let facts = connection.facts();
         let rules = site.masking.columns.iter().filter(|rule| rule.connection.selects(&facts));
         let tags =

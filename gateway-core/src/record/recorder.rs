@@ -10,7 +10,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use tokio::sync::watch;
 
 use super::{
-    Admitted, Durability, GatewayEvent, Own, OwnPurpose, RecordError, RecordKeys, Recorded, SessionFacts, SessionRecorder,
+    Admitted, Durability, GatewayEvent, Own, OwnPurpose, RecordError, RecordKeys, Recorded, SessionFacts,
+    SessionRecorder,
     chain::{Hash, Header},
     checkpoint::session_statement,
     frame::{VERSION, Writer},

@@ -164,7 +164,7 @@ async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
             end = registry::told(&mut membership.end) => return Ending::from(end),
             changed = identity.changed() => {
                 let valid = match &*identity.borrow_and_update() {
-                    LinkIdentity::Valid { principal, .. } => *principal == arrival.principal,
+                    LinkIdentity::Valid { principal: presence, .. } => presence.is_of(&arrival.principal, arrival.run.as_ref()),
                     LinkIdentity::Expired => false,
                 };
                 if changed.is_err() || !valid {
@@ -180,13 +180,11 @@ async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
         match admission(&in_force, &open, &arrival.principal, &arrival.served.facts, &arrival.circumstances(), now) {
             Admission::Open(still) => window = still,
             Admission::Refused(refusal) => return Ending::Policy(refusal),
-            Admission::Needs(_) => match window.take() {
-                Some(window) => return Ending::Window(window.approval),
-                None => {
-                    let message = "a policy change made this connection need an approval".to_owned();
-                    return Ending::Policy(Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None });
-                }
-            },
+            Admission::Needs(_) => {
+                let message = "a policy change made this connection need an approval".to_owned();
+                let refusal = Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None };
+                return window.take().map_or(Ending::Policy(refusal), |window| Ending::Window(window.approval));
+            }
         }
     }
 }

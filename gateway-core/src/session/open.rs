@@ -177,7 +177,9 @@ impl Arrival {
         };
         let now = self.environment.clock.unix_millis();
         let prepared = match Secrets::draw(now, start.spoken_minor()) {
-            Ok(secrets) => self.recorded(&secrets.id, plan.application_name.clone(), now).await.map(|recorder| (secrets, recorder)),
+            Ok(secrets) => {
+                self.recorded(&secrets.id, plan.application_name.clone(), now).await.map(|recorder| (secrets, recorder))
+            }
             Err(error) => Err(error.to_string()),
         };
         let (secrets, (recorder, known)) = match prepared {

@@ -72,7 +72,7 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
 }
 
 /// HTTP has no word for waiting before a request: who needs an approval to connect asks for it with `hoop connect`.
-async fn over_http(mut arrival: Arrival, incoming: Incoming<Principal>) {
+async fn over_http(mut arrival: Arrival, incoming: Incoming<Presence>) {
     let open = arrival.environment.desk.leases().borrow().clone();
     let now = arrival.environment.clock.unix_millis();
     let at = arrival.circumstances();

@@ -33,8 +33,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-pub use self::credential::{CredentialOrder, HttpSecret, Injector, InjectorError};
 use self::channel::Channels;
+pub use self::credential::{CredentialOrder, HttpSecret, Injector, InjectorError};
 use super::{DialError, Target};
 use crate::{
     config::HttpSettings,

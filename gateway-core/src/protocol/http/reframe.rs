@@ -100,7 +100,8 @@ pub fn reader(head: &mut ResponseHead, sight: &Sight) -> Result<Box<dyn Response
 
 fn charset(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
-    let parameter = value.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("charset="))?.to_owned();
+    let parameter =
+        value.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("charset="))?.to_owned();
     Some(parameter.trim_matches('"').to_owned())
 }
 
@@ -118,7 +119,8 @@ pub fn headers(headers: &mut HeaderMap, detectors: &Detectors, tally: &mut Tally
         let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
         let plain = super::codec::decoded(&text);
         let found = detectors.class_of(text.as_bytes());
-        let hidden = plain.as_ref().filter(|plain| **plain != text).and_then(|plain| detectors.class_of(plain.as_bytes()));
+        let hidden =
+            plain.as_ref().filter(|plain| **plain != text).and_then(|plain| detectors.class_of(plain.as_bytes()));
         let Some(class) = found.or(hidden) else { continue };
         *tally.entry(class.as_str().to_owned()).or_default() += 1;
         let masked = match (found, detectors.mask_text(&text)) {
@@ -167,7 +169,7 @@ impl Masked {
         Some(match self.form {
             Form::Json if b"{[\"-0123456789tfn".contains(&first) => json(),
             Form::Unsaid if first == b'{' => json(),
-            _ => text(),
+            Form::Events | Form::Json | Form::Text | Form::Unsaid => text(),
         })
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn begin(
         kept: Kept { reader: keeper, text: BytesMut::new(), cap, truncated: false },
         status: parts.status,
         version: conversation.policies.borrow().version().clone(),
-        quiet_for: http.map_or(Duration::from_secs(60), |http| http.quiet_for),
+        quiet_for: http.map_or(Duration::from_mins(1), |http| http.quiet_for),
         open: Some(open),
         conversation: Arc::clone(conversation),
     });
@@ -219,6 +219,7 @@ impl Streaming {
     }
 
     fn sent(&mut self, bytes: usize) {
+        self.conversation.meter.bytes(u64::try_from(bytes).unwrap_or(u64::MAX));
         if let Some(open) = &mut self.open {
             open.bytes = open.bytes.saturating_add(u64::try_from(bytes).unwrap_or(0));
         }

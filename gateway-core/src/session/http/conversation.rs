@@ -9,13 +9,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     approval::Binding,
     mask::MaskFunction,
-    model::{Operation, Principal, SessionId, Verdict},
+    model::{Operation, Principal, RunId, SessionId, Verdict},
     policy::{Circumstances, PolicySet, Reveal, Source},
     protocol::http::dialect::{Dialect, MaskedPlace, Sight},
     record::SessionRecorder,
     session::{
         ending::Ending,
         environment::{Environment, Served},
+        metering::SessionMeter,
         open::Arrival,
         registry::LiveCounts,
     },
@@ -31,6 +32,8 @@ pub(super) struct Conversation {
     pub(super) served: Arc<Served>,
     pub(super) principal: Principal,
     pub(super) source: Source,
+    pub(super) run: Option<RunId>,
+    pub(super) meter: SessionMeter,
     pub(super) role: String,
     pub(super) circumstance: Arc<[u8]>,
     pub(super) dialect: Arc<dyn Dialect>,
@@ -39,7 +42,7 @@ pub(super) struct Conversation {
     pub(super) policies: watch::Receiver<PolicySet>,
     /// Cancelled when the session has to end.
     pub(super) ended: CancellationToken,
-    /// What goes on after a request was answered: WebSockets.
+    /// What goes on after a request was answered: relays of `WebSocket` connections.
     pub(super) relays: TaskTracker,
     pub(super) books: Mutex<Books>,
     live: Arc<LiveCounts>,
@@ -75,13 +78,15 @@ impl Conversation {
         let circumstance = binding.circumstance();
         let outlet = HttpOutlet::new(served.target.clone(), settings, Arc::clone(&side.injector));
         let dialect = Arc::clone(&side.dialect);
-        let marks = marks(&arrival.principal, &id);
+        let marks = marks(&arrival.principal, &id, arrival.run.as_ref());
         let books = Mutex::new(Books { recorder: Some(recorder), counts: SessionCounts::default() });
         Some(Self {
             id,
             environment: Arc::clone(&arrival.environment),
             principal: arrival.principal.clone(),
             source: arrival.source,
+            meter: SessionMeter::of(arrival.run.as_ref(), &arrival.environment.registry),
+            run: arrival.run.clone(),
             role,
             circumstance,
             dialect,
@@ -98,7 +103,7 @@ impl Conversation {
 
     /// The moment of a decision.
     pub(super) fn circumstances(&self) -> Circumstances {
-        Circumstances { unix_seconds: self.environment.clock.unix_seconds(), source: self.source, run: None }
+        self.environment.circumstances(self.source, self.run.as_ref())
     }
 
     /// How the principal sees values by these policies.
@@ -169,9 +174,12 @@ pub(super) fn record_sight(sight: &Sight) -> Sight {
 }
 
 /// What the upstream is told for its own logs.
-fn marks(principal: &Principal, id: &SessionId) -> Marks {
+fn marks(principal: &Principal, id: &SessionId, run: Option<&RunId>) -> Marks {
     let mut headers = HeaderMap::new();
-    for (name, text) in [("hoop-session", id.as_str()), ("hoop-principal", principal.name.as_str())] {
+    let run = run.map(|run| ("hoop-run", run.as_str()));
+    for (name, text) in
+        [("hoop-session", id.as_str()), ("hoop-principal", principal.name.as_str())].into_iter().chain(run)
+    {
         let plain: String = text.chars().map(|letter| if letter.is_ascii_graphic() { letter } else { '_' }).collect();
         if let Ok(value) = HeaderValue::try_from(plain) {
             headers.insert(name, value);

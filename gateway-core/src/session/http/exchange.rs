@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How long a client may say nothing inside of a body.
-const BODY_PATIENCE: Duration = Duration::from_secs(60);
+const BODY_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as the client sent it.
 type Sent = (RequestHead, Bytes);
@@ -138,10 +138,12 @@ impl Conversation {
             }
         };
         let message = permitted.message().clone();
+        let operations = permitted.operations().to_vec();
         let step = Asked { number, step: Step::Execute, text: &text, parameters: &[] };
         let recording = async {
             let admitted = self.record(|recorder| recorder.admit(permitted, &step))?;
             let open = Open::new(Arc::clone(self), number);
+            self.meter.operations(&self.served.facts.name, &operations);
             self.count(|counts| counts.operations += 1);
             self.note(number, &notes)?;
             Ok::<_, Rejection>((self.durable(self.environment.recorder.settle(admitted)).await?, open))

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::conversation::Conversation;
 use crate::{
     approval::{Asks, Binding, Facts, Request, State, Ticket},
-    model::{
-        ApprovalId, ApprovalNeed, Effect, OperationNumber, PrincipalName, Refusal, RefusalKind, flow::Inspected,
-    },
+    model::{ApprovalId, ApprovalNeed, Effect, OperationNumber, PrincipalName, Refusal, RefusalKind, flow::Inspected},
     policy::{Decision, PolicySet},
     protocol::http::{message::HttpRequest, refuse::Rejection},
     record::{Event, SealedText},
@@ -119,7 +117,7 @@ impl Conversation {
                         Decision::NeedsApproval { need: now, inspected: same } if now.asks_like(need) => {
                             inspected = same;
                         }
-                        other => {
+                        other @ (Decision::Permit(_) | Decision::Refuse { .. } | Decision::NeedsApproval { .. }) => {
                             if let Err(error) = self.environment.desk.supersede(&id).await {
                                 tracing::warn!(%id, %error, "a request could not be superseded");
                             }
@@ -187,6 +185,7 @@ impl Conversation {
             id: ApprovalId::new(u64::try_from(now).unwrap_or(0), drawn),
             requester: self.principal.clone(),
             session: Some(self.id.clone()),
+            run: self.run.clone(),
             asks: Asks::Operation,
             connection: facts.clone(),
             database: facts.database.clone(),

@@ -17,7 +17,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::task::JoinSet;
 
 use super::SendError;
-use crate::upstream::{Target, dial::{self, Wire}};
+use crate::upstream::{
+    Target,
+    dial::{self, Wire},
+};
 
 type Body = Full<Bytes>;
 

@@ -9,7 +9,9 @@ use std::{
 
 use aws_credential_types::Credentials;
 use aws_sigv4::{
-    http_request::{PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign},
+    http_request::{
+        PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign,
+    },
     sign::v4,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -129,7 +131,8 @@ impl Injector {
                 let token = session_token.map(|token| token.expose_secret().to_owned());
                 let secret = secret.expose_secret().to_owned();
                 let credentials = Credentials::new(access_key_id.clone(), secret, token, None, "hoop");
-                let service = service.clone().unwrap_or_else(|| crate::protocol::http::aws::service_of(host).to_owned());
+                let service =
+                    service.clone().unwrap_or_else(|| crate::protocol::http::aws::service_of(host).to_owned());
                 Kind::Aws(Box::new(Signer { credentials, region: region.clone(), service }))
             }
         };
@@ -207,7 +210,8 @@ impl TokenClient {
             return Err(failed("the answer is too long"));
         }
         let answer = answer.bytes().await.map_err(|_broken| failed("the answer broke off"))?;
-        let answer: TokenAnswer = serde_json::from_slice(&answer).map_err(|_unread| failed("the answer is no token"))?;
+        let answer: TokenAnswer =
+            serde_json::from_slice(&answer).map_err(|_unread| failed("the answer is no token"))?;
         if answer.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(failed("the token is of another type than bearer"));
         }

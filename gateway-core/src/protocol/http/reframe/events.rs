@@ -100,7 +100,7 @@ impl EventMasker {
         let data = data.join(&b'\n');
         let mut masked = BytesMut::new();
         if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) {
-            let mut json = Box::new(JsonMasker::new(&self.sight));
+            let mut json = JsonMasker::new(&self.sight);
             json.chunk(&data, &mut masked)?;
             let tally = json.end(true, &mut masked)?;
             self.add(tally);

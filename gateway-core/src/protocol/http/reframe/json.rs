@@ -86,10 +86,10 @@ impl JsonMasker {
     }
 
     /// The document has ended; what is only half there is not written.
-    pub fn end(mut self: Box<Self>, whole: bool, out: &mut BytesMut) -> Result<Tally, Refusal> {
+    pub fn end(mut self, whole: bool, out: &mut BytesMut) -> Result<Tally, Refusal> {
         if whole {
             match self.state {
-                State::Outside => self.run(out)?,
+                State::Outside => self.run(out),
                 // A string without an end is no JSON: as text it is masked all the same.
                 State::Inside { .. } => {
                     out.extend_from_slice(b"\"");
@@ -115,7 +115,7 @@ impl JsonMasker {
             }
             return Ok(());
         }
-        self.run(out)?;
+        self.run(out);
         match byte {
             b'"' => {
                 self.state = State::Inside { escaped: false };
@@ -192,7 +192,8 @@ impl JsonMasker {
         }
         let place = if is_name { None } else { self.place() };
         if let Some(place) = place {
-            return self.hide(&place, &decoded, out);
+            self.hide(&place, &decoded, out);
+            return Ok(());
         }
         let mut masked = BytesMut::new();
         if self.masked(&decoded, &mut masked) {
@@ -208,12 +209,12 @@ impl JsonMasker {
     }
 
     /// What stood between two signs: a number, a word, spaces.
-    fn run(&mut self, out: &mut BytesMut) -> Result<(), Refusal> {
+    fn run(&mut self, out: &mut BytesMut) {
         let run = std::mem::take(&mut self.token);
         let core = run.trim_ascii();
         if core.is_empty() {
             out.extend_from_slice(&run);
-            return Ok(());
+            return;
         }
         if let Some(place) = self.place().filter(|_| core != b"null") {
             return self.hide(&place, core, out);
@@ -226,7 +227,6 @@ impl JsonMasker {
         } else {
             out.extend_from_slice(&run);
         }
-        Ok(())
     }
 
     /// Masks what the detectors find; false where there is nothing.
@@ -244,7 +244,7 @@ impl JsonMasker {
         !hits.is_empty()
     }
 
-    fn hide(&mut self, place: &MaskedPlace, value: &[u8], out: &mut BytesMut) -> Result<(), Refusal> {
+    fn hide(&mut self, place: &MaskedPlace, value: &[u8], out: &mut BytesMut) {
         let mask = Mask { function: place.function, class: &place.class, keys: self.detectors.keys() };
         let mut masked = BytesMut::new();
         if mask_value(mask, value, &mut masked) {
@@ -256,7 +256,6 @@ impl JsonMasker {
         }
         let class = Arc::clone(&place.class);
         self.count(&class);
-        Ok(())
     }
 
     /// The tagged place that is being read, where it is one or lies in one.

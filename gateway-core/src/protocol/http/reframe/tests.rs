@@ -72,7 +72,7 @@ fn a_long_string_is_masked_in_pieces() {
         assert_eq!(text.len(), 2 * 40_000 * 6 + "j****@*****.com ".len());
     }
     let hidden = masked_as("application/json", &sight(&[(&["a"], MaskFunction::Redact)]), &[body.as_bytes()]);
-    assert_eq!(hidden, r#"{"a":"[redacted]","b":"*****@*****.com"}"#.replace("*****@", "*****@"));
+    assert_eq!(hidden, r#"{"a":"[redacted]","b":"*****@*****.com"}"#);
 }
 
 #[test]
@@ -148,7 +148,7 @@ proptest! {
         media in prop::sample::select(vec!["application/json", "text/plain", "text/event-stream"]),
     ) {
         let body = match media {
-            "application/json" => serde_json::json!({ "a": words.clone(), "b": words.concat() }).to_string(),
+            "application/json" => serde_json::json!({ "b": words.concat(), "a": words }).to_string(),
             "text/event-stream" => words.iter().fold(String::new(), |text, word| {
                 text + "data: " + &word.replace('\n', " ") + "\n\n"
             }),
