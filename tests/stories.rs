@@ -35,6 +35,7 @@ mod stories {
     mod functions;
     mod harmless;
     mod hold;
+    mod http;
     mod jail;
     mod keyring;
     mod kill;

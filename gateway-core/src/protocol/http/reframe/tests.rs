@@ -148,11 +148,11 @@ proptest! {
         media in prop::sample::select(vec!["application/json", "text/plain", "text/event-stream"]),
     ) {
         let body = match media {
-            "application/json" => serde_json::json!({ "b": words.concat(), "a": words }).to_string(),
+            "application/json" => serde_json::json!({ "b": words.join(", "), "a": words }).to_string(),
             "text/event-stream" => words.iter().fold(String::new(), |text, word| {
                 text + "data: " + &word.replace('\n', " ") + "\n\n"
             }),
-            _ => words.join(" "),
+            _ => words.join(", "),
         };
         let mut places: Vec<usize> = cuts.into_iter().map(|cut| cut.min(body.len())).collect();
         places.extend([0, body.len()]);

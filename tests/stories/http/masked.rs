@@ -1,0 +1,83 @@
+//! Answers are masked as they stream, however they are cut into chunks.
+
+use super::{Stage, stage, stage_on};
+
+fn shows_nobody(text: &str) {
+    assert!(!text.contains("jane@example.com") && !text.contains("4111111111111111"), "{text}");
+}
+
+fn body(stage: &Stage, path: &str) -> String {
+    stage.curl(path, &["-N"]).success()
+}
+
+#[test]
+fn json_text_and_events_are_masked_over_the_borders_of_chunks() {
+    let stage = stage();
+    for path in ["/people", "/chunks"] {
+        let text = body(&stage, path);
+        shows_nobody(&text);
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON still");
+        let person = &read["people"][0];
+        assert_eq!(person["email"], "j****@*****.com", "{text}");
+        assert!(person["card"].as_str().is_some_and(|card| card.ends_with("1111")), "{text}");
+        assert_eq!((&person["name"], &person["note"]), (&"Jane".into(), &"plain".into()));
+    }
+    let events = body(&stage, "/events");
+    shows_nobody(&events);
+    assert!(
+        events.starts_with("event: person\ndata: {") && events.contains("write to j****@*****.com now"),
+        "{events}"
+    );
+    let text = body(&stage, "/text");
+    assert_eq!(text, "write to j****@*****.com\nor call\n");
+}
+
+#[test]
+fn events_are_not_kept_back() {
+    let stage = stage();
+    let mut streaming = super::Program::start(super::curl(&["-N"]).arg(stage.url("/slow")));
+    streaming.expect_line("data: first");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_and_parts_are_not_asked_for() {
+    let stage = stage();
+    let refused = stage.json("/gzip", &["--compressed"]);
+    assert_eq!(refused["type"], "urn:hoop:unmaskable", "{refused}");
+    let whole = stage.curl("/range", &["-r", "0-39", "-w", "\n%{http_code}"]).success();
+    shows_nobody(&whole);
+    assert!(whole.ends_with("200"), "{whole}");
+}
+
+#[test]
+fn headers_are_masked_and_cookies_stay_at_the_gateway() {
+    let stage = stage();
+    let head = stage.curl("/cookies", &["-i"]).success().to_ascii_lowercase();
+    shows_nobody(&head);
+    assert!(head.contains("x-owner: j****@*****.com") && !head.contains("set-cookie"), "{head}");
+    let redirected = stage.curl("/redirect", &["-i"]).success().to_ascii_lowercase();
+    assert!(redirected.contains("location: /echo\r\n"), "{redirected}");
+}
+
+#[test]
+fn a_place_of_a_body_is_masked_whole() {
+    let more = "\n[[column]]\nconnection = \"shop-api\"\ncolumns = [\"body.people.note\"]\ntag = \"pii\"\n";
+    let stage = stage_on("", more);
+    let read: serde_json::Value = serde_json::from_str(&body(&stage, "/chunks")).expect("JSON");
+    assert_eq!(read["people"][0]["note"], "p*****", "{read}");
+}
+
+#[test]
+fn the_record_holds_neither_values_nor_credentials() {
+    let stage = stage();
+    body(&stage, "/people?who=jane%40example.com");
+    let listed = stage.alice.json(&["sessions", "ls", "--all"]);
+    let id = listed.to_string();
+    let start = id.find("ses_").expect("a session");
+    let id: String =
+        id[start..].chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
+    let shown = stage.alice.run(&["sessions", "show", &id]).success();
+    shows_nobody(&shown);
+    assert!(!shown.contains("jane%40") && !shown.contains("upstream-key"), "{shown}");
+    assert!(shown.contains("GET /people"), "{shown}");
+}
