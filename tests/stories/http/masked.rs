@@ -29,7 +29,7 @@ fn json_text_and_events_are_masked_over_the_borders_of_chunks() {
         "{events}"
     );
     let text = body(&stage, "/text");
-    assert_eq!(text, "write to j****@*****.com\nor call\n");
+    assert_eq!(text.trim_end(), "write to j****@*****.com\nor call");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn what_cannot_be_read_is_refused_and_parts_are_not_asked_for() {
     assert_eq!(refused["type"], "urn:hoop:unmaskable", "{refused}");
     let whole = stage.curl("/range", &["-r", "0-39", "-w", "\n%{http_code}"]).success();
     shows_nobody(&whole);
-    assert!(whole.ends_with("200"), "{whole}");
+    assert!(whole.trim_end().ends_with("200"), "{whole}");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn headers_are_masked_and_cookies_stay_at_the_gateway() {
     shows_nobody(&head);
     assert!(head.contains("x-owner: j****@*****.com") && !head.contains("set-cookie"), "{head}");
     let redirected = stage.curl("/redirect", &["-i"]).success().to_ascii_lowercase();
-    assert!(redirected.contains("location: /echo\r\n"), "{redirected}");
+    assert!(redirected.lines().any(|line| line.trim() == "location: /echo"), "{redirected}");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_place_of_a_body_is_masked_whole() {
 fn the_record_holds_neither_values_nor_credentials() {
     let stage = stage();
     body(&stage, "/people?who=jane%40example.com");
-    let listed = stage.alice.json(&["sessions", "ls", "--all"]);
+    let listed = stage.alice.json(&["sessions", "ls"]);
     let id = listed.to_string();
     let start = id.find("ses_").expect("a session");
     let id: String =
