@@ -3,7 +3,9 @@
 
 use crate::{
     identity::scram,
-    protocol::{llm::fuzz_entry as llm, mcp::fuzz_entry as mcp, postgres::fuzz_entry as postgres},
+    protocol::{
+        http::fuzz_entry as http, llm::fuzz_entry as llm, mcp::fuzz_entry as mcp, postgres::fuzz_entry as postgres,
+    },
     record, sql,
 };
 
@@ -16,6 +18,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("copy_lines", postgres::copy_lines),
     ("frontend_codec", postgres::frontend_codec),
     ("handshake", postgres::handshake),
+    ("http_answer", http::answer),
+    ("http_target", http::target),
     ("llm_bodies", llm::bodies),
     ("llm_streams", llm::streams),
     ("mask_detectors", postgres::mask_detectors),

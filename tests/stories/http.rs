@@ -105,18 +105,18 @@ impl Stage {
         let output = Program::run(&mut curl(&[&format!("http://127.0.0.1:{}/seen", self.upstream_port)]), "").success();
         serde_json::from_str(&output).expect("a list")
     }
+}
 
-    /// Waits until a request for approval is pending, and gives its id.
-    fn pending(&self, reviewer: &Person) -> String {
-        let deadline = std::time::Instant::now() + super::harness::PATIENCE;
-        loop {
-            let listed = reviewer.run(&["approvals", "ls"]).success();
-            let words = listed.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-            if let Some(id) = words.into_iter().find(|word| word.starts_with("apr_")) {
-                return id.to_owned();
-            }
-            assert!(std::time::Instant::now() < deadline, "nothing is held: {listed}");
+/// Waits until a request for approval is pending, and gives its id.
+fn pending(reviewer: &Person) -> String {
+    let deadline = std::time::Instant::now() + super::harness::PATIENCE;
+    loop {
+        let listed = reviewer.run(&["approvals", "ls"]).success();
+        let words = listed.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+        if let Some(id) = words.into_iter().find(|word| word.starts_with("apr_")) {
+            return id.to_owned();
         }
+        assert!(std::time::Instant::now() < deadline, "nothing is held: {listed}");
     }
 }
 
@@ -175,7 +175,7 @@ fn a_held_request_waits_for_its_approval_and_goes_on() {
     let bob = Person::login(&stage.gateway, "bob");
     let mut waiting = Program::start(curl(&["-X", "DELETE", "-w", "\n%{http_code}"]).arg(stage.url("/orders/7")));
     waiting.close_input();
-    let id = stage.pending(&bob);
+    let id = pending(&bob);
     assert!(stage.seen().is_empty(), "nothing leaves while it is held");
     let shown = bob.run(&["approvals", "show", &id]).success();
     assert!(shown.contains("DELETE /orders/7") && shown.contains("alice"), "{shown}");
@@ -192,14 +192,14 @@ fn a_denied_request_is_a_problem_and_one_whose_client_left_is_withdrawn() {
     let bob = Person::login(&stage.gateway, "bob");
     let mut waiting = Program::start(curl(&["-X", "DELETE"]).arg(stage.url("/orders/7")));
     waiting.close_input();
-    let id = stage.pending(&bob);
+    let id = pending(&bob);
     bob.run(&["approvals", "deny", &id, "--reason", "use the archive job"]).success();
     let problem: serde_json::Value = serde_json::from_str(&waiting.finish().success()).expect("a problem");
     assert_eq!(problem["type"], "urn:hoop:denied");
     assert_eq!(problem["approval"], id.as_str());
     assert!(problem["detail"].as_str().is_some_and(|text| text.contains("use the archive job")), "{problem}");
     let leaving = Program::start(curl(&["-X", "DELETE"]).arg(stage.url("/orders/8")));
-    let id = stage.pending(&bob);
+    let id = pending(&bob);
     drop(leaving);
     let deadline = std::time::Instant::now() + super::harness::PATIENCE;
     while bob.json(&["approvals", "show", &id])["approval"]["status"] != "withdrawn" {
@@ -227,4 +227,38 @@ fn a_killed_session_ends_an_answer_that_streams() {
     let id = words.into_iter().find(|word| word.starts_with("ses_")).expect("a session").to_owned();
     stage.alice.run(&["sessions", "kill", &id]).success();
     assert_ne!(streaming.finish().code(), 0, "the answer does not look whole");
+}
+
+/// SPEC: RFC 6455: a frame of a client with a mask of zeroes, so that its text stands in it as it is.
+fn frame(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).expect("a short text");
+    [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()
+}
+
+#[test]
+fn a_websocket_is_relayed_masked_and_on_record() {
+    use std::io::{Read as _, Write as _};
+    let stage = stage();
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", stage.tunnel.port)).expect("open");
+    stream.set_read_timeout(Some(super::harness::PATIENCE)).expect("set");
+    let handshake = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nCookie: a=b\r\n\r\n";
+    stream.write_all(handshake.as_bytes()).expect("sent");
+    let mut said = Vec::new();
+    let mut read_until = |stream: &mut std::net::TcpStream, wanted: &str| {
+        let mut room = [0; 4096];
+        while !String::from_utf8_lossy(&said).contains(wanted) {
+            let length = stream.read(&mut room).expect("in time");
+            assert!(length > 0, "it ended before {wanted}: {}", String::from_utf8_lossy(&said));
+            said.extend_from_slice(room.get(..length).expect("what was read"));
+        }
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    let head = read_until(&mut stream, "\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 101") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
+    stream.write_all(&frame("write to jane@example.com")).expect("sent");
+    let echoed = read_until(&mut stream, "*****.com");
+    assert!(echoed.contains("write to j****@*****.com") && !echoed.contains("jane@example.com"), "{echoed}");
+    stream.write_all(&[0x88, 0x80, 0, 0, 0, 0]).expect("sent");
+    assert_eq!(stage.seen(), ["GET /ws"]);
 }

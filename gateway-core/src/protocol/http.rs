@@ -17,6 +17,8 @@ pub mod attributes;
 pub mod aws;
 pub mod codec;
 pub mod dialect;
+#[doc(hidden)]
+pub mod fuzz_entry;
 pub mod inspect;
 pub mod message;
 pub mod plain;

@@ -105,6 +105,21 @@ fn charset(headers: &HeaderMap) -> Option<String> {
     Some(parameter.trim_matches('"').to_owned())
 }
 
+/// A message that is known whole, masked; with what was masked in it.
+pub fn message(text: &str, sight: &Sight) -> Result<(String, Tally), Refusal> {
+    let mut out = BytesMut::new();
+    let tally = if text.trim_start().starts_with(['{', '[', '"']) {
+        let mut json = JsonMasker::new(sight);
+        json.chunk(text.as_bytes(), &mut out)?;
+        json.end(true, &mut out)?
+    } else {
+        let mut plain = TextMasker::new(Arc::clone(&sight.detectors));
+        plain.chunk(text.as_bytes(), &mut out)?;
+        plain.end(true, &mut out)
+    };
+    Ok((String::from_utf8_lossy(&out).into_owned(), tally))
+}
+
 /// The reader of an answer without a body.
 pub fn nothing() -> Box<dyn ResponseReader> {
     Box::new(Clear)
