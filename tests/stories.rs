@@ -24,6 +24,7 @@ mod stories {
     mod can;
     mod change;
     mod classify;
+    mod crew;
     mod custody;
     mod dashboard;
     mod demo;
@@ -44,6 +45,7 @@ mod stories {
     mod login;
     mod main_line;
     mod mask;
+    mod mcp;
     mod named;
     mod names;
     mod native;

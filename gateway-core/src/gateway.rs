@@ -175,7 +175,7 @@ impl Gateway {
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
         let desk = open_desk(store, &clock, &in_force, &last_seen, recordings.recorder()).await?;
-        let served = connections::serve(&site, dev, &clock)?;
+        let served = connections::serve(&site, dev, &clock, &tools)?;
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
             sealer,

@@ -24,7 +24,7 @@ pub(crate) use gateway::Gateway;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
 pub(crate) use psql::Psql;
-pub(crate) use python::{python, python_with, start_python};
+pub(crate) use python::{crewai_python, python, python_with, start_python};
 pub(crate) use screen::Screen;
 pub(crate) use script::{Case, Played, Stage as Script, cases, play, play_on};
 pub(crate) use site::{Site, site_policies};
@@ -34,6 +34,14 @@ pub(crate) use tunnel::Tunnel;
 pub(crate) use wire::{End, Reply, Wire, cells, frame, query};
 
 use std::time::Duration;
+
+/// Waits until something holds; it is asked each time.
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "in vain: {what}");
+    }
+}
 
 /// How long a story waits for one thing before it fails. Generous, because two cores may be busy with other stories.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);

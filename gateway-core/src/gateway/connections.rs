@@ -9,13 +9,23 @@ use crate::{
     config::{Connection, Credential, HttpCredential, SecretReference, Site, secrets_of},
     credential,
     model::ConnectionKind,
-    protocol::http::{aws, dialect::Dialect, plain::PlainHttp},
+    protocol::{
+        http::{aws, dialect::Dialect, plain::PlainHttp},
+        llm::dialect::LlmDialect,
+        mcp::dialect::McpDialect,
+    },
     session::{HttpSide, Served},
+    store::ToolShelf,
     upstream::{HttpSecret, Injector, Target},
 };
 
 /// Resolves what every connection needs to be dialled. Fails on the first that cannot be.
-pub(super) fn serve(site: &Site, dev: bool, clock: &WallClock) -> Result<ServedConnections, GatewayError> {
+pub(super) fn serve(
+    site: &Site,
+    dev: bool,
+    clock: &WallClock,
+    tools: &ToolShelf,
+) -> Result<ServedConnections, GatewayError> {
     let mut served = BTreeMap::new();
     for connection in &site.connections {
         let name = connection.name.to_string();
@@ -31,7 +41,7 @@ pub(super) fn serve(site: &Site, dev: bool, clock: &WallClock) -> Result<ServedC
         let target =
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
         let ready = Served::new(connection.clone(), target, password);
-        let ready = match http_side(connection, clock)? {
+        let ready = match http_side(connection, clock, tools)? {
             Some(carried) => ready.over_http(carried),
             None => ready,
         };
@@ -41,7 +51,7 @@ pub(super) fn serve(site: &Site, dev: bool, clock: &WallClock) -> Result<ServedC
 }
 
 /// What serves a connection over HTTP; `None` for other kinds, and for those that are not built.
-fn http_side(connection: &Connection, clock: &WallClock) -> Result<Option<HttpSide>, GatewayError> {
+fn http_side(connection: &Connection, clock: &WallClock, tools: &ToolShelf) -> Result<Option<HttpSide>, GatewayError> {
     let (Some(settings), Credential::Http(credential)) = (&connection.http, &connection.credential) else {
         return Ok(None);
     };
@@ -57,7 +67,9 @@ fn http_side(connection: &Connection, clock: &WallClock) -> Result<Option<HttpSi
     };
     let dialect: Arc<dyn Dialect> = match connection.kind {
         ConnectionKind::Http => Arc::new(PlainHttp::new(host.clone(), settings.routes.clone(), service)),
-        ConnectionKind::Postgres | ConnectionKind::Llm | ConnectionKind::Mcp => return Ok(None),
+        ConnectionKind::Llm => Arc::new(LlmDialect::new(host.clone(), settings.prices.clone())),
+        ConnectionKind::Mcp => Arc::new(McpDialect::new(host.clone(), Arc::new(tools.of(connection.name.clone())))),
+        ConnectionKind::Postgres => return Ok(None),
     };
     let name = connection.name.to_string();
     let resolved = |reference: Option<&SecretReference>| {

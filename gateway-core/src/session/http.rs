@@ -7,6 +7,7 @@ mod answer;
 mod conversation;
 mod exchange;
 mod hold;
+mod provenance;
 mod recording;
 mod websocket;
 

@@ -49,3 +49,17 @@ fn interpreter() -> PathBuf {
     );
     path
 }
+
+/// The Python that has a CrewAI, and with it MCP's own library. `HOOP_TESTS_CREWAI` names it; otherwise it is where
+/// `tests/run --only packages` puts it.
+pub(crate) fn crewai_python() -> PathBuf {
+    let usual = || Path::new(FIXTURES).join("../../../.cache/crewai/bin/python");
+    let path = std::env::var_os("HOOP_TESTS_CREWAI").map_or_else(usual, PathBuf::from);
+    assert!(
+        path.exists(),
+        "CrewAI is not installed at {}: run `tests/run --only packages`, or name an interpreter that has \
+         tests/fixtures/crewai/requirements.txt in HOOP_TESTS_CREWAI",
+        path.display()
+    );
+    path
+}

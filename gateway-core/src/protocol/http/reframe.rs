@@ -214,7 +214,7 @@ impl ResponseReader for Masked {
             Some(Masker::Text(text)) => text.end(whole, out),
             None => Tally::new(),
         };
-        Ok(Ended { masked, notes: Vec::new() })
+        Ok(Ended { masked, ..Ended::default() })
     }
 }
 

@@ -253,6 +253,9 @@ impl Streaming {
         let Some(mut open) = self.open.take() else { return };
         open.add_masked(ended.masked);
         let (conversation, number) = (&self.conversation, open.number);
+        if let Some(answer) = &ended.answer {
+            conversation.learn(number, answer);
+        }
         if conversation.note(number, &ended.notes).is_err() {
             tracing::warn!(session = %conversation.id, "what was said could not be recorded");
         }

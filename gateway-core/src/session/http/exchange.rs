@@ -112,7 +112,8 @@ impl Conversation {
         understood: Understood,
         asked: &Sent,
     ) -> Result<(Recorded<Permitted<HttpRequest>>, HttpRequest, Open), Box<Turned>> {
-        let Understood { inspected, seals, notes } = understood;
+        let Understood { inspected, seals, notes, proposals } = understood;
+        let proposed_by = self.proposed_by(&proposals);
         let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
         let spans = spans(&text, &seals, &self.environment.detectors);
         let text = SealedText::new(&text, &spans, &[], &self.environment.sealer);
@@ -125,7 +126,7 @@ impl Conversation {
                 }
                 Decision::NeedsApproval { need, inspected } => {
                     let operations = inspected.operations().to_vec();
-                    match Box::pin(self.hold(number, inspected, need, &text)).await {
+                    match Box::pin(self.hold(number, inspected, need, &text, proposed_by.as_ref())).await {
                         Ok(Waited::Decided(again)) => decision = again,
                         Ok(Waited::Refused(rejection, approval, inspected)) => {
                             let rejection = self.refused(number, inspected.operations(), &text, rejection);
@@ -139,7 +140,8 @@ impl Conversation {
         };
         let message = permitted.message().clone();
         let operations = permitted.operations().to_vec();
-        let step = Asked { number, step: Step::Execute, text: &text, parameters: &[] };
+        let step =
+            Asked { number, step: Step::Execute, text: &text, parameters: &[], proposed_by: proposed_by.as_ref() };
         let recording = async {
             let admitted = self.record(|recorder| recorder.admit(permitted, &step))?;
             let open = Open::new(Arc::clone(self), number);

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use super::conversation::Conversation;
 use crate::{
     approval::{Asks, Binding, Facts, Request, State, Ticket},
-    model::{ApprovalId, ApprovalNeed, Effect, OperationNumber, PrincipalName, Refusal, RefusalKind, flow::Inspected},
+    model::{
+        ApprovalId, ApprovalNeed, Effect, OperationNumber, PrincipalName, ProposedBy, Refusal, RefusalKind,
+        flow::Inspected,
+    },
     policy::{Decision, PolicySet},
     protocol::http::{message::HttpRequest, refuse::Rejection},
     record::{Event, SealedText},
@@ -59,6 +62,7 @@ impl Conversation {
         inspected: Inspected<HttpRequest>,
         need: ApprovalNeed,
         text: &SealedText<'_>,
+        proposed_by: Option<&ProposedBy>,
     ) -> Result<Waited, Rejection> {
         let unasked = |error: String| {
             let message = format!("this needs an approval, and it cannot be asked for: {error}");
@@ -67,7 +71,7 @@ impl Conversation {
         };
         // FAIL-CLOSED: what cannot be put before a reviewer is refused.
         let drawn = random().map_err(|error| unasked(error.to_string()))?;
-        let request = self.request(drawn, &inspected, &need, text);
+        let request = self.request(drawn, &inspected, &need, text, proposed_by);
         let ticket = self.environment.desk.submit(request).await.map_err(|error| unasked(error.to_string()))?;
         let id = ticket.id().clone();
         let mut guard = Guard { conversation: self, number, approval: id.clone(), settled: false };
@@ -164,6 +168,7 @@ impl Conversation {
         inspected: &Inspected<HttpRequest>,
         need: &ApprovalNeed,
         text: &SealedText<'_>,
+        proposed_by: Option<&ProposedBy>,
     ) -> Request {
         let operations = inspected.operations();
         let worst = operations.iter().max_by_key(|operation| (operation.risk, operation.effect));
@@ -204,6 +209,7 @@ impl Conversation {
             retries: 0,
             shape: None,
             shape_is_open: false,
+            proposed_by: proposed_by.cloned(),
             need: need.clone(),
             created_at_millis: now,
             expires_at_millis: now.saturating_add(life),

@@ -11,7 +11,8 @@ use crate::{
 fn sight(detectors: Detectors) -> Sight {
     let places: Arc<[MaskedPlace]> = Arc::from([]);
     let sensitive = Arc::new(Detectors::builtin());
-    Sight { detectors: Arc::new(detectors), sensitive, places, permits: Arc::new(|_operation| true) }
+    let tagged = Arc::clone(&places);
+    Sight { detectors: Arc::new(detectors), sensitive, places, tagged, permits: Arc::new(|_operation| true) }
 }
 
 fn head(path: &str, headers: &[(&'static str, &str)]) -> RequestHead {

@@ -6,7 +6,7 @@ use super::{super::tools::memory::MemoryBook, *};
 
 fn sight(permits: fn(&Operation) -> bool) -> Sight {
     let (detectors, sensitive) = (Arc::new(Detectors::builtin()), Arc::new(Detectors::builtin()));
-    Sight { detectors, sensitive, places: Arc::from([]), permits: Arc::new(permits) }
+    Sight { detectors, sensitive, places: Arc::from([]), tagged: Arc::from([]), permits: Arc::new(permits) }
 }
 
 fn head() -> RequestHead {
