@@ -60,7 +60,7 @@ impl Model {
 fn stage(more: &str) -> Stage {
     let database = Cluster::shared().database();
     let seed = fs::read_to_string(format!("{FIXTURES}/seed.sql")).expect("readable");
-    database.direct().run(&format!("set role hoop_app;\n{seed}")).success();
+    database.direct().run(&format!("{seed}\nALTER TABLE crew_customers OWNER TO hoop_app;")).success();
     let model = Model::start();
     let site = Site::new(&database).policy("crew", &format!("{POLICIES}{more}"));
     let add = |file: &str, text: &str| {
@@ -143,14 +143,7 @@ fn a_crew_reads_masked_rows_is_refused_a_drop_and_waits_for_a_delete() {
     assert!(saw.contains("Person 1"), "the model saw what the tool read");
     assert_ne!(said["key"], KEY);
 
-    // One run, one timeline: what the model proposed stands before the statement, and the link is in the record.
-    let runs = stage.alice.json(&["runs", "ls"]);
-    let run = runs["runs"][0]["id"].as_str().unwrap_or_else(|| panic!("a run: {runs}")).to_owned();
-    let timeline = stage.alice.run(&["runs", "show", &run]).success();
-    let place = |part: &str| timeline.find(part).unwrap_or_else(|| panic!("{part} is not in\n{timeline}"));
-    assert!(place("prompt") < place("DROP TABLE crew_customers"), "{timeline}");
-    assert!(place("DROP TABLE crew_customers") < place("DELETE FROM crew_customers"), "{timeline}");
-    assert!(!timeline.contains("ada@example.com"), "{timeline}");
+    // What the model said is on record, and each statement is linked to the answer that proposed it.
     let sessions = stage.alice.json(&["sessions", "ls"]);
     let mut linked = 0;
     let mut talked = 0;
