@@ -147,8 +147,8 @@ impl Talk {
                 said = upstream.next() => Wake::Said(Way::ToClient, said),
             };
             let (way, message) = match wake {
-                Wake::Over => break closing(CloseCode::Policy, "the session ended, or the policies changed"),
-                Wake::Said(_, None | Some(Err(_))) => break closing(CloseCode::Away, "the other side left"),
+                Wake::Over => break Some(closing(CloseCode::Policy, "the session ended, or the policies changed")),
+                Wake::Said(_, None | Some(Err(_))) => break Some(closing(CloseCode::Away, "the other side left")),
                 Wake::Said(_, Some(Ok(Message::Close(frame)))) => break frame,
                 Wake::Said(way, Some(Ok(message))) => (way, message),
             };
@@ -157,11 +157,11 @@ impl Talk {
                 continue;
             }
             let Ok(message) = self.passed(way, message).await else {
-                break closing(CloseCode::Policy, "this message cannot be recorded or masked");
+                break Some(closing(CloseCode::Policy, "this message cannot be recorded or masked"));
             };
             let to = if way == Way::ToUpstream { &mut upstream } else { &mut client };
             if to.send(message).await.is_err() {
-                break closing(CloseCode::Away, "the other side left");
+                break Some(closing(CloseCode::Away, "the other side left"));
             }
         };
         let both = async { tokio::join!(client.close(close.clone()), upstream.close(close)) };
@@ -231,6 +231,6 @@ impl Talk {
     }
 }
 
-fn closing(code: CloseCode, reason: &'static str) -> Option<CloseFrame> {
-    Some(CloseFrame { code, reason: reason.into() })
+fn closing(code: CloseCode, reason: &'static str) -> CloseFrame {
+    CloseFrame { code, reason: reason.into() }
 }
