@@ -155,6 +155,15 @@ fn a_crew_reads_masked_rows_is_refused_a_drop_and_waits_for_a_delete() {
         assert!(!replay.contains("4111 1111 1111 1111"), "{replay}");
     }
     assert!(linked >= 2 && talked >= 1, "{linked} links, {talked} talks");
+
+    // One run, one timeline, across both protocols: what the model was asked stands before the statements.
+    let runs = stage.alice.json(&["runs", "ls"]);
+    let run = runs["runs"][0]["id"].as_str().unwrap_or_else(|| panic!("a run: {runs}")).to_owned();
+    let timeline = stage.alice.run(&["runs", "show", &run]).success();
+    let place = |part: &str| timeline.find(part).unwrap_or_else(|| panic!("{part} is not in\n{timeline}"));
+    assert!(place("prompt") < place("DROP TABLE crew_customers"), "{timeline}");
+    assert!(place("DROP TABLE crew_customers") < place("DELETE FROM crew_customers"), "{timeline}");
+    assert!(!timeline.contains("ada@example.com"), "{timeline}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub mod dialect;
 pub mod fuzz_entry;
 pub mod inspect;
 pub mod message;
+mod places;
 pub mod plain;
 pub mod reframe;
 pub mod refuse;

@@ -61,6 +61,14 @@ pub struct MaskedPlace {
     pub function: crate::mask::MaskFunction,
 }
 
+impl MaskedPlace {
+    /// Whether a value with these names on the way to it is at this place, or below it.
+    pub fn holds(&self, names: &[&str]) -> bool {
+        self.path.len() <= names.len()
+            && self.path.iter().zip(names).all(|(pattern, name)| pattern == "*" || pattern == name)
+    }
+}
+
 /// What a request turned out to ask for.
 #[derive(Debug, Clone)]
 pub struct Inspection {

@@ -11,7 +11,7 @@ use super::{
     codec::decoded,
     dialect::{Dialect, Inspection, ResponseReader, Sight},
     message::{HttpRequest, RequestHead, ResponseHead},
-    reframe,
+    places, reframe,
     refuse::Rejection,
     route::{Matched, Routes},
 };
@@ -99,7 +99,8 @@ pub struct RequestText {
 const MOST_BODY_TEXT: usize = 128 * 1024;
 
 /// Writes a request as text.
-pub fn request_text(head: &RequestHead, body: &Bytes, sensitive: &Detectors) -> RequestText {
+pub fn request_text(head: &RequestHead, body: &Bytes, sight: &Sight) -> RequestText {
+    let sensitive: &Detectors = &sight.sensitive;
     let mut text = format!("{} ", head.method);
     let mut seals = encoded_values(&head.path, text.len(), &['/'], sensitive);
     text.push_str(&head.path);
@@ -120,6 +121,7 @@ pub fn request_text(head: &RequestHead, body: &Bytes, sensitive: &Detectors) -> 
         Ok(body) if body.len() <= MOST_BODY_TEXT => {
             seals.extend(encoded_values(body, text.len(), &['&', '='], sensitive));
             seals.extend(escaped_values(body, text.len(), sensitive));
+            seals.extend(places::tagged(body, text.len(), &sight.tagged));
             text.push_str(body);
         }
         _ => {
@@ -192,7 +194,7 @@ fn shown(matched: Matched, sensitive: &Detectors) -> Matched {
 impl Dialect for PlainHttp {
     fn inspect(&self, head: &RequestHead, body: &Bytes, sight: &Sight) -> Result<Inspection, Rejection> {
         let matched = shown(self.routes.of(&head.path), &sight.sensitive);
-        let RequestText { text, seals } = request_text(head, body, &sight.sensitive);
+        let RequestText { text, seals } = request_text(head, body, sight);
         let (name, verb) = match &self.service {
             Some(_) if head.upgrades => (matched.template.clone(), Verb::WebSocket),
             Some(service) => aws::action(service, head, body)?,

@@ -271,11 +271,7 @@ impl JsonMasker {
                 Level::Object { name: None, .. } | Level::List => None,
             })
             .collect();
-        let within = |place: &&MaskedPlace| {
-            place.path.len() <= names.len()
-                && place.path.iter().zip(&names).all(|(pattern, name)| pattern == "*" || pattern == name)
-        };
-        self.places.iter().find(within).cloned()
+        self.places.iter().find(|place| place.holds(&names)).cloned()
     }
 
     fn count(&mut self, class: &str) {
