@@ -197,7 +197,7 @@ fn a_model_that_is_not_allowed_and_a_budget_that_is_used_up_refuse() {
              def ask():\n    \
              request = urllib.request.Request(os.environ['OPENAI_BASE_URL'] + '/chat/completions', body, \
              {{'content-type': 'application/json'}})\n    \
-             try: print(urllib.request.urlopen(request).status)\n    \
+             try: answer = urllib.request.urlopen(request); answer.read(); print(answer.status)\n    \
              except urllib.error.HTTPError as error: print(error.code, json.load(error)['error']['message'])\n\
              for _ in range(3): ask()\n"
         )
