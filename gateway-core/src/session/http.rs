@@ -11,7 +11,7 @@ mod provenance;
 mod recording;
 mod websocket;
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hoop_tunnel::acceptor::LinkIdentity;
@@ -99,8 +99,7 @@ async fn run(arrival: Arrival, conversation: Arc<Conversation>, mut membership: 
     });
     let builder = builder();
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(client), service);
-    let mut connection = std::pin::pin!(connection);
-    let mut served = false;
+    let mut connection = Some(Box::pin(connection));
     let wake = wake(&arrival, &mut membership);
     let mut wake = std::pin::pin!(wake);
     let ending = loop {
@@ -108,19 +107,20 @@ async fn run(arrival: Arrival, conversation: Arc<Conversation>, mut membership: 
             biased;
             ending = &mut wake => break ending,
             () = conversation.ended.cancelled() => break Ending::Unrecorded,
-            result = connection.as_mut(), if !served => {
+            result = over(&mut connection), if connection.is_some() => {
                 if let Err(error) = result {
                     tracing::debug!(session = %conversation.id, %error, "a client broke off");
                 }
-                served = true;
+                // What was on its way goes with it, and has its outcome recorded while there is a record.
+                connection = None;
                 conversation.relays.close();
             }
-            () = conversation.relays.wait(), if served => break Ending::ClientLeft,
+            () = conversation.relays.wait(), if connection.is_none() => break Ending::ClientLeft,
         }
     };
     conversation.ended.cancel();
     conversation.relays.close();
-    if !served {
+    if let Some(mut connection) = connection {
         connection.as_mut().graceful_shutdown();
         if tokio::time::timeout(PATIENCE, connection).await.is_err() {
             tracing::debug!(session = %conversation.id, "what was on its way is cut");
@@ -130,6 +130,14 @@ async fn run(arrival: Arrival, conversation: Arc<Conversation>, mut membership: 
         tracing::debug!(session = %conversation.id, "a relay did not end in time");
     }
     conversation.end(&ending).await;
+}
+
+/// Waits for the end of what is there; for ever where nothing is.
+async fn over<C: Future>(connection: &mut Option<Pin<Box<C>>>) -> C::Output {
+    match connection {
+        Some(connection) => connection.as_mut().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn builder() -> Builder<TokioExecutor> {

@@ -40,6 +40,22 @@ fn events_are_not_kept_back() {
 }
 
 #[test]
+fn an_answer_that_its_client_leaves_has_an_outcome_on_record() {
+    let stage = stage();
+    let mut streaming = super::Program::start(super::curl(&["-N"]).arg(stage.url("/slow")));
+    streaming.expect_line("data: first");
+    drop(streaming);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let shown = recorded(&stage);
+        if shown.contains("cut off") {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "no outcome: {shown}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_and_parts_are_not_asked_for() {
     let stage = stage();
     let refused = stage.json("/gzip", &["--compressed"]);

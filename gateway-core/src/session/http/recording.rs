@@ -7,6 +7,8 @@ use std::{
     time::Instant,
 };
 
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
 use super::conversation::{Books, Conversation};
 use crate::{
     mask::{Detectors, Hit},
@@ -111,12 +113,15 @@ pub(super) struct Open {
     /// Bytes that went to the client.
     pub(super) bytes: u64,
     masked: BTreeMap<String, u64>,
+    /// The session's record stays open for as long.
+    _alive: TaskTrackerToken,
 }
 
 impl Open {
     pub(super) fn new(conversation: Arc<Conversation>, number: OperationNumber) -> Self {
-        let (sent, over) = (false, false);
-        Self { conversation, number, started: Instant::now(), sent, over, bytes: 0, masked: BTreeMap::new() }
+        let (sent, over, masked) = (false, false, BTreeMap::new());
+        let alive = conversation.relays.token();
+        Self { conversation, number, started: Instant::now(), sent, over, bytes: 0, masked, _alive: alive }
     }
 
     /// From here on the upstream may have seen it.
