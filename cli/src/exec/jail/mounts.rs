@@ -233,15 +233,15 @@ mod tests {
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
         let jail = JailPlan {
             listeners: 0,
-            read: paths(&["/usr/lib/x", "/usr", "/work/a/.venv", "/work"]),
-            write: paths(&["/work/a"]),
+            read: paths(&["/usr/lib/x", "/usr", "/var/crew/a/.venv", "/var/crew"]),
+            write: paths(&["/var/crew/a"]),
             links: Vec::new(),
             home: "/root".into(),
             sockets: Vec::new(),
         };
         let order: Vec<_> =
             in_order(&jail).into_iter().map(|(path, writable)| (path.to_str().unwrap(), writable)).collect();
-        assert_eq!(order, [("/usr", Writable::No), ("/work", Writable::No), ("/work/a", Writable::Yes)]);
+        assert_eq!(order, [("/usr", Writable::No), ("/var/crew", Writable::No), ("/var/crew/a", Writable::Yes)]);
     }
 
     #[test]
