@@ -16,6 +16,7 @@ mod notifications;
 pub(crate) mod place;
 mod reader;
 mod secret;
+mod secrets;
 mod site;
 mod workload;
 
@@ -34,7 +35,8 @@ pub use http::{HttpCredential, HttpSettings, secrets_of};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
 pub(crate) use notifications::EMAIL;
 pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, WebhookConfig};
-pub use secret::{SecretReference, SecretReferenceError};
+pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
+pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
 
 #[cfg(test)]

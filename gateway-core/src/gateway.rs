@@ -9,6 +9,7 @@ mod native;
 mod oversight;
 mod receivers;
 mod sampler;
+mod secrets;
 mod upstream_tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -23,7 +24,7 @@ use crate::{
     approval::{Desk, Limits},
     clock::WallClock,
     config::Site,
-    credential::CredentialError,
+    credential::{CredentialError, Secrets},
     identity::{
         ConnectionTokenError, ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError,
         KeyUse, LastSeen, PublicOrigin, TokenKeyError, Verifier,
@@ -170,12 +171,15 @@ impl Gateway {
         let keys = RecordKeys::load_or_create(&data.join("keys"))?;
         let (sealer, audit_key, masking) = (Arc::clone(keys.sealer()), keys.public(), Arc::clone(keys.masking()));
         let recorder = open_recorder(&site, keys, version).await?;
-        let Kept { index, runs, said, store, tools, outbox, couriers } = keep(&site, dev, &clock).await?;
+        let store = Store::open(&site.gateway.store.path)?;
+        let secrets = secrets::prepare(&site, &store).await?;
+        let Kept { index, runs, said, store, tools, outbox, couriers } =
+            keep(&site, store, &secrets, dev, &clock).await?;
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
         let desk = open_desk(store, &clock, &in_force, &last_seen, recordings.recorder()).await?;
-        let served = connections::serve(&site, dev, &clock, &tools)?;
+        let served = connections::serve(&site, &secrets, dev, &clock, &tools).await?;
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
             sealer,
@@ -410,10 +414,15 @@ struct Kept {
 }
 
 /// Opens the store, the desk over it, and the couriers; what an earlier run left pending is told too.
-async fn keep(site: &Site, dev: bool, clock: &WallClock) -> Result<Kept, GatewayError> {
+async fn keep(
+    site: &Site,
+    store: Store,
+    secrets: &Secrets,
+    dev: bool,
+    clock: &WallClock,
+) -> Result<Kept, GatewayError> {
     let config = &site.gateway.notifications;
-    let (receivers, addressees) = receivers::prepare(config, dev)?;
-    let store = Store::open(&site.gateway.store.path)?;
+    let (receivers, addressees) = receivers::prepare(config, secrets, dev).await?;
     let index = SessionIndex::open(store.clone(), clock.unix_millis()).await?;
     let runs = RunIndex::open(&store, clock.unix_millis()).await?;
     let said = SaidIndex::open(&store)?;

@@ -9,6 +9,7 @@ mod migrations;
 mod notifications;
 mod runs;
 mod said;
+mod secrets;
 mod sessions;
 mod tools;
 
@@ -26,6 +27,7 @@ use rusqlite::Connection;
 pub use notifications::{Announce, Delivery, DeliveryCounts, DeliveryQueue};
 pub use runs::{RunEnd, RunEntry, RunIndex};
 pub use said::{Said, SaidIndex, folded};
+pub use secrets::{KeptSecret, SecretRows};
 pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex, Span};
 pub use tools::{KeptTool, StoredTools, ToolShelf};
 

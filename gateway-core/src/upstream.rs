@@ -19,7 +19,7 @@ pub use catalogue::{
 };
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
 pub use estimate::{Estimate, PlanOrder, PlannedChange, Planner};
-pub use http::{CredentialOrder, HttpOutlet, HttpSecret, Injector, InjectorError, Marks, SendError};
+pub use http::{CredentialOrder, HttpOutlet, Injector, InjectorError, Marks, SendError};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

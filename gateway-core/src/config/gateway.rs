@@ -9,9 +9,9 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    NotificationsConfig, notifications,
+    NotificationsConfig, SecretsConfig, notifications,
     reader::{Document, Table},
-    workload,
+    secrets, workload,
 };
 use crate::api::types::TokenChoice;
 
@@ -36,6 +36,8 @@ pub struct GatewayConfig {
     pub export_rows: u64,
     /// Who is told of requests for approval.
     pub notifications: NotificationsConfig,
+    /// Where secrets come from.
+    pub secrets: SecretsConfig,
 }
 
 /// PEM files, relative to the site.
@@ -161,6 +163,7 @@ impl GatewayConfig {
             },
             export_rows: DEFAULT_EXPORT_ROWS,
             notifications: NotificationsConfig::default(),
+            secrets: SecretsConfig::default(),
         }
     }
 }
@@ -188,6 +191,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let recordings = recordings(&mut file, root, &data_dir_or_root);
     let export_rows = file.number("export_rows").map_or(DEFAULT_EXPORT_ROWS, |rows| *rows.get_ref());
     let notifications = section(&mut file, "notifications", |table| Some(notifications::read(table, root)));
+    let secrets = section(&mut file, "secrets", |table| Some(secrets::read(table, root)));
     file.finish();
     Some(GatewayConfig {
         listen: listen?,
@@ -199,6 +203,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
         recordings,
         export_rows,
         notifications: notifications.unwrap_or_default(),
+        secrets: secrets.unwrap_or_default(),
     })
 }
 

@@ -224,6 +224,11 @@ impl<'document> Table<'document> {
         if is_text { self.text(key).map(|text| vec![text]) } else { self.texts(key) }
     }
 
+    /// Whether a key is there, before it is asked for.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.members.contains_key(key)
+    }
+
     /// Whether a key holds a table, before it is asked for.
     pub(super) fn holds_table(&self, key: &str) -> bool {
         self.members.get(key).is_some_and(|(_, value)| value.get_ref().is_table())

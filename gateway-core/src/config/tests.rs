@@ -81,7 +81,7 @@ fn a_literal_secret_is_refused_and_never_shown() {
         assert!(!told.to_string().contains("hunter2"), "{told}");
         assert!(told.line > 0, "{told}");
     }
-    assert!(problem("connections.toml", &CONNECTION.replace("env:", "vault:")).message.contains("not built yet"));
+    assert!(problem("connections.toml", &CONNECTION.replace("env:", "vault:")).message.contains("vault:secret/data"));
 }
 
 #[test]

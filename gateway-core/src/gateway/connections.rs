@@ -7,7 +7,7 @@ use crate::{
     api::{ApiConnection, types::NativeAddress},
     clock::WallClock,
     config::{Connection, Credential, HttpCredential, SecretReference, Site, secrets_of},
-    credential,
+    credential::Secrets,
     model::ConnectionKind,
     protocol::{
         http::{aws, dialect::Dialect, plain::PlainHttp},
@@ -16,12 +16,13 @@ use crate::{
     },
     session::{HttpSide, Served},
     store::ToolShelf,
-    upstream::{HttpSecret, Injector, Target},
+    upstream::{Injector, Target},
 };
 
-/// Resolves what every connection needs to be dialled. Fails on the first that cannot be.
-pub(super) fn serve(
+/// Prepares what every connection needs to be dialled. Fails on the first that cannot be.
+pub(super) async fn serve(
     site: &Site,
+    secrets: &Secrets,
     dev: bool,
     clock: &WallClock,
     tools: &ToolShelf,
@@ -29,19 +30,15 @@ pub(super) fn serve(
     let mut served = BTreeMap::new();
     for connection in &site.connections {
         let name = connection.name.to_string();
-        let password = match &connection.credential {
-            Credential::Password { secret, .. } => Some(
-                credential::resolve(secret)
-                    .map_err(|source| GatewayError::Credential { connection: name.clone(), source })?,
-            ),
-            Credential::Trust { .. } | Credential::Http(_) => None,
-        };
+        for reference in references(&connection.credential) {
+            try_out(secrets, &name, reference).await?;
+        }
         let tls = upstream_tls::mode(&connection.tls)
             .map_err(|source| GatewayError::UpstreamTls { connection: name.clone(), source })?;
         let target =
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
-        let ready = Served::new(connection.clone(), target, password);
-        let ready = match http_side(connection, clock, tools)? {
+        let ready = Served::new(connection.clone(), target, secrets.clone());
+        let ready = match http_side(connection, secrets, clock, tools)? {
             Some(carried) => ready.over_http(carried),
             None => ready,
         };
@@ -51,7 +48,12 @@ pub(super) fn serve(
 }
 
 /// What serves a connection over HTTP; `None` for other kinds, and for those that are not built.
-fn http_side(connection: &Connection, clock: &WallClock, tools: &ToolShelf) -> Result<Option<HttpSide>, GatewayError> {
+fn http_side(
+    connection: &Connection,
+    secrets: &Secrets,
+    clock: &WallClock,
+    tools: &ToolShelf,
+) -> Result<Option<HttpSide>, GatewayError> {
     let (Some(settings), Credential::Http(credential)) = (&connection.http, &connection.credential) else {
         return Ok(None);
     };
@@ -72,15 +74,41 @@ fn http_side(connection: &Connection, clock: &WallClock, tools: &ToolShelf) -> R
         ConnectionKind::Postgres => return Ok(None),
     };
     let name = connection.name.to_string();
-    let resolved = |reference: Option<&SecretReference>| {
-        let failed = |source| GatewayError::Credential { connection: name.clone(), source };
-        reference.map(credential::resolve).transpose().map_err(failed)
-    };
-    let (secret, session_token) = secrets_of(credential);
-    let secret = HttpSecret { secret: resolved(secret)?, session_token: resolved(session_token)? };
-    let injector = Injector::new(credential, secret, &host, clock.clone())
+    let injector = Injector::new(credential, secrets.clone(), &host, clock.clone())
         .map_err(|error| GatewayError::Setting(format!("connection `{name}`: {error}")))?;
     Ok(Some(HttpSide { dialect, injector: Arc::new(injector) }))
+}
+
+/// Every secret that a connection refers to.
+fn references(credential: &Credential) -> Vec<&SecretReference> {
+    match credential {
+        Credential::Password { secret, .. } => vec![secret],
+        Credential::Trust { .. } => Vec::new(),
+        Credential::Http(credential) => {
+            let (secret, session_token) = secrets_of(credential);
+            secret.into_iter().chain(session_token).collect()
+        }
+    }
+}
+
+/// A secret that is forgotten is found out at the start. One that somebody else has to give may come later: a Vault that
+/// is down must not keep the gateway from serving other connections.
+async fn try_out(secrets: &Secrets, connection: &str, reference: &SecretReference) -> Result<(), GatewayError> {
+    match secrets.value(reference).await {
+        Ok(_there) => Ok(()),
+        Err(error) => match reference {
+            SecretReference::Environment(_) | SecretReference::File(_) => {
+                Err(GatewayError::Credential { connection: connection.to_owned(), source: error })
+            }
+            SecretReference::Store(_)
+            | SecretReference::Vault(_)
+            | SecretReference::Command(_)
+            | SecretReference::Keyring(_) => {
+                tracing::warn!(connection, %error, "a connection has no credential yet");
+                Ok(())
+            }
+        },
+    }
 }
 
 /// The connections as the API lists them.

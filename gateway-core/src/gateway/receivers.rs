@@ -15,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use super::GatewayError;
 use crate::{
     config::{EMAIL, EmailConfig, MailTls, NotificationsConfig, SecretReference},
-    credential::resolve,
+    credential::Secrets,
     notify::{Addressee, Addresses, Receiver},
 };
 
@@ -23,15 +23,20 @@ use crate::{
 pub(super) type Receivers = (Vec<(String, Receiver)>, Vec<Addressee>);
 
 /// Makes every receiver of the settings. With `dev`, one that is not on this machine is refused.
-pub(super) fn prepare(config: &NotificationsConfig, dev: bool) -> Result<Receivers, GatewayError> {
+pub(super) async fn prepare(
+    config: &NotificationsConfig,
+    secrets: &Secrets,
+    dev: bool,
+) -> Result<Receivers, GatewayError> {
     let (mut receivers, mut planned) = (Vec::new(), Vec::new());
     for one in &config.webhooks {
-        let made = Receiver::webhook(one.url.clone(), &secret(&one.name, &one.secret)?);
+        let made = Receiver::webhook(one.url.clone(), &secret(secrets, &one.name, &one.secret).await?);
         receivers.push((one.name.clone(), made.map_err(|error| wrong(&one.name, &error))?));
         planned.push((one.name.clone(), one.filter.clone(), Addresses::Itself));
     }
     for one in &config.chats {
-        let made = Receiver::chat(&secret(&one.name, &one.url)?).map_err(|error| wrong(&one.name, &error))?;
+        let made =
+            Receiver::chat(&secret(secrets, &one.name, &one.url).await?).map_err(|error| wrong(&one.name, &error))?;
         if dev && !made.is_local() {
             return Err(wrong(&one.name, &"it is elsewhere, and a development gateway reaches this machine only"));
         }
@@ -40,7 +45,7 @@ pub(super) fn prepare(config: &NotificationsConfig, dev: bool) -> Result<Receive
     }
     if let Some(email) = &config.email {
         let from = Mailbox::new(Some("hoop".to_owned()), email.from.clone());
-        receivers.push((EMAIL.to_owned(), Receiver::mail(transport(email)?, from)));
+        receivers.push((EMAIL.to_owned(), Receiver::mail(transport(email, secrets).await?, from)));
         let addresses = Addresses::Mailboxes { always: email.to.clone(), groups: email.groups.clone() };
         planned.push((EMAIL.to_owned(), email.filter.clone(), addresses));
     }
@@ -48,7 +53,7 @@ pub(super) fn prepare(config: &NotificationsConfig, dev: bool) -> Result<Receive
     Ok((receivers, planned.into_iter().map(addressee).collect()))
 }
 
-fn transport(email: &EmailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, GatewayError> {
+async fn transport(email: &EmailConfig, secrets: &Secrets) -> Result<AsyncSmtpTransport<Tokio1Executor>, GatewayError> {
     let mut builder =
         AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(email.server.host.clone()).port(email.server.port);
     builder = match email.tls {
@@ -57,7 +62,7 @@ fn transport(email: &EmailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>, 
         MailTls::Disable => builder.tls(Tls::None),
     };
     if let Some((username, reference)) = &email.login {
-        let password = secret(EMAIL, reference)?;
+        let password = secret(secrets, EMAIL, reference).await?;
         builder = builder.credentials(Credentials::new(username.clone(), password.expose_secret().to_owned()));
     }
     Ok(builder.timeout(Some(std::time::Duration::from_secs(10))).build())
@@ -73,8 +78,12 @@ fn trust(email: &EmailConfig) -> Result<TlsParameters, GatewayError> {
     parameters.build_rustls().map_err(|error| wrong(EMAIL, &error))
 }
 
-fn secret(name: &str, reference: &SecretReference) -> Result<secrecy::SecretString, GatewayError> {
-    resolve(reference).map_err(|source| GatewayError::Setting(format!("receiver `{name}`: {source}")))
+async fn secret(
+    secrets: &Secrets,
+    name: &str,
+    reference: &SecretReference,
+) -> Result<secrecy::SecretString, GatewayError> {
+    secrets.value(reference).await.map_err(|source| GatewayError::Setting(format!("receiver `{name}`: {source}")))
 }
 
 fn wrong(name: &str, error: &impl std::fmt::Display) -> GatewayError {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
-
 use crate::{
     api::{Sampler, SamplerError},
     mask::{DetectedClass, Detectors},
@@ -32,13 +30,8 @@ impl UpstreamSampler {
         if served.facts.kind.is_http() {
             return Err(SamplerError("only tables of databases are sampled".to_owned()));
         }
+        let login = served.own_login().await.map_err(|error| SamplerError(error.to_string()))?;
         let wire = upstream::dial(&served.target).await.map_err(|error| SamplerError(error.to_string()))?;
-        let mut login = tokio_postgres::Config::new();
-        login.user(served.connection.credential.username()).dbname(&served.facts.database);
-        login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
-        if let Some(password) = &served.password {
-            login.password(password.expose_secret());
-        }
         let active = DetectedClass::ALL.into_iter().chain(self.environment.detectors.classes());
         let idle = self.environment.detectors.idle();
         let detectors: Detectors = active.fold(idle, |all, class| all.with(class, class.default_function()));

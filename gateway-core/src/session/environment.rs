@@ -9,14 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, watch};
 
 use super::{registry::Registry, understanding::Understandings};
 use crate::{
     approval::Desk,
     clock::WallClock,
-    config::{Connection, Masking},
+    config::{Connection, Credential, Masking},
+    credential::{CredentialError, Secrets},
     mask::Detectors,
     model::{ConnectionFacts, RunId},
     policy::{Circumstances, PolicySet, Source},
@@ -29,7 +30,7 @@ use crate::{
 /// How long a catalogue snapshot serves sessions that want one.
 const CATALOGUE_LIFE: Duration = Duration::from_secs(5);
 
-/// A connection that the gateway serves, with everything resolved that a dial needs.
+/// A connection that the gateway serves, with everything prepared that a dial needs.
 #[derive(Debug)]
 pub struct Served {
     /// As the site says.
@@ -38,8 +39,8 @@ pub struct Served {
     pub facts: ConnectionFacts,
     /// Where it is.
     pub target: Target,
-    /// The resolved password, where the credential has one.
-    pub password: Option<SecretString>,
+    /// Where its secrets are had.
+    pub(super) secrets: Secrets,
     /// Where the planner is asked.
     pub(super) planner: Planner,
     /// What serves it, where HTTP carries it and its kind is built.
@@ -59,10 +60,29 @@ pub struct HttpSide {
 
 impl Served {
     /// A connection ready to be dialled.
-    pub fn new(connection: Connection, target: Target, password: Option<SecretString>) -> Self {
+    pub fn new(connection: Connection, target: Target, secrets: Secrets) -> Self {
         let facts = connection.facts();
         let (catalogue, generation) = (Mutex::new(None), AtomicU64::new(0));
-        Self { connection, facts, target, password, planner: Planner::default(), http: None, catalogue, generation }
+        Self { connection, facts, target, secrets, planner: Planner::default(), http: None, catalogue, generation }
+    }
+
+    /// The password of the gateway's login now, where it has one.
+    pub(super) async fn password(&self) -> Result<Option<SecretString>, CredentialError> {
+        match &self.connection.credential {
+            Credential::Password { secret, .. } => self.secrets.value(secret).await.map(Some),
+            Credential::Trust { .. } | Credential::Http(_) => Ok(None),
+        }
+    }
+
+    /// The login of connections of the gateway's own, beside those of sessions.
+    pub(crate) async fn own_login(&self) -> Result<tokio_postgres::Config, CredentialError> {
+        let mut login = tokio_postgres::Config::new();
+        login.user(self.connection.credential.username()).dbname(&self.facts.database);
+        login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
+        if let Some(password) = self.password().await? {
+            login.password(password.expose_secret());
+        }
+        Ok(login)
     }
 
     /// The same, served over HTTP by these.

@@ -13,6 +13,7 @@ use super::{
     registry::End,
 };
 use crate::{
+    credential::CredentialError,
     model::ConnectionName,
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece},
@@ -106,7 +107,8 @@ async fn authenticate(
     decoder: &mut FrameDecoder,
     buffer: &mut BytesMut,
 ) -> Result<Greeting, Failure> {
-    let mut login = Login::new(served.connection.credential.username().to_owned(), served.password.clone());
+    let password = served.password().await.map_err(|error| uncredentialed(&error))?;
+    let mut login = Login::new(served.connection.credential.username().to_owned(), password);
     let mut greeting = Greeting::default();
     let mut out = BytesMut::new();
     codec::encode_startup(&plan.parameters, &mut out);
@@ -158,6 +160,16 @@ pub(super) fn unreachable(error: &DialError) -> Failure {
         sqlstate: "08001",
         message: chain(error),
         hint: "Is the database up? The gateway's operator can tell.".to_owned(),
+    }
+}
+
+/// The operator reads what is missing in the gateway's log; the client is told that it is not their fault.
+pub(super) fn uncredentialed(error: &CredentialError) -> Failure {
+    tracing::error!(why = chain(error), "a connection has no credential");
+    Failure {
+        sqlstate: "08001",
+        message: "the gateway's own credential for this connection cannot be had".to_owned(),
+        hint: "Tell the gateway's operator; `hoop connections test` says why.".to_owned(),
     }
 }
 

@@ -11,12 +11,11 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     environment::{Environment, Served},
-    login::{Failure, lost, next_frame, unreachable, unrecorded},
+    login::{Failure, lost, next_frame, uncredentialed, unreachable, unrecorded},
     relay::{Ending, Session},
 };
 use crate::{
@@ -95,13 +94,8 @@ pub(super) async fn side_connection(
 
 /// The same, to be recorded by whoever sends it.
 pub(super) async fn side_order(served: &Served) -> Result<CatalogueRead, Failure> {
+    let login = served.own_login().await.map_err(|error| uncredentialed(&error))?;
     let wire = upstream::dial(&served.target).await.map_err(|error| unreachable(&error))?;
-    let mut login = tokio_postgres::Config::new();
-    login.user(served.connection.credential.username()).dbname(&served.facts.database);
-    login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
-    if let Some(password) = &served.password {
-        login.password(password.expose_secret());
-    }
     Ok(CatalogueRead { wire, login })
 }
 

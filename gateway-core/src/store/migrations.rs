@@ -88,6 +88,17 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (connection, name)
     ) STRICT;
 ",
+    "
+    CREATE TABLE secret (
+        name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        changed_at_millis INTEGER NOT NULL,
+        changed_by TEXT NOT NULL,
+        key TEXT NOT NULL,
+        wrapped BLOB NOT NULL,
+        sealed BLOB NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.

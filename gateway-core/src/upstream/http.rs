@@ -34,7 +34,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use self::channel::Channels;
-pub use self::credential::{CredentialOrder, HttpSecret, Injector, InjectorError};
+pub use self::credential::{CredentialOrder, Injector, InjectorError};
 use super::{DialError, Target};
 use crate::{
     config::HttpSettings,

@@ -1,6 +1,6 @@
 //! What requests carry towards an upstream: a header, a login, a token of an authorization server, a signature.
 //!
-//! Secrets come in resolved and go out in requests only.
+//! Secrets are asked for when a request leaves, and go out in requests only.
 
 use std::{
     fmt,
@@ -24,7 +24,8 @@ use url::Url;
 
 use crate::{
     clock::WallClock,
-    config::HttpCredential,
+    config::{HttpCredential, SecretReference},
+    credential::{CredentialError, Secrets},
     record::{Own, Recorded},
 };
 
@@ -35,21 +36,15 @@ const USUAL_SECONDS: i64 = 300;
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(15);
 const MOST_TOKEN_BYTES: usize = 64 * 1024;
 
-/// The resolved secrets of a credential.
-#[derive(Debug, Default)]
-pub struct HttpSecret {
-    /// The secret itself.
-    pub secret: Option<SecretString>,
-    /// The token of a session, for keys that have one.
-    pub session_token: Option<SecretString>,
-}
-
 /// Why a credential could not be put in. Holds no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum InjectorError {
     /// It cannot stand in a header.
     #[error("the credential of the connection cannot stand in a header")]
     Unwritable,
+    /// The gateway has none.
+    #[error("the gateway's own credential for this connection cannot be had; tell its operator")]
+    Absent(#[source] CredentialError),
     /// The authorization server gave no token.
     #[error("the authorization server of the connection gives no token: {0}")]
     Token(String),
@@ -65,12 +60,14 @@ pub struct CredentialOrder(());
 /// Puts the credential of one connection into requests.
 pub struct Injector {
     clock: WallClock,
+    secrets: Secrets,
     kind: Kind,
 }
 
 enum Kind {
     None,
-    Header(HeaderName, HeaderValue),
+    Header { name: HeaderName, prefix: String, secret: SecretReference },
+    Basic { username: String, secret: SecretReference },
     Token(Box<TokenClient>),
     Aws(Box<Signer>),
 }
@@ -79,14 +76,16 @@ struct TokenClient {
     client: reqwest::Client,
     url: Url,
     client_id: String,
-    secret: SecretString,
+    secret: SecretReference,
     scopes: String,
     /// The token and when it ends.
     token: Mutex<Option<(HeaderValue, i64)>>,
 }
 
 struct Signer {
-    credentials: Credentials,
+    access_key_id: String,
+    secret: SecretReference,
+    session_token: Option<SecretReference>,
     region: String,
     service: String,
 }
@@ -101,23 +100,20 @@ impl Injector {
     /// The injector of a connection to `host`.
     pub fn new(
         credential: &HttpCredential,
-        secret: HttpSecret,
+        secrets: Secrets,
         host: &str,
         clock: WallClock,
     ) -> Result<Self, InjectorError> {
-        let HttpSecret { secret, session_token } = secret;
-        let secret = secret.unwrap_or_else(|| SecretString::from(String::new()));
         let kind = match credential {
             HttpCredential::None => Kind::None,
-            HttpCredential::Header { name, prefix, .. } => {
+            HttpCredential::Header { name, prefix, secret } => {
                 let name = HeaderName::try_from(name.as_str()).map_err(|_invalid| InjectorError::Unwritable)?;
-                Kind::Header(name, hidden(&format!("{prefix}{}", secret.expose_secret()))?)
+                Kind::Header { name, prefix: prefix.clone(), secret: secret.clone() }
             }
-            HttpCredential::Basic { username, .. } => {
-                let login = BASE64.encode(format!("{username}:{}", secret.expose_secret()));
-                Kind::Header(header::AUTHORIZATION, hidden(&format!("Basic {login}"))?)
+            HttpCredential::Basic { username, secret } => {
+                Kind::Basic { username: username.clone(), secret: secret.clone() }
             }
-            HttpCredential::OAuth2Client { token_url, client_id, scopes, .. } => {
+            HttpCredential::OAuth2Client { token_url, client_id, scopes, secret } => {
                 let client = reqwest::Client::builder()
                     .redirect(reqwest::redirect::Policy::none())
                     .timeout(TOKEN_TIMEOUT)
@@ -125,18 +121,25 @@ impl Injector {
                     .build()
                     .map_err(|error| InjectorError::Token(error.to_string()))?;
                 let (url, client_id, scopes) = (token_url.clone(), client_id.clone(), scopes.join(" "));
+                let secret = secret.clone();
                 Kind::Token(Box::new(TokenClient { client, url, client_id, secret, scopes, token: Mutex::new(None) }))
             }
-            HttpCredential::AwsSigV4 { access_key_id, region, service, .. } => {
-                let token = session_token.map(|token| token.expose_secret().to_owned());
-                let secret = secret.expose_secret().to_owned();
-                let credentials = Credentials::new(access_key_id.clone(), secret, token, None, "hoop");
+            HttpCredential::AwsSigV4 { access_key_id, region, service, secret, session_token } => {
                 let service =
                     service.clone().unwrap_or_else(|| crate::protocol::http::aws::service_of(host).to_owned());
-                Kind::Aws(Box::new(Signer { credentials, region: region.clone(), service }))
+                let (access_key_id, region) = (access_key_id.clone(), region.clone());
+                let (secret, session_token) = (secret.clone(), session_token.clone());
+                Kind::Aws(Box::new(Signer { access_key_id, secret, session_token, region, service }))
             }
         };
-        Ok(Self { clock, kind })
+        Ok(Self { clock, secrets, kind })
+    }
+
+    async fn secret(&self, reference: &SecretReference) -> Result<SecretString, InjectorError> {
+        self.secrets.value(reference).await.map_err(|error| {
+            tracing::error!(%error, "a connection has no credential");
+            InjectorError::Absent(error)
+        })
     }
 
     /// Whether a token has to be asked for before the next request.
@@ -153,7 +156,8 @@ impl Injector {
         let CredentialOrder(()) = order.into_inner().into_message();
         let Kind::Token(client) = &self.kind else { return Ok(()) };
         let mut token = client.token.lock().await;
-        *token = Some(client.ask(self.clock.unix_seconds()).await?);
+        let secret = self.secret(&client.secret).await?;
+        *token = Some(client.ask(&secret, self.clock.unix_seconds()).await?);
         Ok(())
     }
 
@@ -161,8 +165,16 @@ impl Injector {
     pub(super) async fn inject(&self, request: &mut Request<Bytes>) -> Result<(), InjectorError> {
         match &self.kind {
             Kind::None => Ok(()),
-            Kind::Header(name, value) => {
-                request.headers_mut().insert(name.clone(), value.clone());
+            Kind::Header { name, prefix, secret } => {
+                let secret = self.secret(secret).await?;
+                let value = hidden(&format!("{prefix}{}", secret.expose_secret()))?;
+                request.headers_mut().insert(name.clone(), value);
+                Ok(())
+            }
+            Kind::Basic { username, secret } => {
+                let secret = self.secret(secret).await?;
+                let login = BASE64.encode(format!("{username}:{}", secret.expose_secret()));
+                request.headers_mut().insert(header::AUTHORIZATION, hidden(&format!("Basic {login}"))?);
                 Ok(())
             }
             Kind::Token(client) => {
@@ -171,7 +183,16 @@ impl Injector {
                 request.headers_mut().insert(header::AUTHORIZATION, value.clone());
                 Ok(())
             }
-            Kind::Aws(signer) => signer.sign(request, self.clock.unix_seconds()),
+            Kind::Aws(signer) => {
+                let secret = self.secret(&signer.secret).await?;
+                let session_token = match &signer.session_token {
+                    Some(reference) => Some(self.secret(reference).await?.expose_secret().to_owned()),
+                    None => None,
+                };
+                let (key, secret) = (signer.access_key_id.clone(), secret.expose_secret().to_owned());
+                let credentials = Credentials::new(key, secret, session_token, None, "hoop");
+                signer.sign(credentials, request, self.clock.unix_seconds())
+            }
         }
     }
 }
@@ -193,14 +214,14 @@ struct TokenAnswer {
 
 impl TokenClient {
     /// SPEC: RFC 6749, 4.4, with the client's login in `Basic` (2.3.1).
-    async fn ask(&self, now: i64) -> Result<(HeaderValue, i64), InjectorError> {
+    async fn ask(&self, secret: &SecretString, now: i64) -> Result<(HeaderValue, i64), InjectorError> {
         let failed = |why: &str| InjectorError::Token(why.to_owned());
         let mut form = vec![("grant_type", "client_credentials")];
         if !self.scopes.is_empty() {
             form.push(("scope", &self.scopes));
         }
         let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let (id, secret) = (encoded(&self.client_id), encoded(self.secret.expose_secret()));
+        let (id, secret) = (encoded(&self.client_id), encoded(secret.expose_secret()));
         let answer = self.client.post(self.url.clone()).basic_auth(id, Some(secret)).form(&form).send().await;
         let answer = answer.map_err(|error| failed(if error.is_timeout() { "no answer" } else { "not reachable" }))?;
         if !answer.status().is_success() {
@@ -221,7 +242,7 @@ impl TokenClient {
 }
 
 impl Signer {
-    fn sign(&self, request: &mut Request<Bytes>, now: i64) -> Result<(), InjectorError> {
+    fn sign(&self, credentials: Credentials, request: &mut Request<Bytes>, now: i64) -> Result<(), InjectorError> {
         let failed = || InjectorError::Unsigned;
         let mut settings = SigningSettings::default();
         if self.service == "s3" {
@@ -229,7 +250,7 @@ impl Signer {
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
             settings.payload_checksum_kind = aws_sigv4::http_request::PayloadChecksumKind::XAmzSha256;
         }
-        let identity = self.credentials.clone().into();
+        let identity = credentials.into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
