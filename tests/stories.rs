@@ -40,6 +40,7 @@ mod stories {
     mod jail;
     mod keyring;
     mod kill;
+    mod leases;
     mod lineage;
     mod live;
     mod login;
@@ -58,6 +59,7 @@ mod stories {
     mod replay;
     mod replication;
     mod runs;
+    mod secrets;
     mod shell;
     mod sigkill;
     mod start;

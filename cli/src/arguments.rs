@@ -13,6 +13,7 @@ mod lasting;
 mod notifications;
 mod policy;
 mod runs;
+mod secrets;
 mod sessions;
 mod tools;
 
@@ -27,6 +28,7 @@ pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, Whoa
 pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
 pub(crate) use policy::{PolicyArguments, PolicyCommand};
 pub(crate) use runs::{ListRuns, RunsArguments, RunsCommand};
+pub(crate) use secrets::{ConnectionsArguments, ConnectionsCommand, OneSecret, SecretsArguments, SecretsCommand};
 pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, KillSession, ListSessions, ReplayArguments, SessionsArguments,
     SessionsCommand,
@@ -137,6 +139,8 @@ pub(crate) enum Command {
     Dashboard(DashboardArguments),
     Audit(AuditArguments),
     Policy(PolicyArguments),
+    Connections(ConnectionsArguments),
+    Secrets(SecretsArguments),
     Gateway(GatewayArguments),
     Demo(DemoArguments),
     Completions(CompletionsArguments),

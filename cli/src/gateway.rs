@@ -3,6 +3,8 @@
 //! Words in, words out: the gateway itself is `hoop_gateway_core::gateway`. SIGTERM and Ctrl-C end it in order, SIGHUP
 //! reads the site's policies again.
 
+mod closed;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -36,6 +38,7 @@ const DEV_CONNECTION: &str = "pg-dev";
 /// Runs the gateway until it is told to end.
 pub(crate) async fn run(arguments: GatewayArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let GatewayCommand::Run(arguments) = arguments.command;
+    closed::close()?;
     let site = site(&arguments, context)?;
     let problems = if arguments.dev { check_development(&site) } else { check_production(&site) };
     if !problems.is_empty() {

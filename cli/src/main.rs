@@ -10,6 +10,7 @@ mod can;
 mod classify;
 mod completions;
 mod connect;
+mod connections;
 mod context;
 mod dashboard;
 mod demo;
@@ -32,6 +33,7 @@ mod policy;
 mod private_file;
 mod replay;
 mod runs;
+mod secrets;
 mod sessions;
 mod status;
 mod token;
@@ -99,6 +101,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,
         Command::Dashboard(arguments) => Box::pin(dashboard::run(arguments, context)).await,
         Command::Audit(arguments) => Box::pin(audit::run(arguments, context)).await,
+        Command::Connections(arguments) => Box::pin(connections::run(arguments, context)).await,
+        Command::Secrets(arguments) => Box::pin(secrets::run(arguments, context)).await,
         Command::Policy(arguments) => Box::pin(policy::run(arguments, context)).await,
         Command::Gateway(arguments) => Box::pin(gateway::run(arguments, context)).await,
         Command::Demo(arguments) => Box::pin(demo::run(arguments, context)).await,

@@ -17,11 +17,13 @@ mod health;
 mod kill;
 mod landing;
 mod notifications;
+mod probe;
 mod problem;
 mod recordings;
 mod run_views;
 mod runs;
 mod search;
+mod secrets;
 mod sessions;
 mod step_up;
 mod streams;
@@ -43,12 +45,14 @@ use tokio::sync::watch;
 
 pub use self::check::{CheckError, Checker, Checking};
 pub use self::classify::{Sampler, SamplerError, Sampling};
+pub use self::probe::{Prober, Proving};
 pub use self::recordings::{Follow, LineSink, MayReveal, Recordings, RecordingsError, RecordingsOnDisk};
 pub use self::streams::Streams;
 use crate::{
     approval::Desk,
     clock::WallClock,
     config::{AgentRule, UpstreamAddress},
+    credential::Secrets,
     identity::{ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, Verifier},
     model::ConnectionFacts,
     notify::Outbox,
@@ -109,6 +113,10 @@ pub struct ApiParts {
     pub outbox: Outbox,
     /// Definitions of tools.
     pub tools: ToolShelf,
+    /// The gateway's secrets, for those who set them.
+    pub secrets: Secrets,
+    /// Puts connections to the proof.
+    pub prober: Arc<dyn Prober>,
     /// Samples tables, to propose tags.
     pub sampler: Arc<dyn Sampler>,
     /// Says what would become of a statement.
@@ -158,6 +166,11 @@ pub fn router(state: ApiState) -> Router {
         .route("/whoami", get(entry::whoami))
         .route("/audit/key", get(entry::audit_key))
         .route("/connections", get(connections::list))
+        .route("/connections/configured", get(probe::list))
+        .route("/connections/{name}/test", post(probe::prove))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{name}", post(secrets::set))
+        .route("/secrets/{name}/remove", post(secrets::remove))
         .route("/connections/{name}/token", post(tokens::issue))
         .route("/logout", post(tokens::log_out))
         .route("/connections/{name}/classify", post(classify::propose))

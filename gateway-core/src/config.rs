@@ -11,6 +11,7 @@ mod connection;
 mod development;
 mod gateway;
 mod http;
+mod lease;
 mod masking;
 mod notifications;
 pub(crate) mod place;
@@ -32,6 +33,7 @@ pub use gateway::{
     WorkloadIssuer,
 };
 pub use http::{HttpCredential, HttpSettings, secrets_of};
+pub use lease::{EphemeralRole, LeasePer};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
 pub(crate) use notifications::EMAIL;
 pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, WebhookConfig};

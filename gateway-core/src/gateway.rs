@@ -7,6 +7,7 @@ mod connections;
 mod listener;
 mod native;
 mod oversight;
+mod prober;
 mod receivers;
 mod sampler;
 mod secrets;
@@ -34,8 +35,8 @@ use crate::{
     notify::{Couriers, Outbox},
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
-    session::{self, Environment, Served, registry::Registry},
-    store::{RunIndex, SaidIndex, SessionIndex, Store, StoreError, ToolShelf},
+    session::{self, Environment, Leases, Served, registry::Registry},
+    store::{LeaseRows, RunIndex, SaidIndex, SessionIndex, Store, StoreError, ToolShelf},
 };
 
 pub use certificate::CertificateError;
@@ -173,13 +174,15 @@ impl Gateway {
         let recorder = open_recorder(&site, keys, version).await?;
         let store = Store::open(&site.gateway.store.path)?;
         let secrets = secrets::prepare(&site, &store).await?;
+        let lent = LeaseRows::new(store.clone());
         let Kept { index, runs, said, store, tools, outbox, couriers } =
             keep(&site, store, &secrets, dev, &clock).await?;
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
         let desk = open_desk(store, &clock, &in_force, &last_seen, recordings.recorder()).await?;
-        let served = connections::serve(&site, &secrets, dev, &clock, &tools).await?;
+        let leases = Leases::new(secrets.clone(), lent, recordings.recorder().clone(), clock.clone());
+        let served = connections::serve(&site, &leases, dev, &clock, &tools).await?;
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
             sealer,
@@ -190,6 +193,7 @@ impl Gateway {
             masking: site.masking.clone(),
             detectors: detectors(&site, masking),
             understandings: session::Understandings::default(),
+            leases,
             clock: clock.clone(),
             connections: served,
             export_rows: site.gateway.export_rows,
@@ -214,6 +218,8 @@ impl Gateway {
             recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
             outbox,
             tools: tools.clone(),
+            secrets,
+            prober: Arc::new(prober::UpstreamProber::new(Arc::clone(&environment))),
             sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
             checker: Arc::new(session::StatementChecker::new(Arc::clone(&environment))),
             policies: in_force,
@@ -278,6 +284,9 @@ impl Gateway {
         for native in self.native {
             tasks.spawn(native::accept(native, Arc::clone(&self.door), tasks.clone(), shutdown.clone()));
         }
+        let keeping =
+            session::keep_leases(self.environment.leases.clone(), Arc::clone(&self.environment), shutdown.clone());
+        tasks.spawn(keeping);
         tasks.spawn(gather(self.recordings, shutdown.clone()));
         tasks.spawn(end_lapsed_runs(self.api.clone(), shutdown.clone()));
         listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;

@@ -5,6 +5,7 @@
 //! `api` see it through `approval::Storage` and [`SessionIndex`].
 
 mod approvals;
+mod leases;
 mod migrations;
 mod notifications;
 mod runs;
@@ -24,6 +25,7 @@ use std::{
 
 use rusqlite::Connection;
 
+pub use leases::{KeptLease, LeaseRows};
 pub use notifications::{Announce, Delivery, DeliveryCounts, DeliveryQueue};
 pub use runs::{RunEnd, RunEntry, RunIndex};
 pub use said::{Said, SaidIndex, folded};

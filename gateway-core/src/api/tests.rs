@@ -7,6 +7,7 @@ mod notifications;
 mod reviews;
 mod runs;
 mod search;
+mod secrets;
 mod step_up;
 mod tokens;
 mod world;

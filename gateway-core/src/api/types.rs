@@ -9,6 +9,7 @@ mod health;
 mod live;
 mod notifications;
 mod runs;
+mod secrets;
 mod tools;
 
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
@@ -25,6 +26,7 @@ pub use self::{
     health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth},
     notifications::{NotificationItem, NotificationState, Notifications},
     runs::{NewRun, RunCounts, RunDetail, RunEnding, RunItem, RunOpened, RunPrincipal, RunToken, TimelineEntry},
+    secrets::{ConfiguredConnection, ConnectionProof, Proof, ProofOutcome, SecretItem, SecretVersion, SetSecret},
 };
 use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, RuleId, RunId, SessionId};
 

@@ -14,7 +14,7 @@ use crate::{
         llm::dialect::LlmDialect,
         mcp::dialect::McpDialect,
     },
-    session::{HttpSide, Served},
+    session::{HttpSide, Leases, Served},
     store::ToolShelf,
     upstream::{Injector, Target},
 };
@@ -22,12 +22,13 @@ use crate::{
 /// Prepares what every connection needs to be dialled. Fails on the first that cannot be.
 pub(super) async fn serve(
     site: &Site,
-    secrets: &Secrets,
+    leases: &Leases,
     dev: bool,
     clock: &WallClock,
     tools: &ToolShelf,
 ) -> Result<ServedConnections, GatewayError> {
     let mut served = BTreeMap::new();
+    let secrets = leases.secrets();
     for connection in &site.connections {
         let name = connection.name.to_string();
         for reference in references(&connection.credential) {
@@ -37,7 +38,7 @@ pub(super) async fn serve(
             .map_err(|source| GatewayError::UpstreamTls { connection: name.clone(), source })?;
         let target =
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
-        let ready = Served::new(connection.clone(), target, secrets.clone());
+        let ready = Served::new(connection.clone(), target, leases.clone());
         let ready = match http_side(connection, secrets, clock, tools)? {
             Some(carried) => ready.over_http(carried),
             None => ready,
@@ -83,7 +84,8 @@ fn http_side(
 fn references(credential: &Credential) -> Vec<&SecretReference> {
     match credential {
         Credential::Password { secret, .. } => vec![secret],
-        Credential::Trust { .. } => Vec::new(),
+        Credential::EphemeralRole(role) => role.secret.iter().collect(),
+        Credential::Trust { .. } | Credential::VaultRole { .. } => Vec::new(),
         Credential::Http(credential) => {
             let (secret, session_token) = secrets_of(credential);
             secret.into_iter().chain(session_token).collect()

@@ -185,6 +185,10 @@ pub enum OwnPurpose {
     Estimate,
     /// Cancelling a running operation.
     Cancel,
+    /// Making a login for one session, or taking it away.
+    Lease,
+    /// Proving that a connection works.
+    Probe,
     /// Ending the conversation.
     Terminate,
 }
@@ -200,6 +204,8 @@ impl OwnPurpose {
             Self::ForcedError => "forced_error",
             Self::Estimate => "estimate",
             Self::Cancel => "cancel",
+            Self::Lease => "lease",
+            Self::Probe => "probe",
             Self::Terminate => "terminate",
         }
     }
@@ -364,6 +370,37 @@ pub enum GatewayEvent {
         what: String,
         /// Why.
         why: &'static str,
+    },
+    /// A login is about to be made for a session.
+    LoginLent {
+        /// For whom; nobody where it is the gateway's own.
+        who: Option<Principal>,
+        /// Where.
+        connection: ConnectionName,
+        /// For which session; `gateway` where it is the gateway's own.
+        session: String,
+        /// Its name, where the gateway chose it.
+        login: Option<String>,
+        /// When it ends at the latest, milliseconds since 1970.
+        ends_at_millis: i64,
+    },
+    /// It is about to be taken away.
+    LoginReturned {
+        /// Where.
+        connection: ConnectionName,
+        /// For which session it was.
+        session: String,
+        /// Its name, or that of its lease.
+        login: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// Someone had it proved that a connection works.
+    Probed {
+        /// Who.
+        who: Principal,
+        /// Which connection.
+        connection: ConnectionName,
     },
     /// Someone started a run.
     RunStarted {

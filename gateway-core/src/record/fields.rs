@@ -131,6 +131,9 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::AccessDecided { .. } => "access_decided",
         GatewayEvent::LeaseOpened { .. } => "lease_opened",
         GatewayEvent::LeaseClosed { .. } => "lease_closed",
+        GatewayEvent::LoginLent { .. } => "login_lent",
+        GatewayEvent::LoginReturned { .. } => "login_returned",
+        GatewayEvent::Probed { .. } => "probed",
         GatewayEvent::RunStarted { .. } => "run_started",
         GatewayEvent::RunLooked { .. } => "run_looked",
         GatewayEvent::RunEnded { .. } => "run_ended",
@@ -222,6 +225,25 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("approval", approval.as_str());
             to.field("what", what);
             to.field("why", why);
+        }
+        GatewayEvent::LoginLent { who, connection, session, login, ends_at_millis } => {
+            if let Some(who) = who {
+                to.json_field("who", who);
+            }
+            to.field("connection", connection.as_str());
+            to.field("session", session);
+            optional("login", login.as_deref(), to);
+            to.number("ends_at_millis", u64::try_from(*ends_at_millis).unwrap_or(0));
+        }
+        GatewayEvent::LoginReturned { connection, session, login, why } => {
+            to.field("connection", connection.as_str());
+            to.field("session", session);
+            to.field("login", login);
+            to.field("why", why);
+        }
+        GatewayEvent::Probed { who, connection } => {
+            to.json_field("who", who);
+            to.field("connection", connection.as_str());
         }
         GatewayEvent::RunStarted { run, who, connections, labels, command, jailed } => {
             to.field("run", run.as_str());

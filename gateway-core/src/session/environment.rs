@@ -12,19 +12,27 @@ use std::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Mutex, watch};
 
-use super::{registry::Registry, understanding::Understandings};
+use super::{
+    access::Window,
+    leases::{Borrowed, Borrower, Leases},
+    registry::Registry,
+    understanding::Understandings,
+};
 use crate::{
     approval::Desk,
     clock::WallClock,
-    config::{Connection, Credential, Masking},
-    credential::{CredentialError, Secrets},
+    config::{Connection, Credential, EphemeralRole, LeasePer, Masking},
+    credential::{
+        CredentialError,
+        lease::{LeaseError, Lender, VaultLender},
+    },
     mask::Detectors,
-    model::{ConnectionFacts, RunId},
+    model::{ConnectionFacts, Principal, RunId, SessionId},
     policy::{Circumstances, PolicySet, Source},
     protocol::http::dialect::Dialect,
     record::{Recorder, Sealer},
     store::SessionIndex,
-    upstream::{Catalogue, Injector, Planner, Target},
+    upstream::{self, Catalogue, Injector, Planner, RoleLender, Target},
 };
 
 /// How long a catalogue snapshot serves sessions that want one.
@@ -39,8 +47,12 @@ pub struct Served {
     pub facts: ConnectionFacts,
     /// Where it is.
     pub target: Target,
-    /// Where its secrets are had.
-    pub(super) secrets: Secrets,
+    /// Where its secrets are had, and its logins of one session.
+    pub(super) leases: Leases,
+    /// Who makes those.
+    lender: Option<Arc<dyn Lender>>,
+    /// The gateway's own one of those.
+    house: Mutex<Option<Borrowed>>,
     /// Where the planner is asked.
     pub(super) planner: Planner,
     /// What serves it, where HTTP carries it and its kind is built.
@@ -60,29 +72,112 @@ pub struct HttpSide {
 
 impl Served {
     /// A connection ready to be dialled.
-    pub fn new(connection: Connection, target: Target, secrets: Secrets) -> Self {
+    pub fn new(connection: Connection, target: Target, leases: Leases) -> Self {
         let facts = connection.facts();
+        let lender = lender(&connection, &target, &leases);
         let (catalogue, generation) = (Mutex::new(None), AtomicU64::new(0));
-        Self { connection, facts, target, secrets, planner: Planner::default(), http: None, catalogue, generation }
+        let house = Mutex::new(None);
+        let planner = Planner::default();
+        Self { connection, facts, target, leases, lender, house, planner, http: None, catalogue, generation }
     }
 
     /// The password of the gateway's login now, where it has one.
     pub(super) async fn password(&self) -> Result<Option<SecretString>, CredentialError> {
         match &self.connection.credential {
-            Credential::Password { secret, .. } => self.secrets.value(secret).await.map(Some),
-            Credential::Trust { .. } | Credential::Http(_) => Ok(None),
+            Credential::Password { secret, .. }
+            | Credential::EphemeralRole(EphemeralRole { secret: Some(secret), .. }) => {
+                self.leases.secrets().value(secret).await.map(Some)
+            }
+            Credential::Trust { .. }
+            | Credential::EphemeralRole(_)
+            | Credential::VaultRole { .. }
+            | Credential::Http(_) => Ok(None),
         }
     }
 
     /// The login of connections of the gateway's own, beside those of sessions.
-    pub(crate) async fn own_login(&self) -> Result<tokio_postgres::Config, CredentialError> {
+    pub(crate) async fn own_login(&self) -> Result<tokio_postgres::Config, LeaseError> {
         let mut login = tokio_postgres::Config::new();
         login.user(self.connection.credential.username()).dbname(&self.facts.database);
         login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
         if let Some(password) = self.password().await? {
             login.password(password.expose_secret());
         }
+        match &self.connection.credential {
+            // It makes roles, and works as their template: what it reads is what sessions see.
+            Credential::EphemeralRole(EphemeralRole { username, role, .. }) => {
+                login.user(username).options(format!("-c role={}", escaped(role)));
+            }
+            Credential::VaultRole { .. } => {
+                let mut house = self.house.lock().await;
+                let now = self.leases.now_millis();
+                let kept = house.take().filter(|one| one.ends_at_millis - now > HOUSE_EARLY_MILLIS);
+                let one = match kept {
+                    Some(one) => one,
+                    None => self.borrow(None, "gateway".to_owned(), now + HOUSE_MILLIS).await?,
+                };
+                login.user(&one.username).password(one.password.expose_secret());
+                *house = Some(one);
+            }
+            Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) => {}
+        }
         Ok(login)
+    }
+
+    /// Who makes logins of one session for this connection.
+    pub(crate) fn lender(&self) -> Option<Arc<dyn Lender>> {
+        self.lender.clone()
+    }
+
+    /// What a session logs in with, where its login is made for it.
+    pub(super) async fn session_login(
+        &self,
+        who: &Principal,
+        session: &SessionId,
+        window: Option<&Window>,
+    ) -> Result<Option<Borrowed>, LeaseError> {
+        let (per, lifetime) = match &self.connection.credential {
+            Credential::EphemeralRole(role) => (role.per, role.lifetime),
+            Credential::VaultRole { per, .. } => (*per, LONGEST),
+            Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) => return Ok(None),
+        };
+        let lifetime = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
+        let latest = self.leases.now_millis().saturating_add(lifetime);
+        let ends_at_millis = match (window, per) {
+            (Some(window), _) => window.ends_at_millis.min(latest),
+            (None, LeasePer::Session) => latest,
+            (None, LeasePer::Approval) => return Err(LeaseError::NeedsApproval),
+        };
+        self.borrow(Some(who.clone()), session.to_string(), ends_at_millis).await.map(Some)
+    }
+
+    /// Has a login of one session made, logs in with it once, and has it taken away.
+    pub(crate) async fn trial_login(&self, who: &Principal) -> Result<(), LeaseError> {
+        let ends_at_millis = self.leases.now_millis() + 60_000;
+        let one = self.borrow(Some(who.clone()), "a test of the connection".to_owned(), ends_at_millis).await?;
+        let mut login = tokio_postgres::Config::new();
+        login.user(&one.username).password(one.password.expose_secret()).dbname(&self.facts.database);
+        login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
+        let wire = upstream::dial(&self.target).await?;
+        let tried = login.connect_raw(wire, tokio_postgres::NoTls).await;
+        tried.map(drop).map_err(|error| LeaseError::Refused(error.to_string()))
+    }
+
+    /// What serves it, where HTTP carries it.
+    pub(crate) fn http_side(&self) -> Option<&HttpSide> {
+        self.http.as_ref()
+    }
+
+    async fn borrow(
+        &self,
+        who: Option<Principal>,
+        session: String,
+        ends_at_millis: i64,
+    ) -> Result<Borrowed, LeaseError> {
+        let nobody = || LeaseError::Refused("this connection lends no logins".to_owned());
+        let lender = self.lender().ok_or_else(nobody)?;
+        let facts = (self.facts.name.clone(), self.connection.credential.heir().to_owned());
+        self.leases.lend(facts, lender, Borrower { who, session, ends_at_millis }).await
     }
 
     /// The same, served over HTTP by these.
@@ -122,6 +217,36 @@ impl Served {
     }
 }
 
+/// How long a login of a Vault lives at most.
+const LONGEST: Duration = Duration::from_hours(24);
+/// How long the gateway's own does, and how long before its end it is given up for a new one.
+const HOUSE_MILLIS: i64 = 3_600_000;
+const HOUSE_EARLY_MILLIS: i64 = 30_000;
+
+fn lender(connection: &Connection, target: &Target, leases: &Leases) -> Option<Arc<dyn Lender>> {
+    let secrets = leases.secrets().clone();
+    match &connection.credential {
+        Credential::EphemeralRole(role) => {
+            let (target, database, role) = (target.clone(), connection.database.clone(), role.clone());
+            Some(Arc::new(RoleLender { target, database, role, secrets }))
+        }
+        Credential::VaultRole { secret, .. } => Some(Arc::new(VaultLender::new(secrets, secret.clone()))),
+        Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) => None,
+    }
+}
+
+/// SPEC: in `options` a backslash takes the meaning of what follows.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::new();
+    for letter in value.chars() {
+        if letter.is_whitespace() || letter == '\\' {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
 impl Environment {
     /// The moment of a decision, with what the run has used up by now.
     pub fn circumstances(&self, source: Source, run: Option<&RunId>) -> Circumstances {
@@ -152,6 +277,8 @@ pub struct Environment {
     pub detectors: Detectors,
     /// Texts that were understood before.
     pub(crate) understandings: Understandings,
+    /// Logins lent to sessions.
+    pub leases: Leases,
     /// The wall clock.
     pub clock: WallClock,
     /// Connections by name.

@@ -61,6 +61,11 @@ impl Session {
             tracing::warn!(session = %self.id, error = ?error, "a withdrawn request could not be recorded");
         }
         self.record_what_was_open();
+        // Before anybody is waited for: a login ends with its session, whatever the client or the server still do.
+        match self.lease.take() {
+            Some(lease) if ending.lets_work_go_on() => lease.let_go(),
+            lease => drop(lease),
+        }
         let parting = self.parting(&ending);
         let last = self.last_words(&ending);
         let Self { outlet, recorder, environment, served, counts, id, .. } = self;

@@ -17,7 +17,7 @@ use super::{
     conversation::Conversation,
     environment::{Environment, Served},
     ledger::Ledger,
-    login::{Failure, Opened, log_in},
+    login::{Comer, Failure, Opened, log_in},
     meaning::Meaning,
     metering::SessionMeter,
     names::sight,
@@ -251,10 +251,11 @@ impl Arrival {
         plan: StartPlan,
         mut begun: Begun,
     ) -> Option<Box<Ready>> {
+        let comer = Comer { who: &self.principal, session: &begun.secrets.id, window: self.window.as_ref() };
         let opened = tokio::select! {
             biased;
             end = registry::told(&mut begun.membership.end) => Err(Failure::ended(&end)),
-            opened = log_in(&self.environment, &self.served, &mut begun.recorder, &plan) => opened,
+            opened = log_in(&self.environment, &self.served, &mut begun.recorder, &plan, comer) => opened,
         };
         match opened {
             Ok(opened) => {
@@ -332,7 +333,7 @@ impl Arrival {
         recorder: SessionRecorder,
         Opening { replication, opened }: Opening,
     ) -> (Session, ReadHalf<Wire>) {
-        let Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in } = opened;
+        let Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in, lease } = opened;
         let role = self.served.connection.credential.username().to_owned();
         let binding = Binding {
             requester: &self.principal,
@@ -392,6 +393,7 @@ impl Arrival {
             sending: Bytes::new(),
             outlet,
             backend_key,
+            lease,
             reported: Reported::greeting(&greeting),
         };
         (session, read)

@@ -19,6 +19,7 @@ use super::{
     conversation::Conversation,
     environment::{Environment, Served},
     hold::Held,
+    leases::HeldLease,
     ledger::Ledger,
     meaning::Meaning,
     metering::SessionMeter,
@@ -101,6 +102,8 @@ pub(super) struct Session {
     pub(super) fault_query: Text,
     pub(super) fault_portal: Text,
     pub(super) backend_key: Option<(u32, CancelKey)>,
+    /// What it logged in with, where that was made for it.
+    pub(super) lease: Option<HeldLease>,
 }
 
 /// What wakes a session besides bytes.

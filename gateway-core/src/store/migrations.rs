@@ -98,6 +98,13 @@ const STEPS: &[&str] = &[
         wrapped BLOB NOT NULL,
         sealed BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE lent_login (
+        id TEXT PRIMARY KEY,
+        connection TEXT NOT NULL,
+        session TEXT NOT NULL,
+        heir TEXT NOT NULL,
+        lent_at_millis INTEGER NOT NULL
+    ) STRICT;
 ",
 ];
 

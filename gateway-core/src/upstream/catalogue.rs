@@ -154,4 +154,6 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{} ({})", db.message(), db.code().code()))
 }
 
-const SUPERUSER: &str = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
+/// A role that may become a superuser with `SET ROLE` is one.
+const SUPERUSER: &str = "select coalesce(pg_catalog.bool_or(rolsuper), false) from pg_catalog.pg_roles \
+     where pg_catalog.pg_has_role(current_user, oid, 'member')";

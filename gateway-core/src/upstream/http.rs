@@ -29,7 +29,7 @@ mod credential;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
@@ -108,6 +108,22 @@ impl HttpOutlet {
         let answer = self.channels.exchange(request, upgrades);
         match tokio::time::timeout(self.settings.answer_within, answer).await {
             Ok(answer) => answer,
+            Err(_elapsed) => Err(SendError::Slow(self.settings.answer_within)),
+        }
+    }
+
+    /// Asks for nothing but whether the credential is taken: `HEAD` of the connection's own path. What it sends is on record.
+    pub async fn probe(&self, order: Recorded<Own<()>>) -> Result<StatusCode, SendError> {
+        drop(order);
+        let scheme = if self.settings.secure { "https" } else { "http" };
+        let uri = format!("{scheme}://{}{}/", self.settings.authority, self.settings.base);
+        let request = Request::builder().method(http::Method::HEAD).uri(uri);
+        let request = request.header(header::HOST, &self.settings.authority).header(header::USER_AGENT, "hoop gateway");
+        let mut request = request.body(Bytes::new()).map_err(|_unwritable| SendError::Unwritable)?;
+        self.injector.inject(&mut request).await?;
+        let answer = self.channels.exchange(request.map(Full::new), false);
+        match tokio::time::timeout(self.settings.answer_within, answer).await {
+            Ok(answer) => Ok(answer?.status()),
             Err(_elapsed) => Err(SendError::Slow(self.settings.answer_within)),
         }
     }

@@ -64,6 +64,20 @@ permit(principal in Group::"security", action == Action::"approve", resource);
 /// A connection without tables.
 struct NoTables;
 
+impl api::Prober for NoTables {
+    fn configured(&self) -> Vec<types::ConfiguredConnection> {
+        Vec::new()
+    }
+
+    fn prove<'prober>(
+        &'prober self,
+        _who: &'prober Principal,
+        connection: &'prober crate::model::ConnectionName,
+    ) -> api::Proving<'prober> {
+        Box::pin(async { types::ConnectionProof { connection: connection.clone(), proofs: Vec::new() } })
+    }
+}
+
 impl api::Sampler for NoTables {
     fn sample<'sampler>(
         &'sampler self,
@@ -168,6 +182,8 @@ impl World {
             recordings: shared,
             outbox: outbox.clone(),
             tools: ToolShelf::new(Store::in_memory().unwrap()),
+            secrets: crate::credential::Secrets::of_store(Store::in_memory().unwrap()).await,
+            prober: Arc::new(NoTables),
             sampler: Arc::new(NoTables),
             checker: Arc::new(NoTables),
             policies,
@@ -371,6 +387,9 @@ impl Recordings for FakeRecordings {
             | GatewayEvent::AccessDecided { .. }
             | GatewayEvent::LeaseOpened { .. }
             | GatewayEvent::LeaseClosed { .. }
+            | GatewayEvent::LoginLent { .. }
+            | GatewayEvent::LoginReturned { .. }
+            | GatewayEvent::Probed { .. }
             | GatewayEvent::PolicyChanged { .. }) => format!("{other:?}"),
         };
         Box::pin(async move {
