@@ -108,6 +108,9 @@ missing_wants() {
     has tmux || echo tmux
     has pgbouncer || any_file /usr/sbin/pgbouncer || echo pgbouncer
     has shellcheck || echo shellcheck
+    has php && [ -d /usr/share/simplesamlphp ] || echo saml
+    has openssl || echo openssl
+    has chromium || echo chromium
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python
 }
 
@@ -131,6 +134,7 @@ package_for() {
         apt-get:psql) echo postgresql-client ;;
         apt-get:node) echo nodejs ;;
         *:keyring) echo gnome-keyring ;;
+        dnf:saml | pacman:saml | brew:saml) echo simplesamlphp ;;
         dnf:compiler) echo gcc ;;
         dnf:headers) echo glibc-devel ;;
         dnf:libclang) echo clang-devel ;;
@@ -148,6 +152,7 @@ package_for() {
         brew:compiler | brew:libclang) echo llvm ;;
         brew:postgres | brew:psql) echo postgresql@17 ;;
         apt-get:python) echo python3-venv ;;
+        apt-get:saml) echo simplesamlphp php-cli php-xml php-mbstring php-curl php-sqlite3 ;;
         *) echo "$2" ;;
     esac
 }

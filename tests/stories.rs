@@ -59,6 +59,7 @@ mod stories {
     mod replay;
     mod replication;
     mod runs;
+    mod saml;
     mod secrets;
     mod shell;
     mod sigkill;

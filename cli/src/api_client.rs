@@ -11,7 +11,7 @@ pub(crate) use self::{
 };
 
 use hoop_gateway_core::{
-    api::types::{GatewayInfo, Health, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse},
+    api::types::{GatewayInfo, Health, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse, Whoami},
     model::StepUp,
 };
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -85,6 +85,13 @@ impl ApiClient {
     pub(crate) async fn exchange(&self, issuer_token: &SecretString) -> Result<TokenResponse, Failure> {
         let body = TokenRequest { token: issuer_token.expose_secret().to_owned() };
         self.send(self.http.post(self.gateway.endpoint("/api/v1/token")).json(&body)).await
+    }
+
+    /// A token of the gateway's with whose it is, and until when.
+    pub(crate) async fn with_principal(&self, token: SecretString) -> Result<TokenResponse, Failure> {
+        let request = self.http.get(self.gateway.endpoint("/api/v1/whoami")).bearer_auth(token.expose_secret());
+        let Whoami { principal, expires_at } = self.send(request).await?;
+        Ok(TokenResponse { token: token.expose_secret().to_owned(), expires_at, principal })
     }
 
     async fn call<B: Serialize>(&self, call: &Call<'_, B>, token: &SecretString) -> Result<Vec<u8>, Failure> {

@@ -5,6 +5,7 @@
 mod browser;
 mod countdown;
 mod device;
+mod device_page;
 mod discovery;
 mod fresh;
 mod issuer;
@@ -19,12 +20,15 @@ pub(crate) use renewal::Login;
 pub(crate) use step_up::log_in_again;
 pub(crate) use workload::{Named, Workload};
 
+use std::time::Duration;
+
 use hoop_gateway_core::{
-    api::types::{IdentityInfo, TokenChoice, TokenResponse},
+    api::types::{IdentityInfo, LoginWay, TokenChoice, TokenResponse},
     model::{Principal, StepUp},
 };
 use secrecy::SecretString;
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::{
     api_client::ApiClient,
@@ -60,9 +64,16 @@ async fn log_in(arguments: &LoginArguments, context: &Context) -> Result<ExitSta
         let stored = stored_login(info.identity, None, answer).by(workload);
         return keep(context, &client, stored).await;
     }
-    let issuer = Issuer::discover(context, &info.identity.issuer, &info.identity.client_id).await?;
     let demand = StepUp { max_age_seconds: arguments.max_age, acr: arguments.acr.clone() };
     let wanted = device::Wanted { demand: &demand, hint: None, may_open_browser: !arguments.no_browser };
+    if info.identity.way == LoginWay::DevicePage {
+        let answer = device_page::log_in(context, &client, &info.identity, &wanted).await?;
+        let left = answer.expires_at.saturating_sub(OffsetDateTime::now_utc().unix_timestamp());
+        let left = spoken(Duration::from_secs(u64::try_from(left).unwrap_or(0)));
+        context.output.say(&format!("This login lasts {left}; nothing renews it, so log in again after that."));
+        return keep(context, &client, stored_login(info.identity, None, answer)).await;
+    }
+    let issuer = Issuer::discover(context, &info.identity.issuer, &info.identity.client_id).await?;
     let grant = device::authorize(context, &issuer, &info.identity.scopes, &wanted).await?;
     let issuer_token = grant.token(info.identity.token)?;
     let answer = client.exchange(&issuer_token).await?;

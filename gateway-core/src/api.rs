@@ -10,6 +10,7 @@ mod caller;
 mod check;
 mod classify;
 mod connections;
+mod device;
 mod entry;
 mod events;
 mod guard;
@@ -53,7 +54,7 @@ use crate::{
     clock::WallClock,
     config::{AgentRule, UpstreamAddress},
     credential::Secrets,
-    identity::{ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, Verifier},
+    identity::{ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, SamlLogin, Verifier},
     model::ConnectionFacts,
     notify::Outbox,
     policy::PolicySet,
@@ -89,6 +90,8 @@ pub struct ApiParts {
     pub dev: bool,
     /// Validates the issuer's tokens.
     pub verifier: Verifier,
+    /// Where people log in by SAML.
+    pub saml: Option<SamlLogin>,
     /// Issues and validates the gateway's own.
     pub tokens: GatewayTokens,
     /// Passwords for native clients.
@@ -161,6 +164,8 @@ pub fn router(state: ApiState) -> Router {
     let routes = Router::new()
         .route("/gateway", get(entry::gateway))
         .route("/token", post(entry::token))
+        .route("/device", post(device::begin))
+        .route("/device/token", post(device::token))
         .route("/health", get(health::health))
         .route("/health/detail", get(health::detail))
         .route("/whoami", get(entry::whoami))

@@ -28,7 +28,7 @@ use crate::{
     credential::{CredentialError, Secrets},
     identity::{
         ConnectionTokenError, ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError,
-        KeyUse, LastSeen, PublicOrigin, TokenKeyError, Verifier,
+        KeyUse, LastSeen, PublicOrigin, SamlLogin, TokenKeyError, Verifier,
     },
     mask::{Detectors, MaskKeys},
     model::ConnectionName,
@@ -164,7 +164,11 @@ impl Gateway {
         let data = site.gateway.data_dir.clone();
         let (tls, authority) = server_tls(&site, dev)?;
         let provider = development_provider(&site, dev, address, &clock)?;
-        let verifier = verifier(&site, provider.as_ref(), &clock)?;
+        let origin =
+            PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
+        let saml = site.gateway.identity.saml.as_ref();
+        let saml = saml.map(|saml| SamlLogin::open(saml, origin.clone(), clock.clone())).transpose()?;
+        let verifier = verifier(&site, provider.as_ref(), saml.as_ref(), &clock)?;
         let native = native::bind(&site).await?;
         let connection_tokens = ConnectionTokens::new(clock.clone())?;
         let key_use = if dev { KeyUse::Development } else { KeyUse::Production };
@@ -199,13 +203,12 @@ impl Gateway {
             export_rows: site.gateway.export_rows,
             result_cap_bytes: usize::try_from(site.gateway.recordings.result_cap_bytes).unwrap_or(usize::MAX),
         });
-        let origin =
-            PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
         let (_listed, connections) = watch::channel(connections::listed(&site, &native));
         let api = ApiState::new(ApiParts {
             origin,
             dev,
             verifier: verifier.clone(),
+            saml: saml.clone(),
             tokens: tokens.clone(),
             connection_tokens: connection_tokens.clone(),
             registry: environment.registry.clone(),
@@ -226,8 +229,9 @@ impl Gateway {
             connections,
             clock,
         });
-        let pages = provider.as_ref().map(DevelopmentProvider::router);
-        let router = pages.into_iter().fold(api::router(api.clone()), axum::Router::merge);
+        let pages =
+            provider.as_ref().map(DevelopmentProvider::router).into_iter().chain(saml.map(|saml| saml.router()));
+        let router = pages.fold(api::router(api.clone()), axum::Router::merge);
         let door =
             native::Doorkeeper::new(Arc::clone(&environment), tokens.clone(), connection_tokens, verifier, tls.clone());
         let secret = provider.map(|provider| provider.terminal_secret().clone());
@@ -385,19 +389,27 @@ fn development_provider(
     address: SocketAddr,
     clock: &WallClock,
 ) -> Result<Option<DevelopmentProvider>, GatewayError> {
-    if !dev || site.gateway.identity.oidc.is_some() {
+    if !dev || site.gateway.identity.names_a_provider() {
         return Ok(None);
     }
     let mode = DevelopmentMode::enable(address)?;
     Ok(Some(DevelopmentProvider::start(mode, &site.gateway.public_url, clock.clone())?))
 }
 
-fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClock) -> Result<Verifier, GatewayError> {
+fn verifier(
+    site: &Site,
+    provider: Option<&DevelopmentProvider>,
+    saml: Option<&SamlLogin>,
+    clock: &WallClock,
+) -> Result<Verifier, GatewayError> {
     let workloads = site.gateway.identity.workloads.iter();
     let workloads = workloads.map(|one| Ok((one.clone(), authorities(one.ca_file.as_ref())?)));
     let workloads = workloads.collect::<Result<Vec<_>, GatewayError>>()?;
     if let Some(provider) = provider {
         return Ok(provider.verifier()?.with_workloads(workloads, &site.agents)?);
+    }
+    if let Some(saml) = saml {
+        return Ok(Verifier::without_people(saml.info(), clock.clone()).with_workloads(workloads, &site.agents)?);
     }
     let Some(oidc) = &site.gateway.identity.oidc else {
         return Err(GatewayError::Setting("gateway.toml names no identity provider ([identity.oidc])".to_owned()));

@@ -1,13 +1,18 @@
 //! Who is asking: validates an issuer's tokens, and issues the gateway's own short-lived ones.
 //!
 //! `oidc` verifies against discovered keys, `tokens` signs and checks the gateway's bearers, `development` is the
-//! provider that exists only with `--dev`, `connection_tokens` keeps passwords for native clients, checked by `scram`. Knows no policy and no protocol. Called by `api` and the tunnel's acceptor.
+//! provider that exists only with `--dev`, `saml` logs people in at a SAML provider through the gateway's own pages, `connection_tokens` keeps passwords for native clients, checked by `scram`. Knows no policy and no protocol. Called by `api` and the tunnel's acceptor.
 
+mod codes;
 mod connection_tokens;
 mod development;
+mod forms;
+mod grants;
 mod last_seen;
 mod oidc;
 mod origin;
+mod pages;
+mod saml;
 pub mod scram;
 mod tokens;
 mod verified;
@@ -19,5 +24,6 @@ pub use development::{DevelopmentMode, DevelopmentProvider};
 pub use last_seen::LastSeen;
 pub use oidc::Verifier;
 pub use origin::PublicOrigin;
+pub use saml::{DeviceWish, SamlLogin, Unmet};
 pub use tokens::{GatewayTokens, Issued, KeyUse, TOKEN_LIFE_SECONDS, TokenKeyError};
 pub use verified::{IdentityError, Verified};

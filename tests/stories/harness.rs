@@ -21,6 +21,7 @@ mod wire;
 pub(crate) use authority::Authority;
 pub(crate) use cluster::{APP_PASSWORD, APP_ROLE, Cluster, Database, free_port};
 pub(crate) use gateway::Gateway;
+pub(crate) use http::Browser;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
 pub(crate) use psql::Psql;

@@ -16,7 +16,7 @@ use super::{
     discovery::{self, Metadata},
 };
 use crate::{
-    context::Context,
+    context::{Context, GatewayUrl},
     failure::Failure,
     http_client::{self, BodyError},
     trust,
@@ -97,6 +97,18 @@ impl Issuer {
             .map_err(|error| Failure::unreachable(format!("{who} did not finish its answer")).caused_by(&error))?;
         let metadata = discovery::read(issuer, &document)?;
         Ok(Self { name: issuer.to_owned(), http, client_id: client_id.to_owned(), metadata })
+    }
+
+    /// The gateway itself, whose device page gives the gateway's own token.
+    pub(crate) fn of_gateway(context: &Context, gateway: &GatewayUrl, client_id: &str) -> Result<Self, Failure> {
+        let http = http_client::new(trust::client_config(&context.directories, gateway)?, gateway.host())?;
+        let endpoint = |path| discovery::secure(&gateway.endpoint(path), "the gateway");
+        let metadata = Metadata {
+            token: endpoint("/api/v1/device/token")?,
+            device_authorization: Some(endpoint("/api/v1/device")?),
+            revocation: None,
+        };
+        Ok(Self { name: gateway.to_string(), http, client_id: client_id.to_owned(), metadata })
     }
 
     /// Its name, which is its address.

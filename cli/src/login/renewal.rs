@@ -93,7 +93,8 @@ impl Login {
         }
         let Some(refresh_token) = self.stored.refresh_token.clone() else {
             return Err(Failure::not_logged_in("the login has ended")
-                .because("the identity provider gave no refresh token, so it cannot be renewed"));
+                .because("the identity provider gave no refresh token, so it cannot be renewed")
+                .next(format!("run `hoop login --gateway {}`", self.gateway)));
         };
         let issuer = Issuer::discover(&self.context, &self.stored.issuer, &self.stored.client_id).await?;
         let tokens = issuer.refresh(&refresh_token).await?;

@@ -5,6 +5,7 @@
 mod access;
 mod approvals;
 mod check;
+mod device;
 mod health;
 mod live;
 mod notifications;
@@ -13,6 +14,7 @@ mod secrets;
 mod tools;
 
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
+pub use device::{DeviceAuthorization, DeviceToken, LoginWay};
 pub use live::KillRequest;
 pub use tools::{AcceptTool, ToolItem, ToolState};
 
@@ -52,6 +54,9 @@ pub struct IdentityInfo {
     pub scopes: Vec<String>,
     /// Which of the issuer's tokens the gateway takes.
     pub token: TokenChoice,
+    /// Whose device page a login goes through.
+    #[serde(default)]
+    pub way: LoginWay,
 }
 
 /// Which token of an issuer the gateway validates; Google's access tokens are opaque.

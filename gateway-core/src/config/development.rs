@@ -161,8 +161,8 @@ pub fn check_production(site: &Site) -> Vec<Problem> {
         let fix = "add [tls] with certificate and key, or run with --dev";
         problems.push(problem("gateway.toml", "there is no certificate", fix));
     }
-    if site.gateway.identity.oidc.is_none() {
-        let fix = "add [identity.oidc] with issuer, client_id and audience, or run with --dev";
+    if !site.gateway.identity.names_a_provider() {
+        let fix = "add [identity.oidc] with issuer, client_id and audience, or [identity.saml], or run with --dev";
         problems.push(problem("gateway.toml", "there is no identity provider", fix));
     }
     problems

@@ -9,9 +9,9 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    NotificationsConfig, SecretsConfig, notifications,
+    NotificationsConfig, SamlConfig, SecretsConfig, notifications,
     reader::{Document, Table},
-    secrets, workload,
+    saml, secrets, workload,
 };
 use crate::api::types::TokenChoice;
 
@@ -52,10 +52,19 @@ pub struct TlsFiles {
 /// Whom the gateway believes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IdentityConfig {
-    /// An OIDC issuer. `None` only in development, where a built-in provider stands in.
+    /// An OIDC issuer. `None` with SAML, and in development, where a built-in provider stands in.
     pub oidc: Option<OidcConfig>,
+    /// A SAML identity provider, which people log in at instead.
+    pub saml: Option<SamlConfig>,
     /// Issuers whose tokens are of service accounts only.
     pub workloads: Vec<WorkloadIssuer>,
+}
+
+impl IdentityConfig {
+    /// Whether people log in at a provider that the site names.
+    pub fn names_a_provider(&self) -> bool {
+        self.oidc.is_some() || self.saml.is_some()
+    }
 }
 
 /// One `[[identity.workload]]`: its tokens are agents of `agents.toml`, never people.
@@ -184,7 +193,8 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let tls = section(&mut file, "tls", |table| certificate(table, root));
     let identity = section(&mut file, "identity", |table| {
         let oidc = section(table, "oidc", |oidc| issuer(oidc, root));
-        Some(IdentityConfig { workloads: workload::read(table, oidc.as_ref(), root), oidc })
+        let saml = saml::read(table, oidc.as_ref(), root);
+        Some(IdentityConfig { workloads: workload::read(table, oidc.as_ref(), root), oidc, saml })
     });
     let store_path = section(&mut file, "store", |table| table.text("path")).map(|path| root.join(path.get_ref()));
     let data_dir_or_root = data_dir.clone().unwrap_or_else(|| root.to_owned());

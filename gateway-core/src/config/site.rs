@@ -60,7 +60,7 @@ impl Site {
         let masking = files.parse("masking.toml", &masking_text, |document| masking::read(document, &connections));
         let agents = files.parse("agents.toml", &agents_text, agents::read);
         // A development gateway's own provider has an address that no file can know.
-        if let Some(gateway) = gateway.as_ref().filter(|gateway| gateway.identity.oidc.is_some()) {
+        if let Some(gateway) = gateway.as_ref().filter(|gateway| gateway.identity.names_a_provider()) {
             let identity = &gateway.identity;
             for agent in workload::unreachable(&agents, identity.oidc.as_ref(), &identity.workloads) {
                 let message = format!("no token can be the agent `{}`: its issuer is not believed", agent.name);

@@ -17,7 +17,7 @@ use self::{
 };
 use super::{IdentityError, Verified};
 use crate::{
-    api::types::IdentityInfo,
+    api::types::{IdentityInfo, LoginWay},
     clock::WallClock,
     config::{AgentRule, OidcConfig, SigningAlgorithm, WorkloadIssuer},
 };
@@ -27,8 +27,18 @@ const MAX_TOKEN_BYTES: usize = 32 * 1024;
 /// Validates issuer tokens; cheap to clone.
 #[derive(Clone)]
 pub struct Verifier {
-    login: Arc<Inner>,
+    login: Login,
     workloads: Arc<[Workload]>,
+}
+
+#[derive(Clone)]
+enum Login {
+    Issuer(Arc<Inner>),
+    /// People do not come with an issuer's token here.
+    Elsewhere {
+        info: Arc<IdentityInfo>,
+        clock: WallClock,
+    },
 }
 
 struct Inner {
@@ -53,7 +63,7 @@ enum Source {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Verifier").field("issuer", &self.login.config.issuer).finish_non_exhaustive()
+        formatter.debug_struct("Verifier").field("issuer", &self.info().issuer).finish_non_exhaustive()
     }
 }
 
@@ -72,7 +82,12 @@ impl Verifier {
     }
 
     fn of(login: Inner) -> Self {
-        Self { login: Arc::new(login), workloads: Arc::from([]) }
+        Self { login: Login::Issuer(Arc::new(login)), workloads: Arc::from([]) }
+    }
+
+    /// A verifier of service accounts alone: people log in as `info` says.
+    pub fn without_people(info: IdentityInfo, clock: WallClock) -> Self {
+        Self { login: Login::Elsewhere { info: Arc::new(info), clock }, workloads: Arc::from([]) }
     }
 
     /// The same, which takes tokens of these issuers besides: as agents only. With each comes the content of its
@@ -83,7 +98,7 @@ impl Verifier {
         agents: &[AgentRule],
     ) -> Result<Self, IdentityError> {
         let workload = |(config, authorities): (WorkloadIssuer, Option<Vec<u8>>)| {
-            let (allowed, clock) = (allowed(&config.algorithms)?, self.login.clock.clone());
+            let (allowed, clock) = (allowed(&config.algorithms)?, self.clock().clone());
             let keys = RemoteKeys::new(&config.issuer, allowed, authorities.as_deref(), clock)?;
             Ok(Workload { config, agents: agents.to_vec(), keys })
         };
@@ -104,18 +119,31 @@ impl Verifier {
 
     /// Where and how to log in, for clients.
     pub fn info(&self) -> IdentityInfo {
-        let config = &self.login.config;
+        let login = match &self.login {
+            Login::Issuer(login) => login,
+            Login::Elsewhere { info, .. } => return info.as_ref().clone(),
+        };
+        let config = &login.config;
         IdentityInfo {
             issuer: config.issuer.clone(),
             client_id: config.client_id.clone(),
             scopes: config.scopes.clone(),
             token: config.token,
+            way: LoginWay::Issuer,
+        }
+    }
+
+    fn clock(&self) -> &WallClock {
+        match &self.login {
+            Login::Issuer(login) => &login.clock,
+            Login::Elsewhere { clock, .. } => clock,
         }
     }
 
     /// Whether tokens can be verified now.
     pub async fn works(&self) -> bool {
-        match &self.login.keys {
+        let Login::Issuer(login) = &self.login else { return true };
+        match &login.keys {
             Source::Remote(keys) => keys.works().await,
             Source::InProcess(_) => true,
         }
@@ -131,8 +159,7 @@ impl Verifier {
         if header.crit.is_some() {
             return Err(IdentityError::Invalid("it demands extensions that are not understood"));
         }
-        let login = &self.login;
-        let now = login.clock.unix_seconds();
+        let now = self.clock().unix_seconds();
         // Which issuer is asked for its keys is chosen by what the token says; what it says is believed only then.
         let said = claims::said_issuer(token);
         if let Some(workload) = self.workloads.iter().find(|one| said.as_deref() == Some(one.config.issuer.as_str())) {
@@ -141,6 +168,11 @@ impl Verifier {
             let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
             return claims::prove_workload(&presented, &workload.config, &workload.agents, now);
         }
+        let Login::Issuer(login) = &self.login else {
+            return Err(IdentityError::Invalid(
+                "people log in at the gateway's device page here, without an issuer's token",
+            ));
+        };
         let key = login.key_for(&header).await?;
         let token = proved(token, &header, &key)?;
         let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };

@@ -24,7 +24,7 @@ use crate::{
     model::{Authentication, ConnectionName, Presence, Principal, RunId, RunScope},
 };
 
-/// The longest life of a token.
+/// The longest life of a token of a login that can be renewed.
 pub const TOKEN_LIFE_SECONDS: i64 = 600;
 
 const AUDIENCE: &str = "hoop-gateway";
@@ -149,17 +149,22 @@ impl GatewayTokens {
 
     /// Issues a token for a verified principal: ten minutes, never longer than what proved it.
     pub fn issue(&self, verified: &Verified) -> Result<Issued, IdentityError> {
-        self.issue_for(verified, None)
+        self.issue_for(verified, None, TOKEN_LIFE_SECONDS)
+    }
+
+    /// Issues a token that lasts as long as what proved it: of a login that nothing can renew.
+    pub fn issue_whole_login(&self, verified: &Verified) -> Result<Issued, IdentityError> {
+        self.issue_for(verified, None, i64::MAX)
     }
 
     /// Issues the token of a run: good for opening streams on its connections and for nothing else.
     pub fn issue_run(&self, verified: &Verified, scope: RunScope) -> Result<Issued, IdentityError> {
-        self.issue_for(verified, Some(scope))
+        self.issue_for(verified, Some(scope), TOKEN_LIFE_SECONDS)
     }
 
-    fn issue_for(&self, verified: &Verified, scope: Option<RunScope>) -> Result<Issued, IdentityError> {
+    fn issue_for(&self, verified: &Verified, scope: Option<RunScope>, longest: i64) -> Result<Issued, IdentityError> {
         let now = self.0.clock.unix_seconds();
-        let expires_at = verified.expires_at.min(now + TOKEN_LIFE_SECONDS);
+        let expires_at = verified.expires_at.min(now.saturating_add(longest));
         if expires_at <= now {
             return Err(IdentityError::Expired);
         }

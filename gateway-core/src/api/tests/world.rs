@@ -170,6 +170,7 @@ impl World {
             origin: PublicOrigin::new(&url).unwrap(),
             dev: true,
             verifier: provider.verifier().unwrap(),
+            saml: None,
             tokens: tokens.clone(),
             connection_tokens: ConnectionTokens::new(clock.clone()).unwrap(),
             registry: registry.clone(),
