@@ -22,7 +22,9 @@ pub use catalogue::{
 pub(crate) use dial::dial_secured;
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
 pub use estimate::{Estimate, PlanOrder, PlannedChange, Planner};
-pub use http::{CredentialOrder, HttpOutlet, Injector, InjectorError, Marks, SendError};
+pub use http::{
+    Answered, CredentialOrder, HttpOutlet, Injector, InjectorError, Marks, OwnRequest, SendError, Unauthorized,
+};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;
 pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};

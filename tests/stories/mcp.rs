@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use super::harness::{Cluster, Gateway, Person, Program, Site, crewai_python, free_port};
+use super::harness::{Cluster, Gateway, Person, Program, Site, Tunnel, crewai_python, free_port};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/mcp");
 
@@ -23,6 +23,9 @@ forbid(principal, action == Action::"mcp_call", resource) when {
 forbid(principal, action == Action::"mcp_call", resource) when {
   context has request && context.request.hasTag("tool") && context.request.getTag("tool") == "delete_customer"
 };
+
+@id("dba-reaches-tickets")
+permit(principal in Group::"dba", action == Action::"connect", resource == Connection::"tickets");
 
 @id("dba-administers")
 permit(principal in Group::"dba", action == Action::"administer", resource);
@@ -115,11 +118,37 @@ fn tools_are_listed_called_and_held_by_policy_and_their_results_masked() {
         assert_eq!(answer(&mut client)["text"], "deleted 7");
         server.program.expect_line("deleted 7");
 
-        // What the server would ask of the client never reaches it, however long it insists.
-        let asked = ask(&mut client, r#"{"call": "ask_model", "seconds": 3}"#);
-        assert!(asked.get("sampled").is_none() && asked["error"].to_string().contains("Timed out"), "{asked}");
+        // What the server would ask of the client never reaches it, and the server hears so at once.
+        let asked = ask(&mut client, r#"{"call": "ask_model"}"#);
+        assert!(asked.get("sampled").is_none() && asked["text"].to_string().contains("refused: a gateway"), "{asked}");
         assert!(!server.program.so_far().contains("dropped"));
     }
+}
+
+/// SPEC: MCP, transports: the id of a session is in a header, and 404 has a client begin anew.
+#[test]
+fn a_session_of_a_server_is_nobody_elses() {
+    let stage = stage();
+    let _server = Server::start(stage.port, "Finds a customer.", &[]);
+    let bob = Person::login(&stage.gateway, "bob");
+    let (hers, his) = (Tunnel::open(&stage.alice, "tickets"), Tunnel::open(&bob, "tickets"));
+    let post = |tunnel: &Tunnel, body: &str, session: Option<&str>| {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-i", "-m", "50", "--noproxy", "*", "-H", "content-type: application/json"]);
+        command.args(["-H", "accept: application/json, text/event-stream", "-d", body]);
+        command.args(session.map(|id| format!("-Hmcp-session-id: {id}")));
+        Program::run(command.arg(format!("{}/mcp", tunnel.url)), "").success()
+    };
+    let start = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",
+        "capabilities":{},"clientInfo":{"name":"curl","version":"8"}}}"#;
+    let begun = post(&hers, start, None);
+    let id = begun.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).expect("a session").trim().to_owned();
+    let ping = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+    assert!(post(&hers, ping, Some(&id)).starts_with("HTTP/1.1 200"));
+    let refused = post(&his, ping, Some(&id));
+    assert!(refused.starts_with("HTTP/1.1 404") && refused.contains("somebody else's"), "{refused}");
+    assert!(post(&hers, ping, Some("made-up")).starts_with("HTTP/1.1 404"));
+    assert!(post(&hers, ping, Some(&id)).starts_with("HTTP/1.1 200"), "hers goes on");
 }
 
 #[test]

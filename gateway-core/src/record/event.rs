@@ -191,6 +191,8 @@ pub enum OwnPurpose {
     Probe,
     /// Ending the conversation.
     Terminate,
+    /// Answering what a server asked of a client that is not asked.
+    Decline,
 }
 
 impl OwnPurpose {
@@ -207,6 +209,7 @@ impl OwnPurpose {
             Self::Lease => "lease",
             Self::Probe => "probe",
             Self::Terminate => "terminate",
+            Self::Decline => "decline",
         }
     }
 }

@@ -3,6 +3,8 @@
 //! The same reading, the same policies, the same masks, in the same order as `frontend`; only that nothing is forwarded,
 //! held or submitted. What the gateway itself reads for it (names, the planner's word) is recorded first.
 
+mod request;
+
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -67,10 +69,6 @@ impl StatementChecker {
         let _room = self.room.acquire().await.map_err(gone)?;
         let served = self.environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| CheckError("there is no such connection".to_owned()))?;
-        if served.facts.kind.is_http() {
-            let kind = served.facts.kind.as_str();
-            return Err(CheckError(format!("what would become of a request is not built for {kind} connections")));
-        }
         let hash = digest::digest(&digest::SHA256, request.text.as_bytes());
         let text_digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let unix_seconds = self.environment.clock.unix_seconds();
@@ -87,7 +85,8 @@ impl StatementChecker {
                 decision: None,
             },
         };
-        let answer = question.answer(request).await?;
+        let answer =
+            if served.facts.kind.is_http() { question.request(request) } else { question.answer(request).await? };
         // FAIL-CLOSED: an answer that is not on record is not given.
         let decision = Some(answer.decision.as_str());
         let event = GatewayEvent::Checked { who: who.clone(), connection: connection.clone(), text_digest, decision };
@@ -239,8 +238,19 @@ impl Question<'_> {
             (_, Masking::Refused(reason)) => Verdict::Refuse(sealing::unmaskable(reason)),
             (verdict, Masking::Untouched | Masking::Rows(_)) => verdict,
         };
-        let (decision, rules) = word(&verdict);
-        (answer.decision, answer.rules) = (decision, rules);
+        self.put_verdict(&mut answer, verdict);
+        answer.operations = operations.iter().map(|operation| self.operation(operation)).collect();
+        if answer.decision != CheckDecision::Refuse {
+            answer.masked = masked(&understood.masking, sight);
+            answer.detected = sight.detectors.classes().map(|class| class.as_str().to_owned()).collect();
+        }
+        answer.unresolved = understood.unresolved;
+        answer.estimate_note = estimate_note;
+        answer
+    }
+
+    fn put_verdict(&self, answer: &mut CheckAnswer, verdict: Verdict) {
+        (answer.decision, answer.rules) = word(&verdict);
         match verdict {
             Verdict::Permit { .. } => {}
             Verdict::Refuse(refusal) => (answer.message, answer.hint) = (Some(refusal.message), refusal.hint),
@@ -252,14 +262,6 @@ impl Question<'_> {
                 answer.expires_seconds = Some(need.expires_after.as_secs());
             }
         }
-        answer.operations = operations.iter().map(|operation| self.operation(operation)).collect();
-        if answer.decision != CheckDecision::Refuse {
-            answer.masked = masked(&understood.masking, sight);
-            answer.detected = sight.detectors.classes().map(|class| class.as_str().to_owned()).collect();
-        }
-        answer.unresolved = understood.unresolved;
-        answer.estimate_note = estimate_note;
-        answer
     }
 
     fn operation(&self, operation: &Operation) -> CheckedOperation {

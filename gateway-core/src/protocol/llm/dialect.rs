@@ -8,11 +8,14 @@ use bytes::{Bytes, BytesMut};
 use super::{
     super::{
         http::{
-            dialect::{Answer as Said, BodyEnd, Dialect, Ended, Inspection, ModelAnswer, Note, ResponseReader, Sight},
+            dialect::{
+                Answer as Said, BodyEnd, Dialect, Ended, Inspection, ModelAnswer, Note, ResponseReader, Sight, Used,
+            },
             message::{HttpRequest, RequestHead, ResponseHead, is_json, media_type},
             refuse::{self as problem, PROBLEM_JSON, Rejection},
         },
         json::{Json, Tally, mask_arguments},
+        sse::SseEvent,
     },
     KEPT_MEMBERS, codec,
     inspect::{self, operation},
@@ -292,9 +295,36 @@ impl ResponseReader for Reader {
         }
     }
 
+    fn used(&self) -> Used {
+        let Body::Events(Some(stream)) = &self.body else { return Used::default() };
+        let (input, output) = stream.used();
+        let spend = self.prices.of(&self.model).map_or(0, |price| price.spend(input, output));
+        Used { tokens: input.saturating_add(output), spend_microdollars: spend }
+    }
+
+    fn last_words(&self, refusal: &Refusal) -> Option<Bytes> {
+        let (endpoint, Body::Events(Some(_))) = (self.endpoint, &self.body) else { return None };
+        let is_anthropic = endpoint.is_some_and(Endpoint::is_anthropic);
+        let mut members = vec![("error".to_owned(), error_member(endpoint, refusal))];
+        let named = is_anthropic || endpoint == Some(Endpoint::Responses);
+        if named {
+            members.insert(0, ("type".to_owned(), Json::text("error")));
+        }
+        let event =
+            SseEvent { event: named.then(|| "error".to_owned()), id: None, data: Json::Object(members).write() };
+        let mut words = Vec::new();
+        event.write(&mut words);
+        Some(Bytes::from(words))
+    }
+
     fn end(self: Box<Self>, end: BodyEnd, out: &mut BytesMut) -> Result<Ended, Refusal> {
         let Self { endpoint, body, detectors, prices, model, asked_bytes, given_bytes } = *self;
         let is_cut = end == BodyEnd::Cut;
+        // Of a stream, what frames its texts is no answer.
+        let given_bytes = match &body {
+            Body::Events(Some(stream)) => stream.said_bytes(),
+            Body::Events(None) | Body::Whole(_) | Body::Json(_) | Body::Text(_) => given_bytes,
+        };
         let mut masked = Tally::default();
         let answer = match (body, endpoint) {
             (Body::Events(Some(stream)), _) if is_cut => Some(stream.cut()),
@@ -388,7 +418,7 @@ fn ended(answer: Answer, asked_model: &str, usage: &Usage, prices: &Prices) -> E
     let spend_microdollars = spend.unwrap_or(0);
     let tokens = usage.input.saturating_add(usage.output);
     let answer = ModelAnswer { model, text: answer.text, arguments, tokens, spend_microdollars };
-    Ended { masked, notes: vec![note], answer: Some(answer) }
+    Ended { masked, notes: vec![note], answer: Some(answer), ..Ended::default() }
 }
 
 fn unreadable(error: &AnswerError) -> Refusal {
