@@ -3,10 +3,12 @@
 //! [`Api`] is what commands use: it is logged in, and renews its token once when the gateway does not take it any more.
 
 mod events;
+mod lines;
 mod messages;
 
 pub(crate) use self::{
     events::{Events, Feed, pause},
+    lines::Lines,
     messages::Messages,
 };
 
@@ -107,14 +109,20 @@ impl ApiClient {
     }
 
     /// An answer that goes on; a refusal of it is read whole.
-    async fn open_stream(&self, path: &str, query: &[(&str, &str)], token: &SecretString) -> Result<Messages, Failure> {
+    async fn open_stream(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        accept: &'static str,
+        token: &SecretString,
+    ) -> Result<reqwest::Response, Failure> {
         let who = self.name();
         let request = self
             .http
             .get(self.gateway.endpoint(path))
             .query(query)
             .bearer_auth(token.expose_secret())
-            .header(reqwest::header::ACCEPT, "text/event-stream")
+            .header(reqwest::header::ACCEPT, accept)
             .timeout(messages::LONGEST);
         let sent = tokio::time::timeout(STREAM_PATIENCE, request.send()).await;
         let response = sent
@@ -122,7 +130,7 @@ impl ApiClient {
             .map_err(|error| http_client::unreachable(&who, error))?;
         let status = response.status();
         if status.is_success() {
-            return Ok(Messages::of(response));
+            return Ok(response);
         }
         let body = http_client::body(response, MAX_ANSWER_BYTES).await.unwrap_or_default();
         Err(problem(status, &body, &who))
@@ -145,12 +153,7 @@ impl ApiClient {
 
     fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failure> {
         // An empty answer reads as null, for calls that return nothing.
-        let body = if body.is_empty() { b"null".as_slice() } else { body };
-        serde_json::from_slice(body).map_err(|error| {
-            Failure::failed(format!("{} gave an answer that this hoop does not understand", self.name()))
-                .because(format!("{:?} at column {}", error.classify(), error.column()))
-                .next("compare `hoop --version` with the gateway's, in `hoop status`")
-        })
+        read(if body.is_empty() { b"null".as_slice() } else { body }, &self.name())
     }
 
     fn name(&self) -> String {
@@ -181,11 +184,19 @@ impl Api {
         self.client.read(&body)
     }
 
-    /// `GET path`, answered with one JSON value a line.
+    /// `GET path`, answered with one JSON value a line, all of them.
     pub(crate) async fn get_lines<T: DeserializeOwned>(&mut self, path: &str) -> Result<Vec<T>, Failure> {
-        let body = self.call(&Call::<()> { method: Method::GET, path, query: &[], body: None }).await?;
-        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| self.client.read(line)).collect()
+        let (mut lines, mut all) = (self.lines(path).await?, Vec::new());
+        while let Some(one) = lines.next().await? {
+            all.push(one);
+        }
+        Ok(all)
+    }
+
+    /// The same, one after the other.
+    pub(crate) async fn lines(&mut self, path: &str) -> Result<Lines, Failure> {
+        let response = self.open(path, &[], "application/x-ndjson").await?;
+        Ok(Lines::of(response, self.client.name()))
     }
 
     /// `POST path` with a JSON body.
@@ -196,11 +207,20 @@ impl Api {
 
     /// `GET path?query`, answered with events until either side ends it.
     pub(crate) async fn stream(&mut self, path: &str, query: &[(&str, &str)]) -> Result<Messages, Failure> {
+        self.open(path, query, "text/event-stream").await.map(Messages::of)
+    }
+
+    async fn open(
+        &mut self,
+        path: &str,
+        query: &[(&str, &str)],
+        accept: &'static str,
+    ) -> Result<reqwest::Response, Failure> {
         let token = self.login.token().await?;
-        match self.client.open_stream(path, query, &token).await {
+        match self.client.open_stream(path, query, accept, &token).await {
             Err(failure) if failure.kind() == FailureKind::NotLoggedIn => {
                 let token = self.login.renewed_token().await?;
-                self.client.open_stream(path, query, &token).await
+                self.client.open_stream(path, query, accept, &token).await
             }
             outcome => outcome,
         }
@@ -223,6 +243,15 @@ const STREAM_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Sessions with many operations are the longest answers.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// One JSON value of the gateway's.
+fn read<T: DeserializeOwned>(body: &[u8], who: &str) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::failed(format!("{who} gave an answer that this hoop does not understand"))
+            .because(format!("{:?} at column {}", error.classify(), error.column()))
+            .next("compare `hoop --version` with the gateway's, in `hoop status`")
+    })
+}
 
 fn problem(status: StatusCode, body: &[u8], who: &str) -> Failure {
     let problem = serde_json::from_slice::<Problem>(body).ok();

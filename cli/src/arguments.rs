@@ -10,6 +10,7 @@ mod gateway;
 mod generate;
 mod identity;
 mod lasting;
+mod mcp;
 mod notifications;
 mod policy;
 mod runs;
@@ -25,6 +26,7 @@ pub(crate) use exec::ExecArguments;
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
+pub(crate) use mcp::McpArguments;
 pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
 pub(crate) use policy::{PolicyArguments, PolicyCommand};
 pub(crate) use runs::{ListRuns, RunsArguments, RunsCommand};
@@ -127,6 +129,7 @@ pub(crate) enum Command {
     Ls(LsArguments),
     Connect(ConnectArguments),
     Exec(ExecArguments),
+    Mcp(McpArguments),
     Can(CanArguments),
     Token(TokenArguments),
     Classify(ClassifyArguments),

@@ -14,6 +14,10 @@ mod connections;
 mod context;
 mod dashboard;
 mod demo;
+#[cfg(target_os = "linux")]
+mod exec;
+#[cfg(not(target_os = "linux"))]
+#[path = "exec/elsewhere.rs"]
 mod exec;
 mod failure;
 mod gateway;
@@ -24,6 +28,7 @@ mod login;
 mod logout;
 mod ls;
 mod man;
+mod mcp;
 mod notifications;
 mod output;
 #[cfg_attr(not(test), expect(dead_code, reason = "the dashboard draws with the rest"))]
@@ -90,6 +95,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Ls(arguments) => Box::pin(ls::run(arguments, context)).await,
         Command::Connect(arguments) => Box::pin(connect::run(arguments, context)).await,
         Command::Exec(arguments) => Box::pin(exec::run(arguments, context)).await,
+        Command::Mcp(arguments) => Box::pin(mcp::run(arguments, context)).await,
         Command::Can(arguments) => Box::pin(can::run(arguments, context)).await,
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,

@@ -28,6 +28,7 @@ mod named;
 mod names;
 mod open;
 mod opened;
+mod overdrawn;
 mod proposed;
 pub mod provenance;
 mod readable;

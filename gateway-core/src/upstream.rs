@@ -15,6 +15,7 @@ mod roles;
 mod survey;
 
 pub use cancel::{CancelOrder, cancel};
+pub(crate) use catalogue::Overheard;
 pub use catalogue::{
     Cast, Catalogue, CatalogueError, CatalogueRead, Column, Conversion, Events, Local, LocalColumn, LocalRelation,
     Relation, RelationKind, Routine, Runs, TaggedColumn, Volatility,

@@ -160,6 +160,12 @@ pub(crate) fn encoded(text: &str) -> String {
     })
 }
 
+/// The variable in which a run's command finds a connection by its name.
+pub(crate) fn url_variable(connection: &str) -> String {
+    let capital = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+    format!("HOOP_{}_URL", connection.chars().map(capital).collect::<String>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

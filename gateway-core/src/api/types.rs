@@ -23,7 +23,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    access::{AccessItem, AccessRequest, ReviewerItem},
+    access::{AccessItem, AccessRequest, ConnectionsOf, ReviewerItem},
     approvals::{ApprovalItem, ApprovalStatus, Asks, HistoryItem, ReviewItem, ReviewRequest, ShapeChoice},
     health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth},
     notifications::{NotificationItem, NotificationState, Notifications},

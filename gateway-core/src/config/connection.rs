@@ -211,6 +211,8 @@ pub struct Connection {
     pub http: Option<HttpSettings>,
     /// What the upstream's own log calls the sessions of a run.
     pub application_name: ApplicationName,
+    /// Whether statements carry a comment that names run and principal to the upstream.
+    pub statement_comment: bool,
     /// Templates of variables that `hoop exec` sets for it besides the usual ones.
     pub environment: BTreeMap<String, String>,
 }
@@ -296,6 +298,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         }
         _ => Err("use session"),
     });
+    let statement_comment = table.boolean("statement_comment").is_some_and(toml::Spanned::into_inner);
     let application_name = table.text("application_name");
     let application_name =
         table.parsed("application_name", application_name, "application_name = \"run\"", |name| match name {
@@ -328,6 +331,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         native,
         http: None,
         application_name: application_name.unwrap_or_default(),
+        statement_comment,
         environment,
     })
 }

@@ -56,6 +56,7 @@ impl Connection {
             native: None,
             http: None,
             application_name: ApplicationName::default(),
+            statement_comment: false,
             environment: BTreeMap::new(),
         }
     }

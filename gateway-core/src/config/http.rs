@@ -202,6 +202,7 @@ pub(super) fn connection(
         environment,
         http: Some(http),
         application_name: super::ApplicationName::Client,
+        statement_comment: false,
     })
 }
 

@@ -63,6 +63,11 @@ impl PolicySet {
         self.0.loaded.reads_estimates
     }
 
+    /// Whether some policy reads what a run has used up.
+    pub fn reads_usage(&self) -> bool {
+        self.0.loaded.reads_usage
+    }
+
     /// Whether some policy reads `has_where`, which the planner may deny where the text does not.
     pub fn reads_has_where(&self) -> bool {
         self.0.loaded.reads_has_where

@@ -14,7 +14,7 @@ use super::{
     columns,
     environment::{Environment, Served},
     login::Failure,
-    names::{side_order, sight, tags_of},
+    names::{overheard, side_order, sight, tags_of},
     sealing,
 };
 use crate::{
@@ -130,7 +130,9 @@ impl Question<'_> {
         let read = async || {
             let order = self.connection(OwnPurpose::Catalogue).await?;
             let tag_of = tags_of(self.environment, self.served);
-            Catalogue::read(order, &tag_of).await.map_err(|error| CheckError(error.to_string()))
+            Catalogue::read(order, &tag_of, &overheard(self.environment, self.served))
+                .await
+                .map_err(|error| CheckError(error.to_string()))
         };
         let catalogue = self.served.catalogue(false, read).await?;
         Ok(sight(self.environment, &self.policies, self.who, self.served, catalogue, path.into()))

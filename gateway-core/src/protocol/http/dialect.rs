@@ -160,6 +160,8 @@ pub struct Used {
 pub struct ModelAnswer {
     /// Which model.
     pub model: String,
+    /// Who asked for it, as the program says of itself.
+    pub names: BTreeMap<String, String>,
     /// Its text.
     pub text: String,
     /// The arguments of the tools that it calls.

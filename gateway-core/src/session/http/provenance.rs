@@ -24,7 +24,8 @@ impl Conversation {
             meter.tokens(rest.tokens);
             meter.spend(rest.spend_microdollars);
         }
-        let place = AnswerPlace { session: self.id.clone(), operation: number, model: answer.model.clone() };
+        let (session, names) = (self.id.clone(), answer.names.clone());
+        let place = AnswerPlace { session, operation: number, model: answer.model.clone(), names };
         let said = Answered { text: &answer.text, arguments: &answer.arguments };
         self.environment.registry.provenance().learn(run.as_str(), place, said);
     }
