@@ -37,6 +37,7 @@ mod stories {
     mod harmless;
     mod hold;
     mod http;
+    mod issuers;
     mod jail;
     mod keyring;
     mod kill;

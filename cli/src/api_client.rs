@@ -84,9 +84,8 @@ impl ApiClient {
     }
 
     /// `POST /api/v1/token`: the gateway's own token for the issuer's.
-    pub(crate) async fn exchange(&self, issuer_token: &SecretString) -> Result<TokenResponse, Failure> {
-        let body = TokenRequest { token: issuer_token.expose_secret().to_owned() };
-        self.send(self.http.post(self.gateway.endpoint("/api/v1/token")).json(&body)).await
+    pub(crate) async fn exchange(&self, proof: &TokenRequest) -> Result<TokenResponse, Failure> {
+        self.send(self.http.post(self.gateway.endpoint("/api/v1/token")).json(proof)).await
     }
 
     /// A token of the gateway's with whose it is, and until when.

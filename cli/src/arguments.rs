@@ -20,7 +20,7 @@ mod tools;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
 pub(crate) use can::CanArguments;
-pub(crate) use connect::{ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
+pub(crate) use connect::{CertArguments, ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
 pub(crate) use dashboard::DashboardArguments;
 pub(crate) use exec::ExecArguments;
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
@@ -132,6 +132,7 @@ pub(crate) enum Command {
     Mcp(McpArguments),
     Can(CanArguments),
     Token(TokenArguments),
+    Cert(CertArguments),
     Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),
     Notifications(NotificationsArguments),

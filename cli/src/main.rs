@@ -7,6 +7,7 @@ mod approvals;
 mod arguments;
 mod audit;
 mod can;
+mod cert;
 mod classify;
 mod completions;
 mod connect;
@@ -99,6 +100,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Can(arguments) => Box::pin(can::run(arguments, context)).await,
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
+        Command::Cert(arguments) => Box::pin(cert::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,
         Command::Notifications(arguments) => Box::pin(notifications::run(arguments, context)).await,
         Command::Tools(arguments) => Box::pin(tools::run(arguments, context)).await,

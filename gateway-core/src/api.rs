@@ -21,6 +21,7 @@ mod notifications;
 mod probe;
 mod problem;
 mod recordings;
+mod relay;
 mod run_views;
 mod runs;
 mod search;
@@ -54,7 +55,9 @@ use crate::{
     clock::WallClock,
     config::{AgentRule, UpstreamAddress},
     credential::Secrets,
-    identity::{ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, SamlLogin, Verifier},
+    identity::{
+        ClientCertificates, ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, SamlLogin, Verifier,
+    },
     model::ConnectionFacts,
     notify::Outbox,
     policy::PolicySet,
@@ -96,6 +99,8 @@ pub struct ApiParts {
     pub tokens: GatewayTokens,
     /// Passwords for native clients.
     pub connection_tokens: ConnectionTokens,
+    /// Certificates for native clients.
+    pub client_certificates: ClientCertificates,
     /// Live sessions, which a logout ends.
     pub registry: Registry,
     /// Who follows what.
@@ -166,6 +171,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/token", post(entry::token))
         .route("/device", post(device::begin))
         .route("/device/token", post(device::token))
+        .route("/issuer/{endpoint}", post(relay::ask))
         .route("/health", get(health::health))
         .route("/health/detail", get(health::detail))
         .route("/whoami", get(entry::whoami))
@@ -177,6 +183,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/secrets/{name}", post(secrets::set))
         .route("/secrets/{name}/remove", post(secrets::remove))
         .route("/connections/{name}/token", post(tokens::issue))
+        .route("/connections/{name}/certificate", post(tokens::certify))
         .route("/logout", post(tokens::log_out))
         .route("/connections/{name}/classify", post(classify::propose))
         .route("/connections/{name}/check", post(check::check))

@@ -14,6 +14,7 @@ mod http;
 mod lease;
 mod masking;
 mod notifications;
+mod oidc;
 pub(crate) mod place;
 mod reader;
 mod saml;
@@ -39,6 +40,7 @@ pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelec
 pub(crate) use notifications::EMAIL;
 pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, WebhookConfig};
 pub use saml::{CertificateDigest, SamlConfig, SamlEncryption};
+pub use oidc::{DEFAULT_CLOCK_SKEW_SECONDS, GoogleDirectory, GroupsFrom, OidcOptions, default_claims};
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;

@@ -15,6 +15,7 @@ mod upstream_tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -27,8 +28,9 @@ use crate::{
     config::Site,
     credential::{CredentialError, Secrets},
     identity::{
-        ConnectionTokenError, ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError,
-        KeyUse, LastSeen, PublicOrigin, SamlLogin, TokenKeyError, Verifier,
+        ClientCertificateError, ClientCertificates, ConnectionTokenError, ConnectionTokens, DevelopmentMode,
+        DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, LastSeen, PublicOrigin, SamlLogin, TokenKeyError,
+        Verifier,
     },
     mask::{Detectors, MaskKeys},
     model::ConnectionName,
@@ -96,6 +98,9 @@ pub enum GatewayError {
     /// Passwords for native clients.
     #[error("passwords for native clients cannot be made")]
     ConnectionTokens(#[from] ConnectionTokenError),
+    /// Certificates for native clients.
+    #[error("certificates for native clients cannot be made")]
+    ClientCertificates(#[from] ClientCertificateError),
     /// The approvals.
     #[error(transparent)]
     Approvals(#[from] crate::approval::StorageError),
@@ -162,13 +167,13 @@ impl Gateway {
         let public_url = site.gateway.public_url.clone();
         let clock = WallClock::system();
         let data = site.gateway.data_dir.clone();
-        let (tls, authority) = server_tls(&site, dev)?;
+        let certificates = ClientCertificates::new(site.gateway.identity.certificate_seconds, clock.clone())?;
+        let (tls, authority) = server_tls(&site, dev, certificates.authority())?;
         let provider = development_provider(&site, dev, address, &clock)?;
         let origin =
             PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
         let saml = site.gateway.identity.saml.as_ref();
         let saml = saml.map(|saml| SamlLogin::open(saml, origin.clone(), clock.clone())).transpose()?;
-        let verifier = verifier(&site, provider.as_ref(), saml.as_ref(), &clock)?;
         let native = native::bind(&site).await?;
         let connection_tokens = ConnectionTokens::new(clock.clone())?;
         let key_use = if dev { KeyUse::Development } else { KeyUse::Production };
@@ -178,6 +183,7 @@ impl Gateway {
         let recorder = open_recorder(&site, keys, version).await?;
         let store = Store::open(&site.gateway.store.path)?;
         let secrets = secrets::prepare(&site, &store).await?;
+        let verifier = verifier(&site, provider.as_ref(), saml.as_ref(), &secrets, &clock)?;
         let lent = LeaseRows::new(store.clone());
         let Kept { index, runs, said, store, tools, outbox, couriers } =
             keep(&site, store, &secrets, dev, &clock).await?;
@@ -211,6 +217,7 @@ impl Gateway {
             saml: saml.clone(),
             tokens: tokens.clone(),
             connection_tokens: connection_tokens.clone(),
+            client_certificates: certificates.clone(),
             registry: environment.registry.clone(),
             streams: api::Streams::default(),
             desk,
@@ -232,8 +239,8 @@ impl Gateway {
         let pages =
             provider.as_ref().map(DevelopmentProvider::router).into_iter().chain(saml.map(|saml| saml.router()));
         let router = pages.fold(api::router(api.clone()), axum::Router::merge);
-        let door =
-            native::Doorkeeper::new(Arc::clone(&environment), tokens.clone(), connection_tokens, verifier, tls.clone());
+        let proofs = native::Proofs { tokens: tokens.clone(), connection_tokens, certificates, verifier };
+        let door = native::Doorkeeper::new(Arc::clone(&environment), proofs, tls.clone());
         let secret = provider.map(|provider| provider.terminal_secret().clone());
         let development = dev.then_some(DevelopmentFacts { authority, secret });
         Ok(Self {
@@ -368,10 +375,14 @@ fn settle_public_port(site: &mut Site, dev: bool, address: SocketAddr) -> Result
 }
 
 /// The certificate for all listeners, and the development authority's as PEM.
-fn server_tls(site: &Site, dev: bool) -> Result<(certificate::ServerTls, String), GatewayError> {
+fn server_tls(
+    site: &Site,
+    dev: bool,
+    clients: &CertificateDer<'_>,
+) -> Result<(certificate::ServerTls, String), GatewayError> {
     match &site.gateway.tls {
-        Some(files) => Ok((certificate::from_files(files)?, String::new())),
-        None if dev => Ok(certificate::development(&site.gateway.data_dir.join("dev-tls"))?),
+        Some(files) => Ok((certificate::from_files(files, clients)?, String::new())),
+        None if dev => Ok(certificate::development(&site.gateway.data_dir.join("dev-tls"), clients)?),
         None => Err(GatewayError::Setting("gateway.toml names no certificate ([tls])".to_owned())),
     }
 }
@@ -400,23 +411,27 @@ fn verifier(
     site: &Site,
     provider: Option<&DevelopmentProvider>,
     saml: Option<&SamlLogin>,
+    secrets: &Secrets,
     clock: &WallClock,
 ) -> Result<Verifier, GatewayError> {
     let workloads = site.gateway.identity.workloads.iter();
     let workloads = workloads.map(|one| Ok((one.clone(), authorities(one.ca_file.as_ref())?)));
     let workloads = workloads.collect::<Result<Vec<_>, GatewayError>>()?;
+    let claims = site.gateway.identity.claims.clone();
     if let Some(provider) = provider {
-        return Ok(provider.verifier()?.with_workloads(workloads, &site.agents)?);
+        return Ok(provider.verifier()?.with_claims(claims).with_workloads(workloads, &site.agents)?);
     }
     if let Some(saml) = saml {
-        return Ok(Verifier::without_people(saml.info(), clock.clone()).with_workloads(workloads, &site.agents)?);
+        let verifier = Verifier::without_people(saml.info(), saml.login_seconds(), clock.clone());
+        return Ok(verifier.with_claims(claims).with_workloads(workloads, &site.agents)?);
     }
     let Some(oidc) = &site.gateway.identity.oidc else {
         return Err(GatewayError::Setting("gateway.toml names no identity provider ([identity.oidc])".to_owned()));
     };
     let trusted = authorities(oidc.ca_file.as_ref())?;
-    let verifier = Verifier::discovered(oidc.clone(), site.agents.clone(), trusted.as_deref(), clock.clone())?;
-    Ok(verifier.with_workloads(workloads, &site.agents)?)
+    let (agents, trusted) = (site.agents.clone(), trusted.as_deref());
+    let verifier = Verifier::discovered(oidc.clone(), agents, trusted, secrets, clock.clone())?;
+    Ok(verifier.with_claims(claims).with_workloads(workloads, &site.agents)?)
 }
 
 fn authorities(file: Option<&PathBuf>) -> Result<Option<Vec<u8>>, GatewayError> {

@@ -7,7 +7,7 @@ use hoop_gateway_core::{
     model::{Principal, StepUp},
 };
 
-use super::{Issuer, device, device_page, stored_login};
+use super::{Browser, Wanted, device_page, obtain, stored_login};
 use crate::{
     api_client::ApiClient,
     context::Context,
@@ -16,7 +16,7 @@ use crate::{
     token_store::TokenStore,
 };
 
-/// Runs the device login as `demand` says, and keeps it. Ctrl-C ends it with status 130.
+/// Runs the login as `demand` says, and keeps it. Ctrl-C ends it with status 130.
 pub(crate) async fn log_in_again(context: &Context, demand: &StepUp) -> Result<(), Failure> {
     tokio::select! {
         outcome = Box::pin(log_in(context, demand)) => outcome,
@@ -30,13 +30,13 @@ async fn log_in(context: &Context, demand: &StepUp) -> Result<(), Failure> {
     let before = store.load().await?.ok_or_else(|| Failure::not_logged_in("the login has ended meanwhile"))?;
     let info = client.gateway_info().await?;
     let hint = hint(&before.principal);
-    let wanted = device::Wanted { demand, hint: Some(&hint), may_open_browser: true };
+    let wanted = Wanted { demand, hint: Some(&hint), may_open_browser: true };
     let (answer, refresh) = if info.identity.way == LoginWay::DevicePage {
         (device_page::log_in(context, &client, &info.identity, &wanted).await?, None)
     } else {
-        let issuer = Issuer::discover(context, &info.identity.issuer, &info.identity.client_id).await?;
-        let grant = device::authorize(context, &issuer, &info.identity.scopes, &wanted).await?;
-        (client.exchange(&grant.token(info.identity.token)?).await?, grant.refresh)
+        let grant = obtain(context, client.gateway(), &info.identity, &wanted, Browser::WhereThereIsOne).await?;
+        let proof = grant.proof(info.identity.token, info.identity.wants_access_token)?;
+        (client.exchange(&proof).await?, grant.refresh)
     };
     same_person(&before.principal, &answer.principal)?;
     let lock = store.lock().await?;

@@ -97,12 +97,10 @@ impl IntoResponse for ApiError {
 
 impl From<IdentityError> for ApiError {
     fn from(failure: IdentityError) -> Self {
-        match &failure {
-            IdentityError::Invalid(_) | IdentityError::Expired => Self::unauthenticated(&failure),
-            IdentityError::Unreachable(_) | IdentityError::Settings(_) => {
-                Self::unavailable("the identity provider does not work", &failure).detail(failure.to_string())
-            }
+        if failure.is_the_tokens() {
+            return Self::unauthenticated(&failure);
         }
+        Self::unavailable("the identity provider does not work", &failure).detail(failure.to_string())
     }
 }
 

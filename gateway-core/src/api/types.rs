@@ -4,6 +4,7 @@
 
 mod access;
 mod approvals;
+mod certificate;
 mod check;
 mod device;
 mod health;
@@ -13,6 +14,7 @@ mod runs;
 mod secrets;
 mod tools;
 
+pub use certificate::{CertificateRequest, ConnectionCertificate};
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
 pub use device::{DeviceAuthorization, DeviceToken, LoginWay};
 pub use live::KillRequest;
@@ -57,6 +59,16 @@ pub struct IdentityInfo {
     /// Whose device page a login goes through.
     #[serde(default)]
     pub way: LoginWay,
+    /// Where the issuer sends a browser back to, on the person's own machine; any port where it names none. Without it,
+    /// logins are by code.
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
+    /// Whether the gateway speaks with the issuer for its clients, because it keeps a secret that they must not see.
+    #[serde(default)]
+    pub via_gateway: bool,
+    /// Whether the access token is wanted beside the ID token, to ask for groups.
+    #[serde(default)]
+    pub wants_access_token: bool,
 }
 
 /// Which token of an issuer the gateway validates; Google's access tokens are opaque.
@@ -74,6 +86,9 @@ pub enum TokenChoice {
 pub struct TokenRequest {
     /// The issuer's token.
     pub token: String,
+    /// The access token that came with an ID token, where the gateway wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
 }
 
 /// The gateway's own short-lived token.
@@ -106,6 +121,12 @@ pub struct Whoami {
     pub principal: Principal,
     /// When my token ends.
     pub expires_at: i64,
+    /// When this machine's sessions end after the issuer disabled me, in seconds at most: tokens are renewed that often.
+    #[serde(default)]
+    pub renewed_every_seconds: i64,
+    /// How long anything goes on after the issuer disabled me, in seconds at most, as sessions of native clients.
+    #[serde(default)]
+    pub believed_for_seconds: i64,
 }
 
 /// `GET /api/v1/health`, without authentication: what works. The status is 503 where something does not.

@@ -1,6 +1,7 @@
 //! `gateway.toml`: where the gateway listens, whom it believes and where it keeps things.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
@@ -9,7 +10,7 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    NotificationsConfig, SamlConfig, SecretsConfig, notifications,
+    NotificationsConfig, OidcOptions, SamlConfig, SecretsConfig, notifications, oidc,
     reader::{Document, Table},
     saml, secrets, workload,
 };
@@ -50,7 +51,7 @@ pub struct TlsFiles {
 }
 
 /// Whom the gateway believes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityConfig {
     /// An OIDC issuer. `None` with SAML, and in development, where a built-in provider stands in.
     pub oidc: Option<OidcConfig>,
@@ -58,6 +59,17 @@ pub struct IdentityConfig {
     pub saml: Option<SamlConfig>,
     /// Issuers whose tokens are of service accounts only.
     pub workloads: Vec<WorkloadIssuer>,
+    /// The claims that policies may read.
+    pub claims: BTreeSet<String>,
+    /// How long a client certificate of `hoop cert` lasts at most.
+    pub certificate_seconds: i64,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        let certificate_seconds = oidc::DEFAULT_CERTIFICATE_MINUTES * 60;
+        Self { oidc: None, saml: None, workloads: Vec::new(), claims: oidc::default_claims(), certificate_seconds }
+    }
 }
 
 impl IdentityConfig {
@@ -101,6 +113,8 @@ pub struct OidcConfig {
     pub algorithms: Vec<SigningAlgorithm>,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// The rest.
+    pub options: OidcOptions,
 }
 
 /// Signature algorithms of tokens; symmetric ones and `none` cannot be named.
@@ -194,7 +208,9 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let identity = section(&mut file, "identity", |table| {
         let oidc = section(table, "oidc", |oidc| issuer(oidc, root));
         let saml = saml::read(table, oidc.as_ref(), root);
-        Some(IdentityConfig { workloads: workload::read(table, oidc.as_ref(), root), oidc, saml })
+        let (claims, certificate_seconds) = (oidc::claims(table), oidc::certificate_seconds(table));
+        let workloads = workload::read(table, oidc.as_ref(), root);
+        Some(IdentityConfig { oidc, saml, workloads, claims, certificate_seconds })
     });
     let store_path = section(&mut file, "store", |table| table.text("path")).map(|path| root.join(path.get_ref()));
     let data_dir_or_root = data_dir.clone().unwrap_or_else(|| root.to_owned());
@@ -288,6 +304,7 @@ fn issuer(table: &mut Table<'_>, root: &Path) -> Option<OidcConfig> {
         .map_or_else(default_scopes, |scopes| scopes.into_iter().map(toml::Spanned::into_inner).collect());
     let algorithms = algorithms(table);
     let ca_file = table.text("ca_file").map(|path| root.join(path.get_ref()));
+    let options = oidc::read(table, token.unwrap_or(TokenChoice::Access), root);
     Some(OidcConfig {
         issuer: issuer?,
         client_id: client_id?,
@@ -298,6 +315,7 @@ fn issuer(table: &mut Table<'_>, root: &Path) -> Option<OidcConfig> {
         scopes,
         algorithms,
         ca_file,
+        options,
     })
 }
 

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::certificate::LINK_PROTOCOL;
 use crate::{
     clock::WallClock,
-    identity::{GatewayTokens, IdentityError},
+    identity::GatewayTokens,
     model::Presence,
     session::{self, Environment},
 };
@@ -52,9 +52,9 @@ impl Acceptor for SessionAcceptor {
     type Principal = Presence;
 
     async fn authenticate(&self, token: &SecretString) -> Result<Authenticated<Presence>, Rejection> {
-        let verified = self.tokens.verify_stream(token.expose_secret()).map_err(|error| match error {
-            IdentityError::Unreachable(_) | IdentityError::Settings(_) => Rejection::Unavailable(error.to_string()),
-            IdentityError::Invalid(_) | IdentityError::Expired => Rejection::Invalid(error.to_string()),
+        let verified = self.tokens.verify_stream(token.expose_secret()).map_err(|error| {
+            let why = error.to_string();
+            if error.is_the_tokens() { Rejection::Invalid(why) } else { Rejection::Unavailable(why) }
         })?;
         let (presence, expires_at) = verified;
         if presence.run().is_some_and(|run| !self.environment.registry.is_running(run)) {

@@ -20,11 +20,11 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{crowd::Crowd, login::Believed};
+use self::{crowd::Crowd, login::Believed, start::Started};
 use super::{GatewayError, certificate::ServerTls, listen};
 use crate::{
     config::{NativeListen, Site},
-    identity::{ConnectionTokens, GatewayTokens, Verifier},
+    identity::{ClientCertificates, ConnectionTokens, GatewayTokens, Verifier},
     model::{ConnectionName, Presence, Verdict},
     policy::{Circumstances, Source},
     protocol::postgres::{message::Start, refuse::Report},
@@ -79,22 +79,23 @@ impl NativeListener {
 #[derive(Debug)]
 pub(super) struct Doorkeeper {
     environment: Arc<Environment>,
-    tokens: GatewayTokens,
-    connection_tokens: ConnectionTokens,
-    verifier: Verifier,
+    proofs: Proofs,
     tls: ServerTls,
     crowd: Crowd,
 }
 
+/// What a client may prove itself with.
+#[derive(Debug)]
+pub(super) struct Proofs {
+    pub(super) tokens: GatewayTokens,
+    pub(super) connection_tokens: ConnectionTokens,
+    pub(super) certificates: ClientCertificates,
+    pub(super) verifier: Verifier,
+}
+
 impl Doorkeeper {
-    pub(super) fn new(
-        environment: Arc<Environment>,
-        tokens: GatewayTokens,
-        connection_tokens: ConnectionTokens,
-        verifier: Verifier,
-        tls: ServerTls,
-    ) -> Arc<Self> {
-        Arc::new(Self { environment, tokens, connection_tokens, verifier, tls, crowd: Crowd::default() })
+    pub(super) fn new(environment: Arc<Environment>, proofs: Proofs, tls: ServerTls) -> Arc<Self> {
+        Arc::new(Self { environment, proofs, tls, crowd: Crowd::default() })
     }
 }
 
@@ -195,8 +196,9 @@ async fn come_in(
     let names: Vec<ConnectionName> = connections.iter().map(|(name, _)| name.clone()).collect();
     let acceptor = TlsAcceptor::from(Arc::clone(&door.tls.native));
     let cancel = |process_id, key: &_| door.environment.registry.cancel_native(&names, process_id, key);
-    let (mut client, mut buffer, start) = start::start(tcp, &acceptor, cancel).await?;
-    let outcome = login::log_in(door, connections, peer, &mut client, &mut buffer, &start).await;
+    let Started { mut client, mut buffer, start, certificate } = start::start(tcp, &acceptor, cancel).await?;
+    let from = login::From { peer, certificate: certificate.as_deref() };
+    let outcome = login::log_in(door, connections, &from, &mut client, &mut buffer, &start).await;
     let decided = match outcome {
         Ok(believed) => admitted(door, believed),
         Err(refusal) => Err(refusal),

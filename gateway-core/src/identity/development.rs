@@ -30,7 +30,7 @@ use super::{IdentityError, PublicOrigin, Verifier, codes::random_text, forms::Fo
 use crate::{
     api::types::TokenChoice,
     clock::WallClock,
-    config::{AgentRule, OidcConfig, SigningAlgorithm},
+    config::{AgentRule, OidcConfig, OidcOptions, SigningAlgorithm},
     model::{GroupName, PrincipalName},
 };
 
@@ -153,6 +153,7 @@ impl DevelopmentProvider {
             scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
             algorithms: vec![SigningAlgorithm::EdDsa],
             ca_file: None,
+            options: OidcOptions::default(),
         };
         Verifier::in_process(config, vec![rule], self.0.key_set.to_string().as_bytes(), self.0.clock.clone())
     }

@@ -4,22 +4,35 @@
 //! exchange of the API.
 
 mod claims;
+mod directory;
+mod google;
 mod keys;
+mod relay;
+mod remote;
 
-use std::{fmt, sync::Arc};
+pub use self::relay::{IssuerAnswer, IssuerCall, RelayError};
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use jsonwebtoken::{Algorithm, Validation};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use self::{
     claims::Presented,
+    directory::Directory,
+    google::GoogleGroups,
     keys::{Key, Keys, RemoteKeys},
+    relay::Relay,
+    remote::{Discovered, Remote},
 };
 use super::{IdentityError, Verified};
 use crate::{
-    api::types::{IdentityInfo, LoginWay},
+    api::types::{IdentityInfo, LoginWay, TokenChoice},
     clock::WallClock,
-    config::{AgentRule, OidcConfig, SigningAlgorithm, WorkloadIssuer},
+    config::{AgentRule, GroupsFrom, OidcConfig, SigningAlgorithm, WorkloadIssuer, default_claims},
+    credential::Secrets,
+    model::PrincipalKind,
 };
 
 const MAX_TOKEN_BYTES: usize = 32 * 1024;
@@ -29,6 +42,7 @@ const MAX_TOKEN_BYTES: usize = 32 * 1024;
 pub struct Verifier {
     login: Login,
     workloads: Arc<[Workload]>,
+    readable: Arc<BTreeSet<String>>,
 }
 
 #[derive(Clone)]
@@ -37,6 +51,7 @@ enum Login {
     /// People do not come with an issuer's token here.
     Elsewhere {
         info: Arc<IdentityInfo>,
+        login_seconds: i64,
         clock: WallClock,
     },
 }
@@ -45,6 +60,8 @@ struct Inner {
     config: OidcConfig,
     agents: Vec<AgentRule>,
     keys: Source,
+    directory: Directory,
+    relay: Option<Relay>,
     clock: WallClock,
 }
 
@@ -74,20 +91,42 @@ impl Verifier {
         config: OidcConfig,
         agents: Vec<AgentRule>,
         authorities: Option<&[u8]>,
+        secrets: &Secrets,
         clock: WallClock,
     ) -> Result<Self, IdentityError> {
-        let allowed = allowed(&config.algorithms)?;
-        let keys = RemoteKeys::new(&config.issuer, allowed, authorities, clock.clone())?;
-        Ok(Self::of(Inner { config, agents, keys: Source::Remote(keys), clock }))
+        let remote = Remote::new(&config.issuer, authorities)?;
+        let keys = RemoteKeys::new(remote.clone(), allowed(&config.algorithms)?, clock.clone());
+        let discovered = || Discovered::new(remote.clone(), clock.clone());
+        let directory = match &config.options.groups_from {
+            GroupsFrom::Token => Directory::Token,
+            GroupsFrom::Userinfo => Directory::Userinfo(discovered()),
+            GroupsFrom::Google(directory) => {
+                Directory::Google(GoogleGroups::new(directory.clone(), authorities, secrets.clone(), clock.clone())?)
+            }
+        };
+        let secret = config.options.client_secret.clone();
+        let relay = secret.map(|secret| Relay::new(discovered(), config.client_id.clone(), secret, secrets.clone()));
+        Ok(Self::of(Inner { config, agents, keys: Source::Remote(keys), directory, relay, clock }))
     }
 
     fn of(login: Inner) -> Self {
-        Self { login: Login::Issuer(Arc::new(login)), workloads: Arc::from([]) }
+        Self::over(Login::Issuer(Arc::new(login)))
+    }
+
+    fn over(login: Login) -> Self {
+        Self { login, workloads: Arc::from([]), readable: Arc::new(default_claims()) }
     }
 
     /// A verifier of service accounts alone: people log in as `info` says.
-    pub fn without_people(info: IdentityInfo, clock: WallClock) -> Self {
-        Self { login: Login::Elsewhere { info: Arc::new(info), clock }, workloads: Arc::from([]) }
+    /// `login_seconds` is how long such a login lasts at most.
+    pub fn without_people(info: IdentityInfo, login_seconds: i64, clock: WallClock) -> Self {
+        Self::over(Login::Elsewhere { info: Arc::new(info), login_seconds, clock })
+    }
+
+    /// The same, whose principals have the claims of these names and no others.
+    #[must_use]
+    pub fn with_claims(self, readable: BTreeSet<String>) -> Self {
+        Self { readable: Arc::new(readable), ..self }
     }
 
     /// The same, which takes tokens of these issuers besides: as agents only. With each comes the content of its
@@ -99,7 +138,7 @@ impl Verifier {
     ) -> Result<Self, IdentityError> {
         let workload = |(config, authorities): (WorkloadIssuer, Option<Vec<u8>>)| {
             let (allowed, clock) = (allowed(&config.algorithms)?, self.clock().clone());
-            let keys = RemoteKeys::new(&config.issuer, allowed, authorities.as_deref(), clock)?;
+            let keys = RemoteKeys::new(Remote::new(&config.issuer, authorities.as_deref())?, allowed, clock);
             Ok(Workload { config, agents: agents.to_vec(), keys })
         };
         let workloads = issuers.into_iter().map(workload).collect::<Result<Arc<[_]>, IdentityError>>()?;
@@ -114,7 +153,8 @@ impl Verifier {
         clock: WallClock,
     ) -> Result<Self, IdentityError> {
         let keys = Keys::parse(key_set, &allowed(&config.algorithms)?)?;
-        Ok(Self::of(Inner { config, agents, keys: Source::InProcess(keys), clock }))
+        let (keys, directory, relay) = (Source::InProcess(keys), Directory::Token, None);
+        Ok(Self::of(Inner { config, agents, keys, directory, relay, clock }))
     }
 
     /// Where and how to log in, for clients.
@@ -130,6 +170,9 @@ impl Verifier {
             scopes: config.scopes.clone(),
             token: config.token,
             way: LoginWay::Issuer,
+            redirect_uri: config.options.redirect_uri.clone(),
+            via_gateway: login.relay.is_some(),
+            wants_access_token: config.token == TokenChoice::Id && config.options.groups_from == GroupsFrom::Userinfo,
         }
     }
 
@@ -138,6 +181,20 @@ impl Verifier {
             Login::Issuer(login) => &login.clock,
             Login::Elsewhere { clock, .. } => clock,
         }
+    }
+
+    /// How long a person whom the issuer disabled may go on at most, in seconds.
+    pub fn login_seconds(&self) -> i64 {
+        match &self.login {
+            Login::Issuer(login) => login.config.options.login_seconds,
+            Login::Elsewhere { login_seconds, .. } => *login_seconds,
+        }
+    }
+
+    /// Asks the issuer for the CLI, where the client has a secret that the CLI must not see.
+    pub async fn relay(&self, call: IssuerCall, form: &[u8]) -> Result<IssuerAnswer, RelayError> {
+        let Login::Issuer(login) = &self.login else { return Err(RelayError::NotNeeded) };
+        login.relay.as_ref().ok_or(RelayError::NotNeeded)?.ask(call, form).await
     }
 
     /// Whether tokens can be verified now.
@@ -151,6 +208,11 @@ impl Verifier {
 
     /// Validates a token and names its principal. Refuses whatever it cannot prove.
     pub async fn verify(&self, token: &str) -> Result<Verified, IdentityError> {
+        self.verify_with(token, None).await
+    }
+
+    /// The same; `access` is the access token that came with an ID token, for groups that are asked for with it.
+    pub async fn verify_with(&self, token: &str, access: Option<&SecretString>) -> Result<Verified, IdentityError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(IdentityError::Invalid("it is too long"));
         }
@@ -166,7 +228,7 @@ impl Verifier {
             let key = workload.key_for(&header).await?;
             let token = proved(token, &header, &key)?;
             let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
-            return claims::prove_workload(&presented, &workload.config, &workload.agents, now);
+            return claims::prove_workload(&presented, &workload.config, &workload.agents, &self.readable, now);
         }
         let Login::Issuer(login) = &self.login else {
             return Err(IdentityError::Invalid(
@@ -174,9 +236,15 @@ impl Verifier {
             ));
         };
         let key = login.key_for(&header).await?;
+        let itself = (login.config.token == TokenChoice::Access).then(|| SecretString::from(token));
         let token = proved(token, &header, &key)?;
         let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
-        claims::prove(&presented, &login.config, &login.agents, now)
+        let mut verified = claims::prove(&presented, &login.config, &login.agents, &self.readable, now)?;
+        if verified.principal.kind == PrincipalKind::User {
+            let asked = login.directory.groups(&token.claims, itself.as_ref().or(access), &login.config).await?;
+            verified.principal.groups.extend(asked.into_iter().flatten());
+        }
+        Ok(verified)
     }
 }
 

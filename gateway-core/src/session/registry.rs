@@ -166,10 +166,10 @@ impl Registry {
         }
     }
 
-    /// Ends the native sessions of a principal who logged out. Those of tunnels end with their link.
+    /// Ends the sessions of a principal who logged out, and of agents to whom they lent their presence.
     pub fn log_out(&self, principal: &Principal) {
         let live = self.lock();
-        for live in live.values().filter(|live| live.source == Source::Native && live.is_of(principal)) {
+        for live in live.values().filter(|live| live.is_of(principal)) {
             live.end(End::LoggedOut);
         }
     }

@@ -155,6 +155,12 @@ impl Browser {
         self.exchange(url.clone(), request)
     }
 
+    /// Posts JSON as a program does.
+    pub(crate) fn post_json(&mut self, url: &Url, body: &serde_json::Value) -> Page {
+        let request = self.client.post(url.clone()).json(body);
+        self.exchange(url.clone(), request)
+    }
+
     fn follow(&mut self, mut page: Page) -> Page {
         for _ in 0..8 {
             let Some(location) = page.location.clone().or_else(|| refresh(&page.body)) else { return page };

@@ -173,6 +173,7 @@ impl World {
             saml: None,
             tokens: tokens.clone(),
             connection_tokens: ConnectionTokens::new(clock.clone()).unwrap(),
+            client_certificates: crate::identity::ClientCertificates::new(900, clock.clone()).unwrap(),
             registry: registry.clone(),
             streams: api::Streams::default(),
             desk: desk.clone(),
