@@ -18,6 +18,7 @@ mod stories {
 
     mod access;
     mod agents;
+    mod apply;
     mod approvals;
     mod beside;
     mod breadth;
@@ -53,7 +54,9 @@ mod stories {
     mod native;
     mod notifications;
     mod objects;
+    mod openapi;
     mod people;
+    mod policy;
     mod postgres;
     mod pseudonyms;
     mod record;

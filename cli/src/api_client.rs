@@ -276,6 +276,9 @@ fn problem(status: StatusCode, body: &[u8], who: &str) -> Failure {
     if let Some(rule) = problem.rule {
         failure = failure.because(format!("rule {rule}"));
     }
+    for one in &problem.problems {
+        failure = failure.because(crate::site::problem(one));
+    }
     match problem.hint {
         Some(hint) => failure.next(hint),
         None if kind == FailureKind::NotLoggedIn => failure.next(LOG_IN),

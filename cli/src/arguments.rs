@@ -9,6 +9,7 @@ mod exec;
 mod gateway;
 mod generate;
 mod identity;
+mod init;
 mod lasting;
 mod mcp;
 mod notifications;
@@ -16,6 +17,7 @@ mod policy;
 mod runs;
 mod secrets;
 mod sessions;
+mod site;
 mod tools;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
@@ -27,13 +29,17 @@ pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, Gatewa
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
 pub(crate) use mcp::McpArguments;
+pub(crate) use init::{InitArguments, StarterName};
 pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
-pub(crate) use policy::{PolicyArguments, PolicyCommand};
+pub(crate) use policy::{PolicyArguments, PolicyBacktest, PolicyCommand, PolicyDiff, PolicyExplain, PolicyFmt};
 pub(crate) use runs::{ListRuns, RunsArguments, RunsCommand};
 pub(crate) use secrets::{ConnectionsArguments, ConnectionsCommand, OneSecret, SecretsArguments, SecretsCommand};
 pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, KillSession, ListSessions, ReplayArguments, SessionsArguments,
     SessionsCommand,
+};
+pub(crate) use site::{
+    ApplyArguments, DiffArguments, RollbackArguments, ShowSite, SiteArguments, SiteCommand, WhyArguments,
 };
 pub(crate) use tools::{AcceptedTool, OneTool, ToolsArguments, ToolsCommand};
 
@@ -145,6 +151,11 @@ pub(crate) enum Command {
     Policy(PolicyArguments),
     Connections(ConnectionsArguments),
     Secrets(SecretsArguments),
+    Init(InitArguments),
+    Apply(ApplyArguments),
+    Diff(DiffArguments),
+    Rollback(RollbackArguments),
+    Site(SiteArguments),
     Gateway(GatewayArguments),
     Demo(DemoArguments),
     Completions(CompletionsArguments),

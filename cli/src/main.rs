@@ -25,6 +25,7 @@ mod gateway;
 #[cfg(test)]
 mod generated;
 mod http_client;
+mod init;
 mod login;
 mod logout;
 mod ls;
@@ -41,6 +42,7 @@ mod replay;
 mod runs;
 mod secrets;
 mod sessions;
+mod site;
 mod status;
 mod token;
 mod token_store;
@@ -112,6 +114,11 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Connections(arguments) => Box::pin(connections::run(arguments, context)).await,
         Command::Secrets(arguments) => Box::pin(secrets::run(arguments, context)).await,
         Command::Policy(arguments) => Box::pin(policy::run(arguments, context)).await,
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Apply(arguments) => Box::pin(site::apply(arguments, context)).await,
+        Command::Diff(arguments) => Box::pin(site::diff(arguments, context)).await,
+        Command::Rollback(arguments) => Box::pin(site::roll_back(arguments, context)).await,
+        Command::Site(arguments) => Box::pin(site::run(arguments, context)).await,
         Command::Gateway(arguments) => Box::pin(gateway::run(arguments, context)).await,
         Command::Demo(arguments) => Box::pin(demo::run(arguments, context)).await,
         Command::Completions(arguments) => completions::run(&arguments),

@@ -18,6 +18,7 @@ mod health;
 mod kill;
 mod landing;
 mod notifications;
+mod openapi;
 mod probe;
 mod problem;
 mod recordings;
@@ -27,6 +28,7 @@ mod runs;
 mod search;
 mod secrets;
 mod sessions;
+mod site;
 mod step_up;
 mod streams;
 mod timeline;
@@ -49,14 +51,15 @@ pub use self::check::{CheckError, Checker, Checking};
 pub use self::classify::{Sampler, SamplerError, Sampling};
 pub use self::probe::{Prober, Proving};
 pub use self::recordings::{Follow, LineSink, MayReveal, Recordings, RecordingsError, RecordingsOnDisk};
+pub use self::site::{SiteRefusal, SiteWork, Sites};
 pub use self::streams::Streams;
 use crate::{
     approval::Desk,
     clock::WallClock,
-    config::{AgentRule, UpstreamAddress},
+    config::UpstreamAddress,
     credential::Secrets,
     identity::{
-        ClientCertificates, ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, SamlLogin, Verifier,
+        Agents, ClientCertificates, ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, SamlLogin, Verifier,
     },
     model::ConnectionFacts,
     notify::Outbox,
@@ -114,7 +117,7 @@ pub struct ApiParts {
     /// The index of runs.
     pub runs: RunIndex,
     /// The site's service accounts.
-    pub agents: Vec<AgentRule>,
+    pub agents: Agents,
     /// Recordings, and the record of what the API does.
     pub recordings: Arc<dyn Recordings>,
     /// What is still to be told.
@@ -129,6 +132,8 @@ pub struct ApiParts {
     pub sampler: Arc<dyn Sampler>,
     /// Says what would become of a statement.
     pub checker: Arc<dyn Checker>,
+    /// The site in force, and its versions.
+    pub site: Arc<dyn Sites>,
     /// The policies of the moment.
     pub policies: watch::Receiver<PolicySet>,
     /// The connections of the moment.
@@ -168,6 +173,7 @@ impl ApiState {
 pub fn router(state: ApiState) -> Router {
     let routes = Router::new()
         .route("/gateway", get(entry::gateway))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/token", post(entry::token))
         .route("/device", post(device::begin))
         .route("/device/token", post(device::token))
@@ -211,6 +217,12 @@ pub fn router(state: ApiState) -> Router {
         .route("/sessions/{id}/recording", get(sessions::recording))
         .route("/sessions/{id}/events", get(watch_session::follow))
         .route("/sessions/{id}/kill", post(kill::kill))
+        .route("/site", get(site::standing))
+        .route("/site/versions", get(site::versions))
+        .route("/site/versions/{version}", get(site::version))
+        .route("/site/diff", post(site::compare).layer(DefaultBodyLimit::max(site::MAX_SITE_BODY_BYTES)))
+        .route("/site/apply", post(site::apply).layer(DefaultBodyLimit::max(site::MAX_SITE_BODY_BYTES)))
+        .route("/site/rollback", post(site::roll_back))
         .fallback(guard::unknown)
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

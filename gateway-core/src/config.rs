@@ -9,6 +9,7 @@ mod agents;
 mod cases;
 mod connection;
 mod development;
+mod files;
 mod gateway;
 mod http;
 mod lease;
@@ -17,10 +18,12 @@ mod notifications;
 mod oidc;
 pub(crate) mod place;
 mod reader;
+mod references;
 mod saml;
 mod secret;
 mod secrets;
 mod site;
+mod starters;
 mod workload;
 
 pub use agents::AgentRule;
@@ -30,9 +33,10 @@ pub use connection::{
     UpstreamPool, UpstreamTls,
 };
 pub use development::{check_development, check_production, write_sample};
+pub use files::{MAX_SITE_BYTES, SiteFiles};
 pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
-    WorkloadIssuer,
+    WorkloadIssuer, needs_restart,
 };
 pub use http::{HttpCredential, HttpSettings, TokenLogin, secrets_of};
 pub use lease::{EphemeralRole, LeasePer};
@@ -41,9 +45,11 @@ pub(crate) use notifications::EMAIL;
 pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, WebhookConfig};
 pub use saml::{CertificateDigest, SamlConfig, SamlEncryption};
 pub use oidc::{DEFAULT_CLOCK_SKEW_SECONDS, GoogleDirectory, GroupsFrom, OidcOptions, default_claims};
+pub use references::{ReferencePattern, ungranted};
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
+pub use starters::Starter;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! `oidc` verifies against discovered keys, `tokens` signs and checks the gateway's bearers, `development` is the
 //! provider that exists only with `--dev`, `saml` logs people in at a SAML provider through the gateway's own pages, `connection_tokens` keeps passwords for native clients, checked by `scram`. Knows no policy and no protocol. Called by `api` and the tunnel's acceptor.
 
+mod agents;
 mod client_certificates;
 mod codes;
 mod connection_tokens;
@@ -19,6 +20,7 @@ pub mod scram;
 mod tokens;
 mod verified;
 
+pub use agents::Agents;
 pub use client_certificates::{ClientCertificateError, ClientCertificates, Holder, IssuedCertificate};
 pub use connection_tokens::{
     CONNECTION_TOKEN_LIFE_SECONDS, ConnectionTokenError, ConnectionTokens, IssuedConnectionToken, Redeemed,

@@ -6,6 +6,7 @@
 
 mod access;
 mod backend;
+pub mod cases;
 mod check;
 mod client;
 mod columns;
@@ -53,7 +54,7 @@ pub use access::{Admission, Window, admission, longest_window_millis};
 pub(crate) use access::{Wish, access_request};
 pub use check::StatementChecker;
 pub use client::ClientStream;
-pub use environment::{Environment, HttpSide, Served};
+pub use environment::{Environment, HttpSide, Served, Surroundings};
 pub use leases::Leases;
 pub(crate) use leases::keep as keep_leases;
 pub use open::Arrival;

@@ -172,7 +172,8 @@ pub(super) async fn present(
 ) -> Result<Principal, ApiError> {
     let Some(name) = agent else { return Ok(caller.clone()) };
     let absent = || ApiError::not_found("no such agent");
-    let rule = state.0.agents.iter().find(|rule| rule.name == *name).ok_or_else(absent)?;
+    let rules = state.0.agents.rules();
+    let rule = rules.iter().find(|rule| rule.name == *name).ok_or_else(absent)?;
     let agent = Principal {
         kind: PrincipalKind::Agent,
         name: rule.name.clone(),

@@ -12,12 +12,17 @@ mod live;
 mod notifications;
 mod runs;
 mod secrets;
+mod site;
 mod tools;
 
 pub use certificate::{CertificateRequest, ConnectionCertificate};
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
 pub use device::{DeviceAuthorization, DeviceToken, LoginWay};
 pub use live::KillRequest;
+pub use site::{
+    ApplySite, Change, CompareSite, RollBackSite, SiteApplied, SiteChange, SiteDifference, SiteOrigin, SiteProblem,
+    SiteProblemKind, SiteStanding, SiteVersion,
+};
 pub use tools::{AcceptTool, ToolItem, ToolState};
 
 use std::{collections::BTreeMap, fmt};
@@ -324,6 +329,9 @@ pub struct Problem {
     /// With [`STEP_UP_REQUIRED`]: of which kind it must be; one of these words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// What stands in the way of a site, one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<SiteProblem>,
 }
 
 /// The caller may do it, but only after a fresher or stronger login.

@@ -11,8 +11,8 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    ApplicationName, Connection, Credential, EMAIL, GatewayConfig, Problem, Site, UpstreamAddress, UpstreamTls,
-    gateway::DEFAULT_LISTEN, masking, reader::Document,
+    ApplicationName, Connection, Credential, EMAIL, GatewayConfig, Problem, Site, SiteFiles, UpstreamAddress,
+    UpstreamTls, gateway::DEFAULT_LISTEN, masking, reader::Document,
 };
 use crate::{
     model::{ConnectionKind, ConnectionName},
@@ -85,7 +85,17 @@ impl Site {
         }
         let policies = PolicySet::load(&sources, &TagNames(masking.tag_names()))?;
         let gateway = GatewayConfig::local(data_dir, listen, public_url);
-        Ok(Self { root: None, gateway, connections, masking, agents: Vec::new(), sources, policies, cases: Vec::new() })
+        Ok(Self {
+            root: None,
+            gateway,
+            connections,
+            masking,
+            agents: Vec::new(),
+            sources,
+            policies,
+            cases: Vec::new(),
+            files: SiteFiles::default(),
+        })
     }
 }
 

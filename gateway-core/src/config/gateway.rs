@@ -10,7 +10,7 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    NotificationsConfig, OidcOptions, SamlConfig, SecretsConfig, notifications, oidc,
+    NotificationsConfig, OidcOptions, ReferencePattern, SamlConfig, SecretsConfig, notifications, oidc,
     reader::{Document, Table},
     saml, secrets, workload,
 };
@@ -39,6 +39,8 @@ pub struct GatewayConfig {
     pub notifications: NotificationsConfig,
     /// Where secrets come from.
     pub secrets: SecretsConfig,
+    /// What applied sites may refer to, besides what the start folder uses.
+    pub references: Vec<ReferencePattern>,
 }
 
 /// PEM files, relative to the site.
@@ -187,8 +189,43 @@ impl GatewayConfig {
             export_rows: DEFAULT_EXPORT_ROWS,
             notifications: NotificationsConfig::default(),
             secrets: SecretsConfig::default(),
+            references: Vec::new(),
         }
     }
+}
+
+/// The sections of gateway.toml that differ and that only a restart puts in force. What is not named here is live.
+pub fn needs_restart(running: &GatewayConfig, wanted: &GatewayConfig) -> Vec<&'static str> {
+    // INVARIANT: every field stands here, so that a new one is decided and not forgotten.
+    let GatewayConfig {
+        listen,
+        public_url,
+        data_dir,
+        tls,
+        identity,
+        store,
+        recordings: RecordingsConfig { directory, durability, result_cap_bytes: _ },
+        export_rows: _,
+        notifications,
+        secrets,
+        references,
+    } = running;
+    let differs = [
+        ("listen", *listen != wanted.listen),
+        ("public_url", *public_url != wanted.public_url),
+        ("data_dir", *data_dir != wanted.data_dir),
+        ("[tls]", *tls != wanted.tls),
+        ("[identity]", *identity != wanted.identity),
+        ("[store]", *store != wanted.store),
+        (
+            "[recordings] directory or durability",
+            *directory != wanted.recordings.directory || *durability != wanted.recordings.durability,
+        ),
+        ("[notifications]", *notifications != wanted.notifications),
+        ("[secrets]", *secrets != wanted.secrets),
+        ("[apply]", *references != wanted.references),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
 /// Reads `gateway.toml`.
@@ -218,6 +255,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let export_rows = file.number("export_rows").map_or(DEFAULT_EXPORT_ROWS, |rows| *rows.get_ref());
     let notifications = section(&mut file, "notifications", |table| Some(notifications::read(table, root)));
     let secrets = section(&mut file, "secrets", |table| Some(secrets::read(table, root)));
+    let references = section(&mut file, "apply", |table| Some(references(table, root)));
     file.finish();
     Some(GatewayConfig {
         listen: listen?,
@@ -230,7 +268,15 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
         export_rows,
         notifications: notifications.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
+        references: references.unwrap_or_default(),
     })
+}
+
+fn references(table: &mut Table<'_>, root: &Path) -> Vec<ReferencePattern> {
+    const FIX: &str = "references = [\"env:PG_*\", \"file:secrets/*\"]";
+    let patterns = table.texts("references").unwrap_or_default();
+    let read = |pattern| table.parsed("references", Some(pattern), FIX, |text| ReferencePattern::read(text, root));
+    patterns.into_iter().filter_map(read).collect()
 }
 
 /// Reads an optional section, and refuses what it does not know.

@@ -21,7 +21,7 @@ use crate::{
     clock::WallClock,
     identity::GatewayTokens,
     model::Presence,
-    session::{self, Environment},
+    session::{self, Surroundings},
 };
 
 /// How long a TLS handshake may take.
@@ -36,15 +36,15 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Turns verified streams of links into sessions.
 #[derive(Debug)]
 pub(super) struct SessionAcceptor {
-    environment: Arc<Environment>,
+    surroundings: Surroundings,
     tokens: GatewayTokens,
     clock: WallClock,
 }
 
 impl SessionAcceptor {
-    pub(super) fn new(environment: Arc<Environment>, tokens: GatewayTokens) -> Self {
-        let clock = environment.clock.clone();
-        Self { environment, tokens, clock }
+    pub(super) fn new(surroundings: Surroundings, tokens: GatewayTokens) -> Self {
+        let clock = surroundings.borrow().clock.clone();
+        Self { surroundings, tokens, clock }
     }
 }
 
@@ -57,7 +57,7 @@ impl Acceptor for SessionAcceptor {
             if error.is_the_tokens() { Rejection::Invalid(why) } else { Rejection::Unavailable(why) }
         })?;
         let (presence, expires_at) = verified;
-        if presence.run().is_some_and(|run| !self.environment.registry.is_running(run)) {
+        if presence.run().is_some_and(|run| !self.surroundings.borrow().registry.is_running(run)) {
             return Err(Rejection::Invalid("this run has ended; start it again with `hoop exec`".to_owned()));
         }
         let left = expires_at.saturating_sub(self.clock.unix_seconds());
@@ -66,7 +66,8 @@ impl Acceptor for SessionAcceptor {
     }
 
     async fn open(&self, incoming: Incoming<Presence>) {
-        Box::pin(session::serve(Arc::clone(&self.environment), incoming)).await;
+        let environment = self.surroundings.borrow().clone();
+        Box::pin(session::serve(environment, incoming)).await;
     }
 }
 

@@ -26,11 +26,11 @@ use self::{
     relay::Relay,
     remote::{Discovered, Remote},
 };
-use super::{IdentityError, Verified};
+use super::{Agents, IdentityError, Verified};
 use crate::{
     api::types::{IdentityInfo, LoginWay, TokenChoice},
     clock::WallClock,
-    config::{AgentRule, GroupsFrom, OidcConfig, SigningAlgorithm, WorkloadIssuer, default_claims},
+    config::{GroupsFrom, OidcConfig, SigningAlgorithm, WorkloadIssuer, default_claims},
     credential::Secrets,
     model::PrincipalKind,
 };
@@ -58,7 +58,7 @@ enum Login {
 
 struct Inner {
     config: OidcConfig,
-    agents: Vec<AgentRule>,
+    agents: Agents,
     keys: Source,
     directory: Directory,
     relay: Option<Relay>,
@@ -68,7 +68,7 @@ struct Inner {
 /// An issuer of service accounts, and who its tokens may be.
 struct Workload {
     config: WorkloadIssuer,
-    agents: Vec<AgentRule>,
+    agents: Agents,
     keys: RemoteKeys,
 }
 
@@ -89,7 +89,7 @@ impl Verifier {
     /// `ca_file`. Refuses settings that could never verify anything safely.
     pub fn discovered(
         config: OidcConfig,
-        agents: Vec<AgentRule>,
+        agents: impl Into<Agents>,
         authorities: Option<&[u8]>,
         secrets: &Secrets,
         clock: WallClock,
@@ -106,7 +106,7 @@ impl Verifier {
         };
         let secret = config.options.client_secret.clone();
         let relay = secret.map(|secret| Relay::new(discovered(), config.client_id.clone(), secret, secrets.clone()));
-        Ok(Self::of(Inner { config, agents, keys: Source::Remote(keys), directory, relay, clock }))
+        Ok(Self::of(Inner { config, agents: agents.into(), keys: Source::Remote(keys), directory, relay, clock }))
     }
 
     fn of(login: Inner) -> Self {
@@ -134,12 +134,12 @@ impl Verifier {
     pub fn with_workloads(
         self,
         issuers: Vec<(WorkloadIssuer, Option<Vec<u8>>)>,
-        agents: &[AgentRule],
+        agents: &Agents,
     ) -> Result<Self, IdentityError> {
         let workload = |(config, authorities): (WorkloadIssuer, Option<Vec<u8>>)| {
             let (allowed, clock) = (allowed(&config.algorithms)?, self.clock().clone());
             let keys = RemoteKeys::new(Remote::new(&config.issuer, authorities.as_deref())?, allowed, clock);
-            Ok(Workload { config, agents: agents.to_vec(), keys })
+            Ok(Workload { config, agents: agents.clone(), keys })
         };
         let workloads = issuers.into_iter().map(workload).collect::<Result<Arc<[_]>, IdentityError>>()?;
         Ok(Self { workloads, ..self })
@@ -148,13 +148,13 @@ impl Verifier {
     /// A verifier with keys handed over in this process.
     pub(super) fn in_process(
         config: OidcConfig,
-        agents: Vec<AgentRule>,
+        agents: impl Into<Agents>,
         key_set: &[u8],
         clock: WallClock,
     ) -> Result<Self, IdentityError> {
         let keys = Keys::parse(key_set, &allowed(&config.algorithms)?)?;
         let (keys, directory, relay) = (Source::InProcess(keys), Directory::Token, None);
-        Ok(Self::of(Inner { config, agents, keys, directory, relay, clock }))
+        Ok(Self::of(Inner { config, agents: agents.into(), keys, directory, relay, clock }))
     }
 
     /// Where and how to log in, for clients.
@@ -228,7 +228,7 @@ impl Verifier {
             let key = workload.key_for(&header).await?;
             let token = proved(token, &header, &key)?;
             let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
-            return claims::prove_workload(&presented, &workload.config, &workload.agents, &self.readable, now);
+            return claims::prove_workload(&presented, &workload.config, &workload.agents.rules(), &self.readable, now);
         }
         let Login::Issuer(login) = &self.login else {
             return Err(IdentityError::Invalid(
@@ -239,7 +239,7 @@ impl Verifier {
         let itself = (login.config.token == TokenChoice::Access).then(|| SecretString::from(token));
         let token = proved(token, &header, &key)?;
         let presented = Presented { header_type: token.header.typ.as_deref(), claims: &token.claims };
-        let mut verified = claims::prove(&presented, &login.config, &login.agents, &self.readable, now)?;
+        let mut verified = claims::prove(&presented, &login.config, &login.agents.rules(), &self.readable, now)?;
         if verified.principal.kind == PrincipalKind::User {
             let asked = login.directory.groups(&token.claims, itself.as_ref().or(access), &login.config).await?;
             verified.principal.groups.extend(asked.into_iter().flatten());

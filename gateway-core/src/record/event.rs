@@ -317,10 +317,24 @@ pub enum GatewayEvent {
         /// `permit`, `refuse`, `approval` or `error`; `None` where the gateway is about to read what it needs for it.
         decision: Option<&'static str>,
     },
-    /// The site was applied or reloaded.
-    PolicyChanged {
-        /// Digest of the policies now in force.
-        version: String,
+    /// Another version of the site comes into force; on record before it does.
+    SiteChanged {
+        /// The version that was in force until now; 0 where there was none.
+        before: u64,
+        /// `folder`, `apply` or `rollback`.
+        origin: &'static str,
+        /// Which earlier version is taken up again.
+        again: Option<u64>,
+        /// Who; nobody where the gateway's operator started it with this folder, or had it read again.
+        by: Option<Principal>,
+        /// Why, as they said.
+        message: Option<String>,
+        /// Digest of its files.
+        digest: String,
+        /// Digest of its policies.
+        policies: String,
+        /// Why it could not be put in force after all.
+        failed: Option<String>,
     },
     /// Someone asked to connect for a time.
     AccessAsked {

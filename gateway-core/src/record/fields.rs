@@ -126,7 +126,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::Administered { .. } => "administered",
         GatewayEvent::Killed { .. } => "killed",
         GatewayEvent::Checked { .. } => "checked",
-        GatewayEvent::PolicyChanged { .. } => "policy_changed",
+        GatewayEvent::SiteChanged { .. } => "site_changed",
         GatewayEvent::AccessAsked { .. } => "access_asked",
         GatewayEvent::AccessDecided { .. } => "access_decided",
         GatewayEvent::LeaseOpened { .. } => "lease_opened",
@@ -145,9 +145,17 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
 #[expect(clippy::too_many_lines, reason = "one short arm for each event, read like a table")]
 pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
     match event {
-        GatewayEvent::Started { version }
-        | GatewayEvent::Stopped { version }
-        | GatewayEvent::PolicyChanged { version } => to.field("version", version),
+        GatewayEvent::Started { version } | GatewayEvent::Stopped { version } => to.field("version", version),
+        GatewayEvent::SiteChanged { before, origin, again, by, message, digest, policies, failed } => {
+            to.number("before", *before);
+            to.field("origin", origin);
+            to.number("again", again.unwrap_or(0));
+            to.json_field("by", by);
+            optional("message", message.as_deref(), to);
+            to.field("digest", digest);
+            to.field("policies", policies);
+            optional("failed", failed.as_deref(), to);
+        }
         GatewayEvent::Recovered { cut_bytes, unknown_outcomes, ended_sessions } => {
             to.number("cut_bytes", *cut_bytes);
             to.number("unknown_outcomes", *unknown_outcomes);

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     columns,
-    environment::{Environment, Served},
+    environment::{Environment, Served, Surroundings},
     login::Failure,
     names::{overheard, side_order, sight, tags_of},
     sealing,
@@ -39,7 +39,7 @@ const AT_ONCE: usize = 4;
 /// Checks statements for the API.
 #[derive(Debug)]
 pub struct StatementChecker {
-    environment: Arc<Environment>,
+    surroundings: Surroundings,
     room: Semaphore,
 }
 
@@ -55,8 +55,8 @@ struct Question<'asked> {
 
 impl StatementChecker {
     /// Checks against these connections, policies and masks.
-    pub fn new(environment: Arc<Environment>) -> Self {
-        Self { environment, room: Semaphore::new(AT_ONCE) }
+    pub fn new(surroundings: Surroundings) -> Self {
+        Self { surroundings, room: Semaphore::new(AT_ONCE) }
     }
 
     async fn answer(
@@ -67,16 +67,17 @@ impl StatementChecker {
     ) -> Result<CheckAnswer, CheckError> {
         let gone = |_closed| CheckError("the gateway is ending".to_owned());
         let _room = self.room.acquire().await.map_err(gone)?;
-        let served = self.environment.connections.get(connection.as_str());
+        let environment = self.surroundings.borrow().clone();
+        let served = environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| CheckError("there is no such connection".to_owned()))?;
         let hash = digest::digest(&digest::SHA256, request.text.as_bytes());
         let text_digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-        let unix_seconds = self.environment.clock.unix_seconds();
+        let unix_seconds = environment.clock.unix_seconds();
         let question = Question {
-            environment: &self.environment,
+            environment: &environment,
             served,
             who,
-            policies: self.environment.policies.borrow().clone(),
+            policies: served.policies.borrow().clone(),
             circumstances: Circumstances::at(unix_seconds, Source::Tunnel),
             event: GatewayEvent::Checked {
                 who: who.clone(),
@@ -90,7 +91,7 @@ impl StatementChecker {
         // FAIL-CLOSED: an answer that is not on record is not given.
         let decision = Some(answer.decision.as_str());
         let event = GatewayEvent::Checked { who: who.clone(), connection: connection.clone(), text_digest, decision };
-        let recorder = &self.environment.recorder;
+        let recorder = &environment.recorder;
         let noted = async { recorder.durable(recorder.gateway(&event)?).await };
         noted.await.map_err(|error| CheckError(format!("it cannot be recorded: {error}")))?;
         Ok(answer)

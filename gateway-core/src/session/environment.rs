@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, watch};
 use super::{
     access::Window,
     leases::{Borrowed, Borrower, Leases},
-    registry::Registry,
+    registry::{End, Registry},
     understanding::Understandings,
 };
 use crate::{
@@ -53,6 +53,11 @@ pub struct Served {
     lender: Option<Arc<dyn Lender>>,
     /// The gateway's own one of those.
     house: Mutex<Option<Borrowed>>,
+    /// The policies that decide here; a change wakes live sessions. A connection that a change of the site took away
+    /// gets none any more: what is left of it is decided by what it was opened under.
+    pub policies: watch::Receiver<PolicySet>,
+    publisher: watch::Sender<PolicySet>,
+    retired: watch::Sender<Option<End>>,
     /// Where the planner is asked.
     pub(super) planner: Planner,
     /// What serves it, where HTTP carries it and its kind is built.
@@ -72,13 +77,23 @@ pub struct HttpSide {
 
 impl Served {
     /// A connection ready to be dialled.
-    pub fn new(connection: Connection, target: Target, leases: Leases) -> Self {
-        let facts = connection.facts();
-        let lender = lender(&connection, &target, &leases);
-        let (catalogue, generation) = (Mutex::new(None), AtomicU64::new(0));
-        let house = Mutex::new(None);
-        let planner = Planner::default();
-        Self { connection, facts, target, leases, lender, house, planner, http: None, catalogue, generation }
+    pub fn new(connection: Connection, target: Target, leases: Leases, policies: PolicySet) -> Self {
+        let (publisher, policies) = watch::channel(policies);
+        Self {
+            facts: connection.facts(),
+            lender: lender(&connection, &target, &leases),
+            connection,
+            target,
+            leases,
+            house: Mutex::new(None),
+            policies,
+            publisher,
+            retired: watch::Sender::new(None),
+            planner: Planner::default(),
+            http: None,
+            catalogue: Mutex::new(None),
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// The password of the gateway's login now, where it has one.
@@ -180,6 +195,22 @@ impl Served {
         self.leases.lend(facts, lender, Borrower { who, session, ends_at_millis }).await
     }
 
+    /// Puts other policies in force here: live sessions decide again.
+    pub fn publish(&self, policies: PolicySet) {
+        self.publisher.send_replace(policies);
+    }
+
+    /// Takes it out of service: who waits for it is told, who is on the way in finds it closed. [`Registry::end_retired`]
+    /// ends the sessions.
+    pub fn retire(&self, why: &str) {
+        self.retired.send_replace(Some(End::SiteChanged { why: why.to_owned() }));
+    }
+
+    /// Why it is out of service, once it is.
+    pub(super) fn retired(&self) -> watch::Receiver<Option<End>> {
+        self.retired.subscribe()
+    }
+
     /// The same, served over HTTP by these.
     #[must_use]
     pub fn over_http(self, side: HttpSide) -> Self {
@@ -248,6 +279,26 @@ fn escaped(value: &str) -> String {
 }
 
 impl Environment {
+    /// The same surroundings, for another version of the site: what was understood before is understood anew.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self {
+            recorder: self.recorder.clone(),
+            sealer: Arc::clone(&self.sealer),
+            desk: self.desk.clone(),
+            index: self.index.clone(),
+            registry: self.registry.clone(),
+            masking: Masking::default(),
+            detectors: Detectors::none(),
+            understandings: Understandings::default(),
+            leases: self.leases.clone(),
+            clock: self.clock.clone(),
+            connections: BTreeMap::new(),
+            export_rows: self.export_rows,
+            result_cap_bytes: self.result_cap_bytes,
+        }
+    }
+
     /// The moment of a decision, with what the run has used up by now.
     pub fn circumstances(&self, source: Source, run: Option<&RunId>) -> Circumstances {
         let unix_millis = self.clock.unix_millis();
@@ -256,6 +307,9 @@ impl Environment {
     }
 }
 
+/// The environment of the moment: a change of the site publishes another one, and live sessions keep theirs.
+pub type Surroundings = watch::Receiver<Arc<Environment>>;
+
 /// The surroundings of every session. Cheap to share behind one `Arc`.
 #[derive(Debug)]
 pub struct Environment {
@@ -263,8 +317,6 @@ pub struct Environment {
     pub recorder: Recorder,
     /// Seals what the log must not show.
     pub sealer: Arc<Sealer>,
-    /// The policies in force; a change wakes live sessions.
-    pub policies: watch::Receiver<PolicySet>,
     /// Where held operations wait.
     pub desk: Desk,
     /// The index of sessions for `hoop sessions ls`.

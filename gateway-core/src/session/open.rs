@@ -194,7 +194,13 @@ impl Arrival {
         };
         // From here on it can be ended, even while the upstream does not answer.
         let Secrets { process_id, key, .. } = &secrets;
-        let entry = Entry { known, source: self.source, process_id: *process_id, key: key.clone() };
+        let entry = Entry {
+            known,
+            source: self.source,
+            process_id: *process_id,
+            key: key.clone(),
+            retired: self.served.retired(),
+        };
         let membership = self.environment.registry.enter(entry);
         let greeting = Greeting { start: &start, welcomed };
         self.log_in(client, buffer, greeting, plan, Begun { secrets, recorder, membership }).await
@@ -317,7 +323,7 @@ impl Arrival {
         }
         let watches = Watches {
             identity: self.identity.clone(),
-            policies: self.environment.policies.clone(),
+            policies: self.served.policies.clone(),
             recorder_failed: self.environment.recorder.failed(),
             leases: self.environment.desk.leases(),
             membership,

@@ -106,6 +106,19 @@ const STEPS: &[&str] = &[
         lent_at_millis INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    CREATE TABLE site_version (
+        version INTEGER PRIMARY KEY AUTOINCREMENT,
+        origin TEXT NOT NULL,
+        again INTEGER,
+        by TEXT NOT NULL,
+        message TEXT,
+        at_millis INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        policies TEXT NOT NULL,
+        files TEXT NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.

@@ -5,6 +5,7 @@
 //! with the query that fills it. Pure once loaded. Knows no principal: whether a tag is masked for somebody is
 //! `policy`'s word.
 
+mod assumed;
 mod conversions;
 mod hooks;
 mod keys;

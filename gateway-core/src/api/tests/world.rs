@@ -62,7 +62,7 @@ permit(principal in Group::"security", action == Action::"approve", resource);
 "#;
 
 /// A connection without tables.
-struct NoTables;
+pub(super) struct NoTables;
 
 impl api::Prober for NoTables {
     fn configured(&self) -> Vec<types::ConfiguredConnection> {
@@ -180,7 +180,7 @@ impl World {
             last_seen: last_seen.clone(),
             sessions: sessions.clone(),
             runs,
-            agents: vec![crew()],
+            agents: vec![crew()].into(),
             recordings: shared,
             outbox: outbox.clone(),
             tools: ToolShelf::new(Store::in_memory().unwrap()),
@@ -188,6 +188,7 @@ impl World {
             prober: Arc::new(NoTables),
             sampler: Arc::new(NoTables),
             checker: Arc::new(NoTables),
+            site: Arc::new(NoTables),
             policies,
             connections,
             clock: clock.clone(),
@@ -392,7 +393,8 @@ impl Recordings for FakeRecordings {
             | GatewayEvent::LoginLent { .. }
             | GatewayEvent::LoginReturned { .. }
             | GatewayEvent::Probed { .. }
-            | GatewayEvent::PolicyChanged { .. }) => format!("{other:?}"),
+            | GatewayEvent::PolicyChanged { .. }
+            | GatewayEvent::SiteChanged { .. }) => format!("{other:?}"),
         };
         Box::pin(async move {
             if !self.works() {

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::types::TokenChoice,
+    config::AgentRule,
     model::{Authentication, GroupName, PrincipalKind, PrincipalName},
 };
 

@@ -98,7 +98,7 @@ impl Conversation {
             dialect,
             outlet,
             marks,
-            policies: arrival.environment.policies.clone(),
+            policies: arrival.served.policies.clone(),
             ended: CancellationToken::new(),
             relays: TaskTracker::new(),
             books,

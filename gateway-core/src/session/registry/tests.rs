@@ -40,7 +40,7 @@ fn entry(id: &SessionId, who: &str, source: Source) -> Entry {
         run: None,
         counts: SessionCounts::default(),
     };
-    Entry { known: Arc::new(entry), source, process_id: 7, key: key(9) }
+    Entry { known: Arc::new(entry), source, process_id: 7, key: key(9), retired: watch::Sender::new(None).subscribe() }
 }
 
 fn id(number: u64) -> SessionId {
