@@ -4,7 +4,7 @@
 
 use hoop_gateway_core::api::types::{IdentityInfo, TokenChoice, TokenResponse};
 
-use super::{Issuer, device};
+use super::{Issuer, Wanted, device};
 use crate::{api_client::ApiClient, context::Context, failure::Failure};
 
 /// Shows the code and waits until somebody logged in.
@@ -12,7 +12,7 @@ pub(super) async fn log_in(
     context: &Context,
     client: &ApiClient,
     identity: &IdentityInfo,
-    wanted: &device::Wanted<'_>,
+    wanted: &Wanted<'_>,
 ) -> Result<TokenResponse, Failure> {
     let page = Issuer::of_gateway(context, client.gateway(), &identity.client_id)?;
     let given = device::authorize(context, &page, &identity.scopes, wanted).await?;

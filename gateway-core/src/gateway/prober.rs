@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// Proves the connections of one gateway.
 #[derive(Debug)]
 pub(super) struct UpstreamProber {
-    environment: Arc<Environment>,
+    surroundings: Surroundings,
 }
 
 impl Prober for UpstreamProber {
@@ -38,7 +38,7 @@ impl Prober for UpstreamProber {
             role: served.connection.credential.username().to_owned(),
             credential: kind_of(&served.connection.credential).to_owned(),
         };
-        self.environment.connections.values().map(configured).collect()
+        self.environment().connections.values().map(configured).collect()
     }
 
     fn prove<'prober>(&'prober self, who: &'prober Principal, connection: &'prober ConnectionName) -> Proving<'prober> {
@@ -85,12 +85,17 @@ impl Told {
 }
 
 impl UpstreamProber {
-    pub(super) fn new(environment: Arc<Environment>) -> Self {
-        Self { environment }
+    pub(super) fn new(surroundings: Surroundings) -> Self {
+        Self { surroundings }
+    }
+
+    fn environment(&self) -> Arc<Environment> {
+        self.surroundings.borrow().clone()
     }
 
     async fn tried(&self, who: &Principal, connection: &ConnectionName, told: &mut Told) {
-        let Some(served) = self.environment.connections.get(connection.as_str()) else {
+        let environment = self.environment();
+        let Some(served) = environment.connections.get(connection.as_str()) else {
             return told.failed(
                 "connection",
                 "there is no such connection".to_owned(),
@@ -124,7 +129,7 @@ impl UpstreamProber {
         };
         let event = GatewayEvent::Probed { who: who.clone(), connection: served.facts.name.clone() };
         let order = ProbeOrder { wire, login };
-        let order = match self.environment.recorder.own(&event, OwnPurpose::Probe, order).await {
+        let order = match self.environment().recorder.own(&event, OwnPurpose::Probe, order).await {
             Ok(order) => order,
             Err(error) => return told.failed("record", error.to_string(), "the gateway cannot record; see its log"),
         };
@@ -171,7 +176,7 @@ impl UpstreamProber {
         drop(wire);
         let outlet = HttpOutlet::new(served.target.clone(), settings.clone(), Arc::clone(&side.injector));
         let event = || GatewayEvent::Probed { who: who.clone(), connection: served.facts.name.clone() };
-        let recorder = &self.environment.recorder;
+        let recorder = self.environment().recorder.clone();
         if let Some(order) = outlet.needs_credential().await {
             let asked = match recorder.own(&event(), OwnPurpose::Probe, order).await {
                 Ok(order) => outlet.authenticate(order).await.map_err(|error| chain(&error)),
@@ -209,7 +214,7 @@ impl UpstreamProber {
                 told.warning("tls", format!("{}; nobody checks whose certificate it is", self.shown(&facts)), next);
             }
             (Some(facts), UpstreamTls::VerifyFull { .. }) => {
-                let left = facts.not_after.map(|end| end.saturating_sub(self.environment.clock.unix_seconds()));
+                let left = facts.not_after.map(|end| end.saturating_sub(self.environment().clock.unix_seconds()));
                 let soon = i64::try_from(SOON.as_secs()).unwrap_or(i64::MAX);
                 let detail = format!("{}, verified", self.shown(&facts));
                 if left.is_some_and(|left| left < soon) {
@@ -222,7 +227,7 @@ impl UpstreamProber {
     }
 
     fn shown(&self, facts: &TlsFacts) -> String {
-        let left = facts.not_after.map(|end| end.saturating_sub(self.environment.clock.unix_seconds()) / 86_400);
+        let left = facts.not_after.map(|end| end.saturating_sub(self.environment().clock.unix_seconds()) / 86_400);
         let ends = left.map_or_else(String::new, |days| format!(", the certificate ends in {days} days"));
         format!("{}{ends}", facts.protocol)
     }

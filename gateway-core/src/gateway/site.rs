@@ -20,13 +20,12 @@ use crate::{
     },
     clock::WallClock,
     config::{Problem, Site, SiteFiles, check_development, check_production, needs_restart, ungranted},
-    credential::Secrets,
     identity::Agents,
     mask::MaskKeys,
     model::{ConnectionName, Principal},
     policy::PolicySet,
     record::{GatewayEvent, Recorder},
-    session::{Environment, Served, cases},
+    session::{Environment, Leases, Served, cases},
     store::{NewSiteVersion, SiteShelf, StoreError, ToolShelf},
 };
 
@@ -38,7 +37,7 @@ pub(super) struct Parts {
     pub(super) recorder: Recorder,
     pub(super) clock: WallClock,
     pub(super) tools: ToolShelf,
-    pub(super) secrets: Secrets,
+    pub(super) leases: Leases,
     pub(super) keys: Arc<MaskKeys>,
     pub(super) agents: Agents,
     pub(super) native: BTreeMap<ConnectionName, NativeAddress>,
@@ -233,7 +232,7 @@ impl LiveSite {
             let stays = !difference.ends.contains_key(name.as_str());
             running.connections.get(name.as_str()).filter(|_| stays).cloned()
         };
-        let served = connections::serve(site, &kept, &parts.secrets, parts.dev, &parts.clock, &parts.tools).await;
+        let served = connections::serve(site, &kept, &parts.leases, parts.dev, &parts.clock, &parts.tools).await;
         served.map_err(|error| {
             let mut message = error.to_string();
             if let Some(source) = std::error::Error::source(&error) {

@@ -112,7 +112,15 @@ impl SamlLogin {
             scopes: vec![SCOPE.to_owned()],
             token: TokenChoice::Access,
             way: LoginWay::DevicePage,
+            redirect_uri: None,
+            via_gateway: false,
+            wants_access_token: false,
         }
+    }
+
+    /// How long a login lasts at most, in seconds.
+    pub fn login_seconds(&self) -> i64 {
+        self.0.reading.login_minutes() * 60
     }
 
     /// The pages, `/device` and below `/saml`. Every answer checks the Host first.

@@ -32,7 +32,6 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 
 pub use self::credential::{CredentialOrder, Injector, InjectorError};
@@ -176,7 +175,7 @@ impl HttpOutlet {
         let request = request.header(header::HOST, &self.settings.authority).header(header::USER_AGENT, "hoop gateway");
         let mut request = request.body(Bytes::new()).map_err(|_unwritable| SendError::Unwritable)?;
         self.injector.inject(&mut request).await?;
-        let answer = self.channels.exchange(request.map(Full::new), false);
+        let answer = self.channels.exchange(request.map(|_none| Outgoing::default()), false);
         match tokio::time::timeout(self.settings.answer_within, answer).await {
             Ok(answer) => Ok(answer?.status()),
             Err(_elapsed) => Err(SendError::Slow(self.settings.answer_within)),
