@@ -21,9 +21,13 @@ pub(super) fn names(headers: &HeaderMap, detectors: &Detectors) -> BTreeMap<&'st
     for member in members.flat_map(|value| value.split(',')) {
         let Some((key, value)) = member.split(';').next().and_then(|member| member.split_once('=')) else { continue };
         let Some(word) = WORDS.into_iter().find(|word| *word == key.trim()) else { continue };
-        let name: String =
-            decoded(value.trim()).chars().filter(|letter| is_plain(*letter)).take(MOST_LETTERS).collect();
-        if !name.is_empty() && detectors.class_of(name.as_bytes()).is_none() {
+        let said = decoded(value.trim());
+        // Looked at as it was said: without its marks a value would not be known for one.
+        if detectors.class_of(said.as_bytes()).is_some() {
+            continue;
+        }
+        let name: String = said.chars().filter(|letter| is_plain(*letter)).take(MOST_LETTERS).collect();
+        if !name.is_empty() {
             found.entry(word).or_insert(name);
         }
     }

@@ -84,7 +84,7 @@ impl LlmDialect {
         json.mask(&sight.detectors, KEPT_MEMBERS, &mut masked);
         ask_for_usage(endpoint, &prompt, &mut json);
         let mut note = prompt_note(endpoint, &prompt, &masked);
-        for (word, name) in baggage::names(&head.headers, &sight.detectors) {
+        for (word, name) in baggage::names(&head.headers, &sight.sensitive) {
             note.facts.insert(word, name);
         }
         let body = Some(Bytes::from(json.write()));
@@ -153,7 +153,7 @@ impl Dialect for LlmDialect {
             detectors: Arc::clone(&sight.detectors),
             prices: Arc::clone(&self.prices),
             model: json.text_of("model").unwrap_or_default().to_owned(),
-            names: baggage::names(&asked.head.headers, &sight.detectors),
+            names: baggage::names(&asked.head.headers, &sight.sensitive),
             asked_bytes: asked.body.len(),
             given_bytes: 0,
         }))
