@@ -102,15 +102,46 @@ fn a_keyring_that_went_away_is_an_error_and_not_a_second_login() {
     assert!(outcome.errors.contains("keyring") && outcome.errors.contains("HOOP_TOKEN_STORE=file"), "{outcome:?}");
 }
 
+/// The same command in a session keyring of this name, as a login on a terminal has one.
+fn in_session(name: &str, command: &mut Command) -> Command {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/python/session.py");
+    let mut wrapped = Command::new("python3");
+    wrapped.env_clear().args([script, name]).arg(command.get_program()).args(command.get_args());
+    for (variable, value) in command.get_envs() {
+        value.map(|value| wrapped.env(variable, value));
+    }
+    wrapped
+}
+
 #[test]
-fn the_kernels_keyring_keeps_a_login_only_where_it_is_asked_to() {
+fn the_kernels_keyring_keeps_a_login_for_its_session_where_it_is_asked_to() {
     let gateway = gateway();
-    let (alice, outcome) = login(&gateway, "alice", &[("HOOP_TOKEN_STORE", "keyutils")]);
-    assert!(outcome.errors.contains("gone when it ends"), "{outcome:?}");
+    let alice = Person::new(&gateway, "alice");
+    let name = format!("hoop-story-{}", gateway.url);
+    let mut keeper = Program::start(&mut in_session(
+        &name,
+        &mut Command::new("cat").env("PATH", std::env::var_os("PATH").unwrap_or_default()),
+    ));
+    keeper.expect_line("joined");
+    let command = |arguments: &[&str]| {
+        let mut command = alice.command(arguments);
+        in_session(&name, command.env("HOOP_TOKEN_STORE", "keyutils"))
+    };
+    let mut login = Program::start(&mut command(&["login", "--no-browser"]));
+    let page = login.expect("the address to open", |stream, line| {
+        let mut words = line.split_whitespace().filter(|_| stream == Stream::Errors);
+        words.find(|word| word.starts_with("http") && word.contains("user_code=")).map(str::to_owned)
+    });
+    gateway.browser().approve(&page, "alice", &gateway.secret);
+    let outcome = login.finish();
+    assert!(outcome.code() == 0 && outcome.errors.contains("gone when it ends"), "{outcome:?}");
     assert!(!kept_in_files(&alice));
-    let run = |arguments: &[&str]| Program::run(alice.command(arguments).env("HOOP_TOKEN_STORE", "keyutils"), "");
+    let run = |arguments: &[&str]| Program::run(&mut command(arguments), "");
     assert!(run(&["whoami"]).success().contains("alice"));
     assert!(run(&["status"]).success().contains("keyutils"));
+    let other =
+        Program::run(&mut in_session("another", alice.command(&["whoami"]).env("HOOP_TOKEN_STORE", "keyutils")), "");
+    assert_eq!(other.code(), 4, "another session has no such login: {other:?}");
     assert_eq!(run(&["logout"]).code(), 0);
     assert_eq!(run(&["whoami"]).code(), 4);
 }
