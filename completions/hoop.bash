@@ -25,6 +25,9 @@ _hoop() {
             hoop,can)
                 cmd="hoop__subcmd__can"
                 ;;
+            hoop,cert)
+                cmd="hoop__subcmd__cert"
+                ;;
             hoop,classify)
                 cmd="hoop__subcmd__classify"
                 ;;
@@ -161,7 +164,7 @@ _hoop() {
 
     case "${cmd}" in
         hoop)
-            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version login logout whoami status ls connect exec can token classify approvals notifications tools sessions runs replay dashboard audit policy gateway demo completions man"
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version login logout whoami status ls connect exec can token cert classify approvals notifications tools sessions runs replay dashboard audit policy gateway demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -514,6 +517,40 @@ _hoop() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hoop__subcmd__cert)
+            opts="-v -h -V --out --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hoop__subcmd__classify)
             opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -823,7 +860,7 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__login)
-            opts="-v -h -V --no-browser --max-age --acr --token-file --client-id --client-secret-file --client-scope --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --device --no-browser --browser --max-age --acr --token-file --client-id --client-secret-file --client-scope --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

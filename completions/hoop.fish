@@ -48,6 +48,7 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "connect" -d 'Open a local
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "exec" -d 'Run a command with tunnels, and nothing beside them'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "can" -d 'Ask what would become of an operation, without running it'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "token" -d 'Get a password for a native client: one connection, one use'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "cert" -d 'Get a client certificate for a native client: one connection, for an hour or as long as the gateway says'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "classify" -d 'Propose tags for the columns of a connection'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "approvals" -d 'Decide on operations that wait for approval'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "notifications" -d 'See and repair what receivers were not told'
@@ -78,7 +79,8 @@ never\t'Never'"
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
 light\t'For a light background'
 high-contrast\t'White on black, strong colours'"
-complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-browser -d 'Only print the address; do not try to open a browser'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-browser -l device -d 'Print an address and a code for a browser on any machine; do not try to open one here'
+complete -c hoop -n "__fish_hoop_using_subcommand login" -l browser -d 'Log in by a browser on this machine, even where none can be opened from here: the address is printed'
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand login" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand login" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
@@ -219,6 +221,22 @@ complete -c hoop -n "__fish_hoop_using_subcommand token" -l no-input -d 'Never a
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l out -d 'The folder for NAME.crt and NAME.key, both 0600; without it, hoop\'s own, which a logout clears' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand classify" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
