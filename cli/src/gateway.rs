@@ -152,9 +152,10 @@ fn announce(gateway: &Gateway, arguments: &GatewayRun, context: &Context) -> Res
                 replace_private_file(&path, development.authority.as_bytes())?;
             }
         }
-        context
-            .output
-            .say("development gateway: this machine only, built-in users alice, bob, carol and the agent crew");
+        context.output.say(match &development.secret {
+            Some(_) => "development gateway: this machine only, built-in users alice, bob, carol and the agent crew",
+            None => "development gateway: this machine only, people log in at the site's identity provider",
+        });
         if let Some(secret) = &development.secret {
             context.output.say(&format!("the login page asks for this secret: {}", secret.expose_secret()));
         }
