@@ -32,7 +32,7 @@ pub use runs::{RunEnd, RunEntry, RunIndex};
 pub use said::{Said, SaidIndex, folded};
 pub use secrets::{KeptSecret, SecretRows};
 pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex, Span};
-pub use site_versions::{NewSiteVersion, SiteShelf};
+pub use site_versions::{NewSiteVersion, SiteShelf, WholeVersion};
 pub use tools::{KeptTool, StoredTools, ToolShelf};
 
 /// Why the store cannot be used. It holds no row's content.

@@ -145,7 +145,7 @@ pub(super) async fn openapi() -> Json<Value> {
 }
 
 /// The whole document.
-pub(super) fn document() -> Value {
+fn document() -> Value {
     let mut paths = Map::new();
     for route in ROUTES {
         let path = paths.entry(format!("/api/v1{}", route.path)).or_insert_with(|| json!({}));

@@ -1,9 +1,9 @@
 //! The API from outside, with a store in memory, real policies and a recorder that the test can break.
 
 mod access;
+mod around;
 mod health;
 mod live;
-mod matrix;
 mod notifications;
 mod reviews;
 mod runs;
