@@ -82,6 +82,8 @@ fn reaches_alike(known: &Connection, connection: &Connection) -> bool {
 fn references(connection: &Connection) -> Vec<String> {
     let secrets: Vec<&SecretReference> = match &connection.credential {
         Credential::Password { secret, .. } => vec![secret],
+        Credential::EphemeralRole(role) => role.secret.iter().collect(),
+        Credential::VaultRole { secret, .. } => vec![secret],
         Credential::Trust { .. } => Vec::new(),
         Credential::Http(credential) => {
             let (secret, session_token) = secrets_of(credential);

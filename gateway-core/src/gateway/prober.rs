@@ -13,7 +13,7 @@ use crate::{
     config::{Credential, HttpCredential, LeasePer, UpstreamTls},
     model::{ConnectionName, Principal},
     record::{GatewayEvent, OwnPurpose},
-    session::{Environment, Served},
+    session::{Environment, Served, Surroundings},
     upstream::{self, HttpOutlet, Privileges, ProbeOrder, TlsFacts, Wire},
 };
 

@@ -158,6 +158,7 @@ impl<'site> Questions<'site> {
             search_path: path(recorded),
             hides: !veils.is_empty(),
             veils: Arc::new(veils),
+            overhears: false,
             detectors: Detectors::none(),
             record_detectors: Detectors::none(),
         };
@@ -194,7 +195,7 @@ fn requests(connection: &Connection, text: &str) -> Result<Vec<Operation>, Strin
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     let rejected = |rejection: crate::protocol::http::refuse::Rejection| rejection.refusal.message;
-    let head = codec::request_head(&method, &uri, &headers, &settings.authority).map_err(rejected)?;
+    let head = codec::request_head(&method, &uri, &headers, &settings.authority, settings.cookies).map_err(rejected)?;
     let host = connection.upstream.host.clone();
     let dialect: Box<dyn Dialect> = match connection.kind {
         ConnectionKind::Llm => Box::new(LlmDialect::new(host, settings.prices.clone())),
@@ -209,6 +210,7 @@ fn requests(connection: &Connection, text: &str) -> Result<Vec<Operation>, Strin
         places: Arc::from([]),
         tagged: Arc::from([]),
         permits: Arc::new(|_operation| true),
+        who: Arc::from("a policy case"),
     };
     let body = Bytes::copy_from_slice(body.trim().as_bytes());
     Ok(dialect.inspect(&head, &body, &sight).map_err(rejected)?.operations)

@@ -393,7 +393,6 @@ impl Recordings for FakeRecordings {
             | GatewayEvent::LoginLent { .. }
             | GatewayEvent::LoginReturned { .. }
             | GatewayEvent::Probed { .. }
-            | GatewayEvent::PolicyChanged { .. }
             | GatewayEvent::SiteChanged { .. }) => format!("{other:?}"),
         };
         Box::pin(async move {
