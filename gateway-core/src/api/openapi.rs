@@ -14,6 +14,8 @@ enum Body {
     Json(&'static str),
     /// The same, or nothing.
     Maybe(&'static str),
+    /// A form, as OAuth has it. Its refusals are OAuth's too: `error` in JSON, with status 400.
+    Form,
 }
 
 /// What a route answers with where it works.
@@ -77,18 +79,34 @@ const SESSIONS: &[(&str, &str)] = &[
 
 use Answer::{Events, Lines, List, Null, Object, Pem};
 use Asked::{ByAdministrator, ByBearer, Openly};
-use Body::{Json as Sent, Maybe, Nothing};
+use Body::{Form, Json as Sent, Maybe, Nothing};
 
 const ROUTES: &[Route] = &[
     route("get", "/gateway", "What this gateway is, and how to log in", Openly, Nothing, Object),
     route("get", "/openapi.json", "This document", Openly, Nothing, Object),
     route("post", "/token", "Exchange an issuer's token for the gateway's own", Openly, Sent("TokenRequest"), Object),
+    route("post", "/device", "Begin a login in a browser (RFC 8628)", Openly, Form, Object),
+    route("post", "/device/token", "Ask whether it was approved", Openly, Form, Object),
+    route("post", "/issuer/{endpoint}", "What a confidential client asks its issuer", Openly, Form, Object),
     route("get", "/health", "Whether it works", Openly, Nothing, Object),
     route("get", "/health/detail", "Whether it works, part by part", ByAdministrator, Nothing, Object),
     route("get", "/whoami", "Who the bearer stands for", ByBearer, Nothing, Object),
     route("get", "/audit/key", "The public key that recordings are verified with", ByBearer, Nothing, Pem),
     route("get", "/connections", "Connections that the caller may use", ByBearer, Nothing, List),
+    route("get", "/connections/configured", "Every connection of the site", ByAdministrator, Nothing, List),
+    route("post", "/connections/{name}/test", "Prove that it can be used", ByAdministrator, Nothing, Object),
+    route("get", "/secrets", "Secrets in the gateway's store, without values", ByAdministrator, Nothing, List),
+    route("post", "/secrets/{name}", "Keep a secret", ByAdministrator, Sent("SetSecret"), Object),
+    route("post", "/secrets/{name}/remove", "Forget a secret", ByAdministrator, Nothing, Null),
     route("post", "/connections/{name}/token", "A password for a native client", ByBearer, Nothing, Object),
+    route(
+        "post",
+        "/connections/{name}/certificate",
+        "A certificate for a native client",
+        ByBearer,
+        Sent("CertificateRequest"),
+        Object,
+    ),
     route("post", "/logout", "End what the caller's login opened", ByBearer, Nothing, Null),
     route("post", "/connections/{name}/classify", "Propose tags for columns", ByAdministrator, Nothing, Object),
     route(
@@ -178,6 +196,10 @@ fn operation(route: &Route) -> Value {
         let content = json!({ "application/json": { "schema": { "type": "object" } } });
         responses.insert("503".to_owned(), json!({ "description": "Something does not work.", "content": content }));
     }
+    if route.body == Form {
+        let content = json!({ "application/json": { "schema": { "type": "object" } } });
+        responses.insert("400".to_owned(), json!({ "description": "Refused, as OAuth says it.", "content": content }));
+    }
     let problem = json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } });
     responses.insert("default".to_owned(), json!({ "description": "A problem.", "content": problem }));
     let mut said = json!({
@@ -188,7 +210,7 @@ fn operation(route: &Route) -> Value {
         "security": if route.asked == Openly { json!([]) } else { json!([{ "bearer": [] }]) },
     });
     let body = match route.body {
-        Nothing => None,
+        Nothing | Form => None,
         Sent(name) => Some((name, true)),
         Maybe(name) => Some((name, false)),
     };
@@ -196,6 +218,10 @@ fn operation(route: &Route) -> Value {
         let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
         let content = json!({ "application/json": { "schema": schema } });
         said.insert("requestBody".to_owned(), json!({ "required": required, "content": content }));
+    }
+    if let (Some(said), Form) = (said.as_object_mut(), route.body) {
+        let content = json!({ "application/x-www-form-urlencoded": { "schema": { "type": "object" } } });
+        said.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
     }
     if let (Some(said), ByAdministrator) = (said.as_object_mut(), route.asked) {
         said.insert("description".to_owned(), json!("Needs a policy that permits `administer`."));
@@ -271,6 +297,8 @@ fn schemas() -> Value {
         "NewRun": strict(run, &["connections"]),
         "RunEnding": strict(json!({ "status": ending, "signal": ending }), &[]),
         "KillRequest": strict(json!({ "reason": maybe }), &[]),
+        "SetSecret": strict(json!({ "value": text, "rotate": { "type": "boolean" } }), &["value"]),
+        "CertificateRequest": strict(json!({ "request": text }), &["request"]),
         "CompareSite": strict(json!({ "files": texts }), &["files"]),
         "ApplySite": strict(json!({ "base": number, "message": maybe, "files": texts }), &["base", "files"]),
         "RollBackSite": strict(json!({ "base": number, "version": maybe_number, "message": maybe }), &["base"]),
