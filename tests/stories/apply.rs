@@ -3,13 +3,13 @@
 use std::{
     fs,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Instant,
 };
 
 use tempfile::TempDir;
 
-use super::harness::{Cluster, Database, End, Gateway, Person, Site, Tunnel, Wire};
+use super::harness::{Cluster, Database, End, Gateway, Person, Site, Tunnel, Wire, until};
 
 const ADMINISTER: &str = "@id(\"dba-administers\")\n\
     permit(principal in Group::\"dba\", action == Action::\"administer\", resource);\n";
@@ -193,12 +193,12 @@ fn under_load_every_decision_is_one_that_a_version_in_force_makes() {
     stage.write("policies/flip.cedar", NO_WRITES);
     assert_eq!(stage.bob(&["apply"]).0, 0);
     let tunnel = Tunnel::open(&stage.alice, "pg-prod");
-    let stop = AtomicBool::new(false);
+    let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let began = Instant::now();
     let mut versions = vec![Version { refuses_reads: false, asked: began, in_force: began }];
     let asked: Vec<Asked> = std::thread::scope(|scope| {
-        let (port, name, stop) = (tunnel.port, tunnel.database.as_str(), &stop);
-        let clients: Vec<_> = (0..4).map(|_| scope.spawn(move || client(port, name, stop))).collect();
+        let (port, name, stop, answered) = (tunnel.port, tunnel.database.as_str(), &stop, &answered);
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(move || client(port, name, stop, answered))).collect();
         for round in 0..10 {
             let refuses_reads = round % 2 == 0;
             stage.write("policies/flip.cedar", if refuses_reads { NO_READS } else { NO_WRITES });
@@ -206,6 +206,9 @@ fn under_load_every_decision_is_one_that_a_version_in_force_makes() {
             let (status, said) = stage.bob(&["apply"]);
             assert_eq!(status, 0, "{said}");
             versions.push(Version { refuses_reads, asked, in_force: Instant::now() });
+            // Some statements that only this version can have decided.
+            let before = answered.load(Ordering::SeqCst);
+            until("statements are answered", || answered.load(Ordering::SeqCst) > before + 40);
         }
         stop.store(true, Ordering::SeqCst);
         clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
@@ -231,7 +234,7 @@ fn under_load_every_decision_is_one_that_a_version_in_force_makes() {
     assert_eq!(stage.database.value("select count(*) from audit_trail where what = 'load'"), inserted.to_string());
 }
 
-fn client(port: u16, database: &str, stop: &AtomicBool) -> Vec<Asked> {
+fn client(port: u16, database: &str, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<Asked> {
     let mut wire = Wire::to_port(port, "anyone", database);
     assert_eq!(wire.start(&[]), End::Reached);
     let mut asked = Vec::new();
@@ -246,6 +249,7 @@ fn client(port: u16, database: &str, stop: &AtomicBool) -> Vec<Asked> {
             let refusal = replies.iter().find(|reply| reply.tag == b'E').map(|reply| format!("{reply:?}"));
             let rules = ["version-reads", "version-writes"];
             let rule = refusal.as_ref().and_then(|said| rules.into_iter().find(|rule| said.contains(rule)));
+            answered.fetch_add(1, Ordering::SeqCst);
             asked.push(Asked { reads, passed: refusal.is_none(), rule, began, ended: Instant::now() });
         }
     }

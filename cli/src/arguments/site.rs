@@ -39,7 +39,8 @@ pub(crate) struct DiffArguments {
 #[command(after_help = "Examples:\n  hoop rollback\n  hoop rollback 4 --message 'reports broke'")]
 pub(crate) struct RollbackArguments {
     /// The version; without it, the one before that in force
-    #[arg(value_name = "VERSION")]
+    // Named otherwise than `--version`, which every command has.
+    #[arg(id = "site_version", value_name = "VERSION")]
     pub(crate) version: Option<u64>,
     #[command(flatten)]
     pub(crate) why: WhyArguments,
@@ -77,7 +78,7 @@ pub(crate) enum SiteCommand {
 #[derive(Debug, Args)]
 pub(crate) struct ShowSite {
     /// The version
-    #[arg(value_name = "VERSION")]
+    #[arg(id = "site_version", value_name = "VERSION")]
     pub(crate) version: u64,
     /// Write the files into this folder instead; it must not hold any of them
     #[arg(long, env = "HOOP_TO", value_name = "FOLDER")]
