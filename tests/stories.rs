@@ -54,7 +54,6 @@ mod stories {
     mod native;
     mod notifications;
     mod objects;
-    mod openapi;
     mod people;
     mod policy;
     mod postgres;
