@@ -98,6 +98,8 @@ const STEPS: &[&str] = &[
         wrapped BLOB NOT NULL,
         sealed BLOB NOT NULL
     ) STRICT;
+",
+    "
     CREATE TABLE lent_login (
         id TEXT PRIMARY KEY,
         connection TEXT NOT NULL,
