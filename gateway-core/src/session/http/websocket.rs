@@ -165,7 +165,13 @@ impl Talk {
                 break Some(closing(CloseCode::Away, "the other side left"));
             }
         };
-        let both = async { tokio::join!(client.close(close.clone()), upstream.close(close)) };
+        let end = async |socket: &mut Socket| {
+            // What answers the other side's own close is written by a flush: no second close is.
+            if socket.close(close.clone()).await.is_err() && socket.flush().await.is_err() {
+                tracing::trace!("a WebSocket was closed already");
+            }
+        };
+        let both = async { tokio::join!(end(&mut client), end(&mut upstream)) };
         if tokio::time::timeout(PATIENCE, both).await.is_err() {
             tracing::debug!(session = %self.conversation.id, "a WebSocket did not close in time");
         }
