@@ -91,7 +91,7 @@ impl ApiClient {
     /// A token of the gateway's with whose it is, and until when.
     pub(crate) async fn with_principal(&self, token: SecretString) -> Result<TokenResponse, Failure> {
         let request = self.http.get(self.gateway.endpoint("/api/v1/whoami")).bearer_auth(token.expose_secret());
-        let Whoami { principal, expires_at } = self.send(request).await?;
+        let Whoami { principal, expires_at, .. } = self.send(request).await?;
         Ok(TokenResponse { token: token.expose_secret().to_owned(), expires_at, principal })
     }
 

@@ -81,9 +81,8 @@ fn reaches_alike(known: &Connection, connection: &Connection) -> bool {
 /// Everything on the gateway's machine, or kept by it, that a connection refers to.
 fn references(connection: &Connection) -> Vec<String> {
     let secrets: Vec<&SecretReference> = match &connection.credential {
-        Credential::Password { secret, .. } => vec![secret],
+        Credential::Password { secret, .. } | Credential::VaultRole { secret, .. } => vec![secret],
         Credential::EphemeralRole(role) => role.secret.iter().collect(),
-        Credential::VaultRole { secret, .. } => vec![secret],
         Credential::Trust { .. } => Vec::new(),
         Credential::Http(credential) => {
             let (secret, session_token) = secrets_of(credential);

@@ -155,12 +155,16 @@ mod tests {
     use super::*;
     use crate::config::{Problem, Site, check_production};
 
-    fn load(settings: &str) -> Result<Site, Vec<Problem>> {
+    fn folder(settings: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let general = "public_url = \"https://hoop.example.com\"\ndata_dir = \"data\"\n";
         std::fs::write(folder.path().join("gateway.toml"), format!("{general}{settings}")).unwrap();
         std::fs::write(folder.path().join("connections.toml"), "").unwrap();
-        Site::load(folder.path())
+        folder
+    }
+
+    fn load(settings: &str) -> Result<Site, Vec<Problem>> {
+        Site::load(folder(settings).path())
     }
 
     fn saml(more: &str) -> String {

@@ -1,6 +1,6 @@
 //! Leases: logins that are made for one session and taken away when it ends.
 //!
-//! A [`Lender`] makes one kind of them: a role of PostgreSQL, a login of a Vault; a user of MySQL, an SSH certificate or a
+//! A [`Lender`] makes one kind of them: a role of PostgreSQL, a login of a Vault; a user of `MySQL`, an SSH certificate or a
 //! token of Kubernetes are others. What a lender is asked to do is on record before it does it: it takes [`Recorded`].
 //! Knows no session and no store.
 

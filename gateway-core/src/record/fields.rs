@@ -171,7 +171,7 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("token", token);
             to.number("expires_at", u64::try_from(*expires_at).unwrap_or(0));
         }
-        GatewayEvent::Sampled { who, connection } => {
+        GatewayEvent::Sampled { who, connection } | GatewayEvent::Probed { who, connection } => {
             to.json_field("who", who);
             to.field("connection", connection.as_str());
         }
@@ -248,10 +248,6 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("session", session);
             to.field("login", login);
             to.field("why", why);
-        }
-        GatewayEvent::Probed { who, connection } => {
-            to.json_field("who", who);
-            to.field("connection", connection.as_str());
         }
         GatewayEvent::RunStarted { run, who, connections, labels, command, jailed } => {
             to.field("run", run.as_str());

@@ -179,13 +179,12 @@ impl Leases {
             let over = self.now_millis().saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX));
             ends_at_millis = ends_at_millis.min(over);
         }
-        let lease = match held {
-            Some(held) => held,
-            None => {
-                let lease = self.hold(kept(&id), ends_at_millis, life.filter(|_| is_renewable));
-                self.keep(kept(&id)).await?;
-                lease
-            }
+        let lease = if let Some(held) = held {
+            held
+        } else {
+            let lease = self.hold(kept(&id), ends_at_millis, life.filter(|_| is_renewable));
+            self.keep(kept(&id)).await?;
+            lease
         };
         Ok(Borrowed { username, password, lease, ends_at_millis })
     }

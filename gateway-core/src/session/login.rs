@@ -72,12 +72,11 @@ pub(super) async fn log_in(
     }
     let Comer { who, session, window } = comer;
     let borrowed = served.session_login(who, session, window).await.map_err(|error| uncredentialed(&error))?;
-    let login = match &borrowed {
-        Some(one) => Login::new(one.username.clone(), Some(one.password.clone())),
-        None => {
-            let password = served.password().await.map_err(|error| uncredentialed(&error.into()))?;
-            Login::new(served.connection.credential.username().to_owned(), password)
-        }
+    let login = if let Some(one) = &borrowed {
+        Login::new(one.username.clone(), Some(one.password.clone()))
+    } else {
+        let password = served.password().await.map_err(|error| uncredentialed(&error.into()))?;
+        Login::new(served.connection.credential.username().to_owned(), password)
     };
     let renamed = borrowed.as_ref().and_then(|one| plan.log_in_as(&one.username));
     let plan = renamed.as_ref().unwrap_or(plan);

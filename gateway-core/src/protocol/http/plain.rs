@@ -242,12 +242,10 @@ impl Dialect for PlainHttp {
         approval: Option<&str>,
         session: &SessionId,
     ) -> Answer {
-        match &self.service {
-            Some(service) => aws::refuse::answer(service, asked.map(|(head, _)| head), rejection, session),
-            None => {
-                let body = Bytes::from(problem(rejection, approval, session));
-                Answer { status: rejection.status, media_type: PROBLEM_JSON, body }
-            }
+        if let Some(service) = &self.service {
+            return aws::refuse::answer(service, asked.map(|(head, _)| head), rejection, session);
         }
+        let body = Bytes::from(problem(rejection, approval, session));
+        Answer { status: rejection.status, media_type: PROBLEM_JSON, body }
     }
 }
