@@ -173,9 +173,13 @@ fn real_browser(ana: &Person) {
     let code = page.split("user_code=").nth(1).expect("a code").to_owned();
     let says = pages[0]["says"].to_string();
     let confirmation = format!("checkbox: I started this program, and it shows the code {code}.");
-    for fact in
-        ["heading: Is this your program?", &confirmation, "button: Continue to sign in", "hoop-cli", "127.0.0.1"]
-    {
+    for fact in [
+        "heading: Is this your program?",
+        &confirmation,
+        "button: Continue to sign in",
+        "hoop-cli",
+        "StaticText: 127.0.0.1",
+    ] {
         assert!(says.contains(fact), "{fact}: {says}");
     }
     assert!(pages[1]["says"].to_string().contains("ana"), "{saw}");

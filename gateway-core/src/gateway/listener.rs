@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::{Extension, extract::ConnectInfo};
 use hoop_tunnel::acceptor::{Acceptor, Authenticated, Incoming, Rejection};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -87,9 +88,10 @@ pub(super) async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, _peer)) => {
-                let (tls, router, acceptor, shutdown) =
-                    (tls.clone(), router.clone(), Arc::clone(&acceptor), shutdown.clone());
+            Ok((tcp, peer)) => {
+                // Where a request comes from, for what limits and records by address.
+                let router = router.clone().layer(Extension(ConnectInfo(peer)));
+                let (tls, acceptor, shutdown) = (tls.clone(), Arc::clone(&acceptor), shutdown.clone());
                 tasks.spawn(async move { connection(tcp, tls, router, acceptor, shutdown).await });
             }
             Err(error) => {
