@@ -7,6 +7,7 @@ mod connections;
 mod listener;
 mod native;
 mod oversight;
+mod people;
 mod prober;
 mod receivers;
 mod sampler;
@@ -29,9 +30,8 @@ use crate::{
     config::Site,
     credential::{CredentialError, Secrets},
     identity::{
-        Agents, ClientCertificateError, ClientCertificates, ConnectionTokenError, ConnectionTokens, DevelopmentMode,
+        Agents, ClientCertificateError, ClientCertificates, ConnectionTokenError, ConnectionTokens,
         DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, LastSeen, PublicOrigin, SamlLogin, TokenKeyError,
-        Verifier,
     },
     mask::{Detectors, MaskKeys},
     model::ConnectionName,
@@ -173,7 +173,7 @@ impl Gateway {
         let data = site.gateway.data_dir.clone();
         let certificates = ClientCertificates::new(site.gateway.identity.certificate_seconds, clock.clone())?;
         let (tls, authority) = server_tls(&site, dev, certificates.authority())?;
-        let provider = development_provider(&site, dev, address, &clock)?;
+        let provider = people::development_provider(&site, dev, address, &clock)?;
         let origin =
             PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
         let saml = site.gateway.identity.saml.as_ref();
@@ -192,7 +192,7 @@ impl Gateway {
         let start = site.clone();
         let (site, standing) = site::settle(site, &shelf, &recorder, &clock).await?;
         let agents = Agents::new(site.agents.clone());
-        let verifier = verifier(&site, provider.as_ref(), &agents, saml.as_ref(), &secrets, &clock)?;
+        let verifier = people::verifier(&site, provider.as_ref(), &agents, saml.as_ref(), &secrets, &clock)?;
         let native = native::bind(&site).await?;
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
@@ -427,51 +427,6 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Gatewa
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-fn development_provider(
-    site: &Site,
-    dev: bool,
-    address: SocketAddr,
-    clock: &WallClock,
-) -> Result<Option<DevelopmentProvider>, GatewayError> {
-    if !dev || site.gateway.identity.names_a_provider() {
-        return Ok(None);
-    }
-    let mode = DevelopmentMode::enable(address)?;
-    Ok(Some(DevelopmentProvider::start(mode, &site.gateway.public_url, clock.clone())?))
-}
-
-fn verifier(
-    site: &Site,
-    provider: Option<&DevelopmentProvider>,
-    agents: &Agents,
-    saml: Option<&SamlLogin>,
-    secrets: &Secrets,
-    clock: &WallClock,
-) -> Result<Verifier, GatewayError> {
-    let workloads = site.gateway.identity.workloads.iter();
-    let workloads = workloads.map(|one| Ok((one.clone(), authorities(one.ca_file.as_ref())?)));
-    let workloads = workloads.collect::<Result<Vec<_>, GatewayError>>()?;
-    let claims = site.gateway.identity.claims.clone();
-    if let Some(provider) = provider {
-        return Ok(provider.verifier()?.with_claims(claims).with_workloads(workloads, agents)?);
-    }
-    if let Some(saml) = saml {
-        let verifier = Verifier::without_people(saml.info(), saml.login_seconds(), clock.clone());
-        return Ok(verifier.with_claims(claims).with_workloads(workloads, agents)?);
-    }
-    let Some(oidc) = &site.gateway.identity.oidc else {
-        return Err(GatewayError::Setting("gateway.toml names no identity provider ([identity.oidc])".to_owned()));
-    };
-    let trusted = authorities(oidc.ca_file.as_ref())?;
-    let (rules, trusted) = (agents.clone(), trusted.as_deref());
-    let verifier = Verifier::discovered(oidc.clone(), rules, trusted, secrets, clock.clone())?;
-    Ok(verifier.with_claims(claims).with_workloads(workloads, agents)?)
-}
-
-fn authorities(file: Option<&PathBuf>) -> Result<Option<Vec<u8>>, GatewayError> {
-    file.map(|path| std::fs::read(path).map_err(|source| GatewayError::File { path: path.clone(), source })).transpose()
 }
 
 /// What is kept in the store, and who tells of it.

@@ -120,7 +120,7 @@ fn the_kernels_keyring_keeps_a_login_for_its_session_where_it_is_asked_to() {
     let name = format!("hoop-story-{}", gateway.url);
     let mut keeper = Program::start(&mut in_session(
         &name,
-        &mut Command::new("cat").env("PATH", std::env::var_os("PATH").unwrap_or_default()),
+        Command::new("cat").env("PATH", std::env::var_os("PATH").unwrap_or_default()),
     ));
     keeper.expect_line("joined");
     let command = |arguments: &[&str]| {

@@ -36,7 +36,7 @@ pub(super) async fn prepare(site: &Site, store: &Store) -> Result<Secrets, Gatew
     let shelf = shelf.map_err(|error| GatewayError::Setting(format!("secrets: {error}")))?;
     let vault = match &config.vault {
         Some(vault) => {
-            let authorities = super::authorities(vault.ca_file.as_ref())?;
+            let authorities = super::people::authorities(vault.ca_file.as_ref())?;
             Some(Vault::new(vault, authorities.as_deref()).map_err(|error| wrong(&error))?)
         }
         None => None,
