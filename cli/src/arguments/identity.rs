@@ -25,7 +25,7 @@ pub(crate) struct LoginArguments {
     #[arg(long, visible_alias = "device", env = "HOOP_LOGIN_NO_BROWSER", value_parser = FalseyValueParser::new())]
     pub(crate) no_browser: bool,
     /// Log in by a browser on this machine, even where none can be opened from here: the address is printed
-    #[arg(long, conflicts_with = "no_browser")]
+    #[arg(long, env = "HOOP_LOGIN_BROWSER", value_parser = FalseyValueParser::new(), conflicts_with = "no_browser")]
     pub(crate) browser: bool,
     /// Ask the identity provider for a login that is at most so many seconds old
     #[arg(long, env = "HOOP_LOGIN_MAX_AGE", value_name = "SECONDS")]

@@ -55,5 +55,8 @@ async fn too_many_unused_passwords_are_refused_until_a_logout_or_time_voids_them
     }
     assert_eq!(ask().await, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(world.post(Some(&alice), "/logout", "null").await.status, StatusCode::OK);
-    assert_eq!(ask().await, StatusCode::OK);
+    assert_eq!(ask().await, StatusCode::UNAUTHORIZED, "what was issued before the logout");
+    world.clock.advance(1_000);
+    let again = world.token(&person("alice", &["engineers"]));
+    assert_eq!(world.post(Some(&again), &path(), "null").await.status, StatusCode::OK);
 }
