@@ -46,6 +46,7 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "status" -d 'Show the gate
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "ls" -d 'List the connections you may use'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "connect" -d 'Open a local tunnel to a connection'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "exec" -d 'Run a command with tunnels, and nothing beside them'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "mcp" -d 'Speak MCP over standard input and output, for a connection of kind mcp'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "can" -d 'Ask what would become of an operation, without running it'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "token" -d 'Get a password for a native client: one connection, one use'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "cert" -d 'Get a client certificate for a native client: one connection, for an hour or as long as the gateway says'
@@ -59,6 +60,13 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "replay" -d 'Play a record
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "dashboard" -d 'Decide, watch and replay in the terminal'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "audit" -d 'Verify recordings offline'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "policy" -d 'Check policies offline'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "connections" -d 'See where connections lead, and prove that they work'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "secrets" -d 'Keep secrets of upstreams in the gateway\'s own store'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "init" -d 'Write a commented site to start from'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "apply" -d 'Put a site in force'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "diff" -d 'Say what a site would change'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "rollback" -d 'Put an earlier version of the site in force again'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "site" -d 'Look at the versions of the site'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "gateway" -d 'Run the gateway'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "demo" -d 'Show everything on this machine, against a real PostgreSQL'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "completions" -d 'Print shell completions'
@@ -170,6 +178,8 @@ complete -c hoop -n "__fish_hoop_using_subcommand connect" -s V -l version -d 'P
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -s c -l connection -d 'A connection that the command may use, as `hoop ls` names it; once for each' -r
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l label -d 'Something to know the run by, such as team=ops; once for each' -r
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l as-agent -d 'Lend this agent your presence: both it and you must be permitted' -r
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l request -d 'Why the command needs access, where connecting needs an approval; reviewers see it' -r
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l for -d 'For how long, such as 30m or 1h; without it an hour, or what the policy allows' -r
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l keep -d 'Let the command have a variable although it looks like a credential; once for each' -r
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l allow-read -d 'In the jail, let the command also read this file or folder; once for each' -r -F
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l allow-write -d 'In the jail, let the command also read and write this file or folder; once for each' -r -F
@@ -185,11 +195,28 @@ light\t'For a light background'
 high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l jail -d 'Run the command in a jail; agents are jailed without it'
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l no-jail -d 'Run the command without a jail, and say what stays open'
+complete -c hoop -n "__fish_hoop_using_subcommand exec" -l socket -d 'Open the tunnels to databases as Unix sockets in a private folder instead of ports; not in a jail'
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand exec" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -l path -d 'Where the server speaks MCP' -r
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand mcp" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand can" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand can" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -720,23 +747,28 @@ complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcomm
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand audit; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
 jsonl\t'One versioned JSON object a line'"
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
 always\t'Always, also into a pipe'
 never\t'Never'"
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
 light\t'For a light background'
 high-contrast\t'White on black, strong colours'"
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -l no-input -d 'Never ask anything; fail and say what is missing'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -f -a "check" -d 'Check a site\'s files as the gateway would, and print every mistake with its place and fix'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check schema" -f -a "schema" -d 'Print the Cedar schema that policies are checked against'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "check" -d 'Check a site\'s files as the gateway would, and print every mistake with its place and fix'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "test" -d 'Run a site\'s policy cases offline, and print those that come out otherwise'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "explain" -d 'Say offline what an operation would come to, by which rules, and what they oblige to'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "diff" -d 'Say what differs between the policies of two sites, and which of their cases come out otherwise'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "fmt" -d 'Lay out policies in the one way'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "backtest" -d 'Decide recorded operations again by a site\'s policies, and list what would come out otherwise'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "schema" -d 'Print the Cedar schema that policies are checked against'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -752,6 +784,87 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcom
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l user -d 'The person who asks' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l agent -d 'The agent who asks; its owner and groups are those of agents.toml' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l group -d 'A group of whoever asks; may be given again' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from explain" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from diff" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -l check -d 'Change nothing; name the files that are laid out otherwise, and fail where there are some'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l since -d 'How far back: `7d`, `12h`, `90m`, a day or a time' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l limit -d 'As many sessions at most' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -767,6 +880,247 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcom
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -f -a "ls" -d 'List every connection of the site, with its upstream and its kind of credential'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and not __fish_seen_subcommand_from ls test" -f -a "test" -d 'Prove reachability, TLS, credential and privileges; status 1 where one of them fails'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand connections; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -f -a "set" -d 'Set a secret, new or not; the value comes from standard input'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -f -a "rotate" -d 'Replace a secret that is there; the next session uses the new value'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -f -a "ls" -d 'List the names of secrets, and who set them when'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and not __fish_seen_subcommand_from set rotate ls rm" -f -a "rm" -d 'Take a secret away'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rotate" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand secrets; and __fish_seen_subcommand_from rm" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand init" -l starter -d 'What it is for' -r -f -a "payments\t'Cards, accounts and refunds'
+health\t'Patients\' records'
+engineering\t'An application\'s production and staging'"
+complete -c hoop -n "__fish_hoop_using_subcommand init" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand init" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand init" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand init" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand init" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand init" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand init" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand init" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -s m -l message -d 'Why, for the record' -r
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -l base -d 'Only if this version is in force; without it, the one that is when the command begins' -r
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand apply" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand diff" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -s m -l message -d 'Why, for the record' -r
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -l base -d 'Only if this version is in force; without it, the one that is when the command begins' -r
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand rollback" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -f -a "ls" -d 'List the versions, newest first: the first is in force'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and not __fish_seen_subcommand_from ls show" -f -a "show" -d 'Print the files of a version'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from ls" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -l to -d 'Write the files into this folder instead; it must not hold any of them' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand site; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand gateway; and not __fish_seen_subcommand_from run" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'

@@ -136,9 +136,10 @@ fn a_session_has_a_role_of_its_own_which_ends_with_it_however_it_ends() {
     psql.finish();
 
     // The gateway is killed: what it left is gone after its next start.
-    let (psql, role) = begin(&tunnel);
+    let (mut psql, role) = begin(&tunnel);
     stage.give_table(&role, "kept_over_a_crash");
     stage.gateway.kill();
+    psql.close_input();
     psql.finish();
     drop(tunnel);
     assert!(stage.exists(&role), "nobody was there to drop it");

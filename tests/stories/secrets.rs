@@ -287,8 +287,9 @@ fn a_real_vault_gives_passwords_that_rotate_and_logins_that_end_with_their_sessi
     psql.close_input();
     psql.finish();
     until("the login is revoked", || !exists(&made));
-    let (psql, made) = begin(&lent);
+    let (mut psql, made) = begin(&lent);
     gateway.kill();
+    psql.close_input();
     psql.finish();
     drop((lent, tunnel));
     assert!(exists(&made), "nobody was there to revoke it");

@@ -55,7 +55,16 @@ impl Bridge {
             Ok::<(), std::io::Error>(())
         });
         let mut input = FramedRead::new(stdin(), LinesCodec::new_with_max_length(MOST_BYTES));
-        while let Some(line) = input.next().await {
+        // The reader says that it is over once after each of its errors, and then goes on.
+        let mut is_broken = false;
+        loop {
+            let Some(line) = input.next().await else {
+                if std::mem::take(&mut is_broken) {
+                    continue;
+                }
+                break;
+            };
+            is_broken = line.is_err();
             let is_read_on = match line {
                 Ok(line) if line.trim().is_empty() => true,
                 Ok(line) => self.take(line, &lines).await,

@@ -18,7 +18,7 @@ forbid(principal, action == Action::"llm_complete", resource) when { context has
 
 @id("few-bytes")
 @message("this run has read enough")
-forbid(principal, action == Action::"http_get", resource) when { context has usage && context.usage.bytes >= 2000 };
+forbid(principal, action == Action::"http_get", resource) when { context has usage && context.usage.bytes >= 8000 };
 "#;
 
 #[test]
@@ -57,7 +57,7 @@ fn an_answer_ends_where_its_budget_does_and_a_card_in_pieces_is_masked() {
     let second = ask("ask");
     assert_eq!((&second["status"], &second["problem"]["rule"]), (&403.into(), &"few-tokens".into()), "{second}");
     // Bytes of every session of the run count, those of the model's answer too.
-    let fetched: Vec<_> = (0..40).map(|_| ask("fetch")).collect();
+    let fetched: Vec<_> = (0..200).map(|_| ask("fetch")).collect();
     assert!(fetched[0].is_number(), "{fetched:?}");
     assert_eq!(fetched.last(), Some(&"few-bytes".into()), "{fetched:?}");
 }

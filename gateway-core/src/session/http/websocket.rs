@@ -12,6 +12,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -166,9 +167,12 @@ impl Talk {
             }
         };
         let end = async |socket: &mut Socket| {
-            // What answers the other side's own close is written by a flush: no second close is.
-            if socket.close(close.clone()).await.is_err() && socket.flush().await.is_err() {
+            // What answers the other side's own close is written, and counts as an error; the stream below has to flush it.
+            if socket.close(close.clone()).await.is_err() {
                 tracing::trace!("a WebSocket was closed already");
+            }
+            if socket.get_mut().shutdown().await.is_err() {
+                tracing::trace!("a WebSocket's stream was gone already");
             }
         };
         let both = async { tokio::join!(end(&mut client), end(&mut upstream)) };

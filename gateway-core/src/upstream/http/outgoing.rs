@@ -32,7 +32,7 @@ pub(super) struct Outgoing {
 /// What a body waits for.
 #[derive(Debug)]
 struct Gate {
-    wanted: oneshot::Receiver<()>,
+    wanted: Option<oneshot::Receiver<()>>,
     patience: Pin<Box<Sleep>>,
 }
 
@@ -52,7 +52,7 @@ impl Outgoing {
     pub(super) fn when_wanted(request: &mut Request<Self>) {
         let (sender, wanted) = oneshot::channel();
         let sender = Mutex::new(Some(sender));
-        let gate = Gate { wanted, patience: Box::pin(sleep(WAIT_FOR_CONTINUE)) };
+        let gate = Gate { wanted: Some(wanted), patience: Box::pin(sleep(WAIT_FOR_CONTINUE)) };
         request.body_mut().gate = Some(gate);
         hyper::ext::on_informational(request, move |said| {
             let sender = sender.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -67,8 +67,12 @@ impl Outgoing {
 
     fn is_wanted(&mut self, context: &mut Context<'_>) -> bool {
         let Some(gate) = &mut self.gate else { return true };
-        let is_asked_for = matches!(Pin::new(&mut gate.wanted).poll(context), Poll::Ready(Ok(())));
-        let is_open = is_asked_for || gate.patience.as_mut().poll(context).is_ready();
+        let asked = gate.wanted.as_mut().map_or(Poll::Pending, |wanted| Pin::new(wanted).poll(context));
+        if asked.is_ready() {
+            // Whoever would ask is gone, or has: it is polled no more.
+            gate.wanted = None;
+        }
+        let is_open = matches!(asked, Poll::Ready(Ok(()))) || gate.patience.as_mut().poll(context).is_ready();
         if is_open {
             self.gate = None;
         }
