@@ -110,6 +110,7 @@ missing_wants() {
     has shellcheck || echo shellcheck
     has php && [ -d /usr/share/simplesamlphp ] || echo saml
     has openssl || echo openssl
+    has curl || echo curl
     has chromium || echo chromium
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python
 }
