@@ -7,7 +7,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Connection, Credential, Problem, SecretReference, Site, UpstreamTls, secrets_of};
+use super::{Connection, Credential, HttpCredential, Problem, SecretReference, Site, UpstreamTls, secrets_of};
 
 /// `[apply] references`: `env:PG_*`, `file:secrets/*`, `vault:hoop/*`. A `*` at the end stands for any rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,23 @@ fn references(connection: &Connection) -> Vec<String> {
         UpstreamTls::VerifyFull { ca_file: Some(file) } => Some(format!("file:{}", file.display())),
         UpstreamTls::VerifyFull { ca_file: None } | UpstreamTls::Disable | UpstreamTls::Require => None,
     };
-    secrets.into_iter().map(ToString::to_string).chain(certificates).collect()
+    secrets.into_iter().map(ToString::to_string).chain(certificates).chain(standing(connection)).collect()
+}
+
+/// What an upstream gives to whoever comes from the gateway's machine, without any secret.
+fn standing(connection: &Connection) -> Option<String> {
+    let upstream = &connection.upstream;
+    match &connection.credential {
+        Credential::Trust { username } => Some(format!("trust:{username}@{upstream}")),
+        Credential::EphemeralRole(role) if role.secret.is_none() => Some(format!("trust:{}@{upstream}", role.username)),
+        Credential::Http(HttpCredential::None) if upstream.is_loopback() || upstream.host.starts_with("169.254.") => {
+            Some(format!("address:{upstream}"))
+        }
+        Credential::Password { .. }
+        | Credential::EphemeralRole(_)
+        | Credential::VaultRole { .. }
+        | Credential::Http(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ pub(super) fn listed(site: &Site, native: &BTreeMap<ConnectionName, NativeAddres
         let tags =
             rules.map(|rule| rule.tag.clone()).chain(site.masking.detected().map(|class| class.as_str().to_owned()));
         let tags: std::collections::BTreeSet<String> = tags.collect();
-        let native = native.get(&facts.name).cloned();
+        let native = native.get(&facts.name).filter(|_| connection.native.is_some()).cloned();
         let (upstream, role) = (connection.upstream.clone(), connection.credential.username().to_owned());
         let environment = connection.environment.clone();
         ApiConnection { facts, tags: tags.into_iter().collect(), role, native, environment, upstream }

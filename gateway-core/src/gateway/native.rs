@@ -247,7 +247,9 @@ fn admitted(
         report.hint(hint.unwrap_or("`hoop ls` lists the connections that you may use.")).write(&mut out);
         out
     };
-    let Some(served) = environment.connections.get(believed.connection.as_str()).cloned() else {
+    // What listened at the start may have been taken from native clients since.
+    let served = environment.connections.get(believed.connection.as_str());
+    let Some(served) = served.filter(|served| served.connection.native.is_some()).cloned() else {
         return Err(refused("there is no such connection", None, None));
     };
     let policies = served.policies.borrow().clone();

@@ -19,7 +19,9 @@ use crate::{
         },
     },
     clock::WallClock,
-    config::{Problem, Site, SiteFiles, check_development, check_production, needs_restart, ungranted},
+    config::{
+        Connection, Credential, Problem, Site, SiteFiles, check_development, check_production, needs_restart, ungranted,
+    },
     identity::Agents,
     mask::MaskKeys,
     model::{ConnectionName, Principal},
@@ -63,11 +65,11 @@ struct InForce {
 }
 
 /// Who wants a change, and why.
-struct Wish<'wish> {
+struct Wish {
     base: Option<u64>,
     origin: SiteOrigin,
     again: Option<u64>,
-    by: Option<&'wish Principal>,
+    by: Option<Principal>,
     message: Option<String>,
 }
 
@@ -183,7 +185,7 @@ impl LiveSite {
         })
     }
 
-    async fn change(&self, files: BTreeMap<String, String>, wish: Wish<'_>) -> Result<SiteApplied, SiteRefusal> {
+    async fn change(&self, files: BTreeMap<String, String>, wish: Wish) -> Result<SiteApplied, SiteRefusal> {
         let mut in_force = self.0.in_force.lock().await;
         let base = in_force.standing.clone().ok_or_else(built_in)?;
         if wish.base.is_some_and(|thought| thought != base.version) {
@@ -200,6 +202,10 @@ impl LiveSite {
         let is_folder = wish.origin == SiteOrigin::Folder;
         let standing = self.write_down(&plan.site, &base, wish).await?;
         let ended = self.publish(&plan.site, served, &plan.difference);
+        // What was opened meanwhile was opened on what is gone now.
+        if let Err(error) = self.close_leases(&plan).await {
+            tracing::error!(%error, "what reviewers opened during a change of the site could not be closed");
+        }
         tracing::info!(version = standing.version, by = standing.by, ended, "another version of the site is in force");
         if is_folder {
             in_force.folder = plan.site.clone();
@@ -255,14 +261,14 @@ impl LiveSite {
     }
 
     /// Who and why, in the record and then in the store, before anything of it is in force.
-    async fn write_down(&self, site: &Site, base: &SiteStanding, wish: Wish<'_>) -> Result<SiteStanding, SiteRefusal> {
+    async fn write_down(&self, site: &Site, base: &SiteStanding, wish: Wish) -> Result<SiteStanding, SiteRefusal> {
         let parts = &self.0.parts;
         let (digest, policies) = (site.files.digest(), site.policies.version().to_string());
         let event = |failed| GatewayEvent::SiteChanged {
             before: base.version,
             origin: wish.origin.as_str(),
             again: wish.again,
-            by: wish.by.cloned(),
+            by: wish.by.clone(),
             message: wish.message.clone(),
             digest: digest.clone(),
             policies: policies.clone(),
@@ -274,7 +280,7 @@ impl LiveSite {
         let new = NewSiteVersion {
             origin: wish.origin,
             again: wish.again,
-            by: wish.by.map_or_else(|| OPERATOR.to_owned(), |who| who.name.to_string()),
+            by: wish.by.as_ref().map_or_else(|| OPERATOR.to_owned(), |who| who.name.to_string()),
             message: wish.message.clone(),
             at_millis: parts.clock.unix_millis(),
             digest: digest.clone(),
@@ -379,7 +385,21 @@ impl Parts {
         let moved = moved.map(|(name, _)| {
             restart("connections.toml", &format!("connection `{name}` would listen at another address than now"))
         });
-        Ok(settings.chain(moved).collect())
+        // Their logins are taken back by who made them, which a change would take away.
+        let lending = |site: &Site| -> BTreeMap<ConnectionName, Connection> {
+            let lends = |one: &&Connection| {
+                matches!(one.credential, Credential::EphemeralRole(_) | Credential::VaultRole { .. })
+            };
+            site.connections.iter().filter(lends).map(|one| (one.name.clone(), one.clone())).collect()
+        };
+        let (before, after) = (lending(running), lending(site));
+        let mut lenders: Vec<&ConnectionName> = before.keys().chain(after.keys()).collect();
+        lenders.sort_unstable();
+        lenders.dedup();
+        let lenders = lenders.into_iter().filter(|name| before.get(*name) != after.get(*name)).map(|name| {
+            restart("connections.toml", &format!("connection `{name}` makes logins for sessions, and would change"))
+        });
+        Ok(settings.chain(moved).chain(lenders).collect())
     }
 }
 
@@ -443,8 +463,9 @@ impl Sites for LiveSite {
         message: Option<String>,
         files: BTreeMap<String, String>,
     ) -> SiteWork<'site, SiteApplied> {
-        let wish = Wish { base: Some(base), origin: SiteOrigin::Apply, again: None, by: Some(by), message };
-        Box::pin(self.change(files, wish))
+        let by = Some(by.clone());
+        let wish = Wish { base: Some(base), origin: SiteOrigin::Apply, again: None, by, message };
+        Box::pin(self.change_to_its_end(files, wish))
     }
 
     fn roll_back<'site>(
@@ -457,14 +478,20 @@ impl Sites for LiveSite {
         Box::pin(async move {
             let version = version.or_else(|| base.checked_sub(1)).unwrap_or(0);
             let (_, files) = self.kept(move |shelf| shelf.find(version)).await?.ok_or(SiteRefusal::Unknown)?;
-            let wish =
-                Wish { base: Some(base), origin: SiteOrigin::Rollback, again: Some(version), by: Some(by), message };
-            self.change(files, wish).await
+            let (origin, again, by) = (SiteOrigin::Rollback, Some(version), Some(by.clone()));
+            self.change_to_its_end(files, Wish { base: Some(base), origin, again, by, message }).await
         })
     }
 }
 
 impl LiveSite {
+    /// The same, whoever stops waiting for it: what is on record and stored is put in force.
+    async fn change_to_its_end(&self, files: BTreeMap<String, String>, wish: Wish) -> Result<SiteApplied, SiteRefusal> {
+        let site = self.clone();
+        let changing = tokio::spawn(async move { Box::pin(site.change(files, wish)).await });
+        changing.await.map_err(|ended| SiteRefusal::Failed(ended.to_string()))?
+    }
+
     async fn kept<T: Send + 'static>(
         &self,
         look: impl FnOnce(&SiteShelf) -> Result<T, StoreError> + Send + 'static,

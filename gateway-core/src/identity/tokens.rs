@@ -47,7 +47,7 @@ pub enum TokenKeyError {
     Damaged(PathBuf),
     /// The list of logins that were ended cannot be read.
     #[error(
-        "the list of ended logins `{}` cannot be read; delete it only if every token of the last ten minutes may count",
+        "the list of ended logins `{}` cannot be read; delete it only if every token of the last twelve hours may count",
         .0.display()
     )]
     Ended(PathBuf, #[source] io::Error),
@@ -118,6 +118,9 @@ impl fmt::Debug for GatewayTokens {
     }
 }
 
+/// No token lasts longer: a login that nothing renews has at most twelve hours (`[identity.saml] login_minutes`).
+const LONGEST_TOKEN_SECONDS: i64 = 12 * 60 * 60;
+
 impl GatewayTokens {
     /// Opens the key in `directory`, making it on first use. Refuses a key that others can read.
     pub fn open(directory: &Path, key_use: KeyUse, issuer: &str, clock: WallClock) -> Result<Self, TokenKeyError> {
@@ -147,7 +150,7 @@ impl GatewayTokens {
     /// Ends every token that was made for a principal until now. One that cannot be kept is an error, and ends nothing.
     pub fn end(&self, principal: &Principal) -> io::Result<()> {
         let now = self.0.clock.unix_millis();
-        self.0.ended.end(principal, now, now.saturating_sub(TOKEN_LIFE_SECONDS * 1_000))
+        self.0.ended.end(principal, now, now.saturating_sub(LONGEST_TOKEN_SECONDS * 1_000))
     }
 
     fn with_key(key: &[u8], pair: &Ed25519KeyPair, issuer: &str, clock: WallClock, ended: EndedLogins) -> Self {

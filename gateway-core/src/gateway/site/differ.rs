@@ -1,10 +1,11 @@
 //! What differs between two sites, and whose sessions that ends. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::types::{Change, SiteChange, SiteDifference, SiteProblem, SiteStanding},
     config::{Connection, Masking, Site},
+    model::ConnectionKind,
 };
 
 /// Everything that would change.
@@ -59,9 +60,35 @@ fn ends(running: &Site, after: &BTreeMap<String, Connection>, masking: &Masking)
         Some(_) if !masks_alike(old, &running.masking, masking) => {
             Some(format!("what is masked on connection {} was changed", old.name))
         }
+        Some(_)
+            if overheard_by(old, running.connections.iter(), &running.masking)
+                != overheard_by(old, after.values(), masking) =>
+        {
+            Some(format!("what is masked beside connection {}, on the same server, was changed", old.name))
+        }
         Some(_) => None,
     };
     running.connections.iter().filter_map(|old| Some((old.name.to_string(), why(old)?))).collect()
+}
+
+/// What other connections to the same server tag: statistics views show it here too.
+fn overheard_by<'site>(
+    connection: &Connection,
+    all: impl Iterator<Item = &'site Connection>,
+    masking: &Masking,
+) -> BTreeSet<String> {
+    let beside = all.filter(|other| {
+        other.kind == ConnectionKind::Postgres
+            && connection.kind == ConnectionKind::Postgres
+            && other.name != connection.name
+            && other.upstream == connection.upstream
+    });
+    let mut found = BTreeSet::new();
+    for facts in beside.map(Connection::facts) {
+        let rules = masking.columns.iter().filter(|rule| rule.connection.selects(&facts));
+        found.extend(rules.map(|rule| format!("{facts:?} {}", rule.tag)));
+    }
+    found
 }
 
 /// Whether both say the same of this connection.

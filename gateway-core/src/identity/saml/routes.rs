@@ -34,7 +34,7 @@ use crate::identity::{
 const MAX_FORM_BYTES: usize = 8 * 1024;
 /// `__Host-` keeps neighbours of the gateway's name from setting it.
 pub(super) const FORM_COOKIE: &str = "__Host-hoop-device";
-pub(super) const ROUND_COOKIE: &str = "__Secure-hoop-saml";
+pub(super) const ROUND_COOKIE: &str = "__Host-hoop-saml";
 const ACS: &str = "/saml/acs";
 /// A login that nobody asked for is believed when its assertion is at least this much younger than the process, and no
 /// more than this ahead of our clock: so none that was used before a restart can come back.
@@ -171,7 +171,7 @@ async fn answer(
         Ok((verified, None)) => visitor.arrived(&verified, StatusCode::OK, None),
         Err(refusal) => return refused(refusal, visitor.from),
     };
-    let spent = format!("{ROUND_COOKIE}=; Path={ACS}; Max-Age=0; HttpOnly; Secure; SameSite=None");
+    let spent = format!("{ROUND_COOKIE}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=None");
     if let Ok(spent) = HeaderValue::from_str(&spent) {
         response.headers_mut().append(header::SET_COOKIE, spent);
     }
@@ -303,7 +303,7 @@ impl Visitor {
         let mut response = page::hand_over(&outgoing.address);
         // The provider's answer is posted from its own site, which only `None` lets the cookie go with.
         let cookie =
-            format!("{ROUND_COOKIE}={cookie}; Path={ACS}; Max-Age={FORM_SECONDS}; HttpOnly; Secure; SameSite=None");
+            format!("{ROUND_COOKIE}={cookie}; Path=/; Max-Age={FORM_SECONDS}; HttpOnly; Secure; SameSite=None");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -51,6 +51,18 @@ fn a_runs_token_opens_streams_and_is_nobody_elsewhere() {
 }
 
 #[test]
+fn a_logout_counts_for_as_long_as_the_longest_token_whoever_logs_out_later() {
+    let clock = clock();
+    let tokens = GatewayTokens::ephemeral(ISSUER, clock.clone()).unwrap();
+    let issued = tokens.issue_whole_login(&verified(&clock, 12 * 3_600)).unwrap();
+    assert!(tokens.verify(issued.token.expose_secret()).is_ok());
+    tokens.end(&person("alice", &[])).unwrap();
+    clock.advance(11 * 3_600_000);
+    tokens.end(&person("bob", &[])).unwrap();
+    assert!(tokens.verify(issued.token.expose_secret()).is_err());
+}
+
+#[test]
 fn a_token_never_outlives_what_proved_it() {
     let clock = clock();
     let tokens = GatewayTokens::ephemeral(ISSUER, clock.clone()).unwrap();

@@ -14,6 +14,7 @@ use self::{kept::Kept, streaming::Streaming};
 use super::{
     budget::Allowance,
     conversation::{Conversation, record_sight},
+    intake::Turn,
     recording::Open,
 };
 use crate::{
@@ -42,7 +43,7 @@ pub(super) fn begin(
     asked: &HttpRequest,
     sight: &Sight,
     mut open: Open,
-    allowance: Allowance,
+    (allowance, turn): (Allowance, Turn),
 ) -> Result<Response<AnswerBody>, Rejection> {
     let (parts, body) = answer.into_parts();
     let http = conversation.served.connection.http.as_ref();
@@ -79,6 +80,7 @@ pub(super) fn begin(
         quiet_for: http.map_or(Duration::from_mins(1), |http| http.quiet_for),
         open: Some(open),
         allowance,
+        _turn: turn,
         // What follows a body may be made of it: a sum of what is masked tells of it.
         keeps_trailers: is_as_sent,
         trailers: HeaderMap::new(),

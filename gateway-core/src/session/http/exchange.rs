@@ -12,6 +12,7 @@ use super::{
     budget::Allowance,
     conversation::Conversation,
     hold::Waited,
+    intake::Turn,
     recording::{Open, spans, unrecorded},
     websocket,
 };
@@ -65,14 +66,14 @@ pub(super) struct Passed {
 impl Conversation {
     /// Answers one request. Whatever happens, the client gets an answer and may go on.
     pub(super) async fn exchange(self: Arc<Self>, mut request: Request<Incoming>) -> Response<AnswerBody> {
-        let _turn = self.turns.exchange();
+        let turn = self.turns.exchange();
         let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
         let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
         let answered = match Box::pin(self.pass(request)).await {
             Ok(passed) if passed.asked.head.upgrades => {
-                Box::pin(websocket::relay(&self, passed, upgrade, key)).await.map_err(Into::into)
+                Box::pin(websocket::relay(&self, passed, upgrade, key, turn)).await.map_err(Into::into)
             }
-            Ok(passed) => Box::pin(self.forward(passed)).await.map_err(Into::into),
+            Ok(passed) => Box::pin(self.forward(passed, turn)).await.map_err(Into::into),
             Err(turned) => Err(turned),
         };
         answered.unwrap_or_else(|turned| self.turn_away(*turned))
@@ -167,10 +168,10 @@ impl Conversation {
     }
 
     /// Sends it and begins the answer.
-    async fn forward(self: &Arc<Self>, passed: Passed) -> Result<Response<AnswerBody>, Rejection> {
+    async fn forward(self: &Arc<Self>, passed: Passed, turn: Turn) -> Result<Response<AnswerBody>, Rejection> {
         let Passed { recorded, asked, sight, mut open, allowance } = passed;
         match self.send(recorded, &mut open).await {
-            Ok(answer) => answer::begin(self, answer, &asked, &sight, open, allowance),
+            Ok(answer) => answer::begin(self, answer, &asked, &sight, open, (allowance, turn)),
             Err(rejection) => {
                 open.end(Status::Failed { sqlstate: "no answer" });
                 Err(rejection)

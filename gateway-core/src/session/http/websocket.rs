@@ -25,6 +25,7 @@ use super::{
     answer::{self, AnswerBody},
     conversation::{Conversation, record_sight},
     exchange::Passed,
+    intake::Turn,
     recording::{Open, spans},
 };
 use crate::{
@@ -53,6 +54,7 @@ pub(super) async fn relay(
     passed: Passed,
     client: Option<OnUpgrade>,
     key: Option<HeaderValue>,
+    turn: Turn,
 ) -> Result<Response<AnswerBody>, Rejection> {
     let accept = key.as_ref().and_then(accept).zip(client);
     let Some((accept, client)) = accept else {
@@ -67,7 +69,7 @@ pub(super) async fn relay(
         }
     };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer::begin(conversation, answer, &asked, &sight, open, allowance);
+        return answer::begin(conversation, answer, &asked, &sight, open, (allowance, turn));
     }
     let upstream = hyper::upgrade::on(&mut answer);
     let mut response = Response::new(answer::full(Bytes::new()));
@@ -151,7 +153,10 @@ impl Talk {
             let (way, message) = match wake {
                 Wake::Over => break Some(closing(CloseCode::Policy, "the session ended, or the policies changed")),
                 Wake::Said(_, None | Some(Err(_))) => break Some(closing(CloseCode::Away, "the other side left")),
-                Wake::Said(_, Some(Ok(Message::Close(frame)))) => break frame,
+                // A reason is free text that nobody has looked at.
+                Wake::Said(_, Some(Ok(Message::Close(frame)))) => {
+                    break frame.map(|frame| CloseFrame { code: frame.code, reason: "".into() });
+                }
                 Wake::Said(way, Some(Ok(message))) => (way, message),
             };
             // Each side answers pings by itself.
@@ -162,7 +167,12 @@ impl Talk {
                 break Some(closing(CloseCode::Policy, "this message cannot be recorded or masked"));
             };
             let to = if way == Way::ToUpstream { &mut upstream } else { &mut client };
-            if to.send(message).await.is_err() {
+            let sent = tokio::select! {
+                biased;
+                () = &mut over => break Some(closing(CloseCode::Policy, "the session ended, or the policies changed")),
+                sent = to.send(message) => sent,
+            };
+            if sent.is_err() {
                 break Some(closing(CloseCode::Away, "the other side left"));
             }
         };

@@ -255,7 +255,13 @@ impl TokenClient {
         if answer.content_length().is_some_and(|length| length > MOST_TOKEN_BYTES as u64) {
             return Err(failed("the answer is too long"));
         }
-        let answer = answer.bytes().await.map_err(|_broken| failed("the answer broke off"))?;
+        let (mut coming, mut answer) = (answer, Vec::new());
+        while let Some(piece) = coming.chunk().await.map_err(|_broken| failed("the answer broke off"))? {
+            if answer.len() + piece.len() > MOST_TOKEN_BYTES {
+                return Err(failed("the answer is too long"));
+            }
+            answer.extend_from_slice(&piece);
+        }
         let answer: TokenAnswer =
             serde_json::from_slice(&answer).map_err(|_unread| failed("the answer is no token"))?;
         if answer.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {

@@ -305,8 +305,11 @@ fn read_head(head: &[u8]) -> Result<Body, FramingError> {
     for line in lines {
         let (name, value) = field(line)?;
         // Names are compared as a server does that takes `_` for `-`.
-        let name = String::from_utf8_lossy(name).to_ascii_lowercase().replace('_', "-");
+        let said = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let name = said.replace('_', "-");
         match name.as_str() {
+            // One server would go by it, and the next would not.
+            "content-length" | "transfer-encoding" if name != said => return Err(FramingError::Name),
             "content-length" if length.is_some() || is_chunked => return Err(FramingError::LengthTwice),
             "content-length" => length = Some(number(value)?),
             "transfer-encoding" if length.is_some() => return Err(FramingError::LengthTwice),

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 
 use super::{
-    super::{budget::Allowance, conversation::Conversation, recording::Open},
+    super::{budget::Allowance, conversation::Conversation, intake::Turn, recording::Open},
     AnswerBody,
     kept::Kept,
     tag,
@@ -36,6 +36,8 @@ pub(super) struct Streaming {
     pub(super) quiet_for: Duration,
     pub(super) open: Option<Open>,
     pub(super) allowance: Allowance,
+    /// The exchange lasts as long as its answer does.
+    pub(super) _turn: Turn,
     pub(super) keeps_trailers: bool,
     pub(super) trailers: HeaderMap,
     pub(super) conversation: Arc<Conversation>,
