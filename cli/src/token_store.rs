@@ -126,7 +126,8 @@ impl TokenStore {
         context.output.say(&match kind {
             StoreKind::Keyring => "Tokens are kept in the operating system's keyring.".to_owned(),
             StoreKind::Keyutils => {
-                "Tokens are kept in the kernel's keyring of this session: they are gone when it ends.".to_owned()
+                "Tokens are kept in the kernel's keyring: in memory only, and gone at the machine's next start."
+                    .to_owned()
             }
             StoreKind::File => {
                 format!("Tokens are kept in {}, which only you can read.", self.path("token").display())

@@ -80,10 +80,12 @@ impl Server {
     }
 
     async fn read(&self, response: Response) -> Answer {
-        if let Some(id) = response.headers().get(&SESSION).filter(|id| id.len() <= MOST_SESSION_BYTES) {
+        let status = response.status();
+        // What comes with an error is nobody's session.
+        let id = response.headers().get(&SESSION).filter(|id| status.is_success() && id.len() <= MOST_SESSION_BYTES);
+        if let Some(id) = id {
             self.session().id = Some(id.clone());
         }
-        let status = response.status();
         if status.is_success() && is_events(response.headers()) {
             return Answer::Events(Messages::patient(response));
         }

@@ -18,7 +18,7 @@ forbid(principal, action == Action::"llm_complete", resource) when { context has
 
 @id("few-bytes")
 @message("this run has read enough")
-forbid(principal, action == Action::"http_get", resource) when { context has usage && context.usage.bytes >= 8000 };
+forbid(principal, action == Action::"http_get", resource) when { context has usage && context.usage.bytes >= 2000 };
 "#;
 
 #[test]
@@ -49,6 +49,7 @@ fn an_answer_ends_where_its_budget_does_and_a_card_in_pieces_is_masked() {
         client.write(&format!("{what}\n"));
         client.expect(what, |_, line| serde_json::from_str(line).ok())
     };
+    assert!(ask("fetch").is_number(), "nothing is used up yet");
     let first = ask("ask");
     let said = first["said"].as_str().unwrap_or_else(|| panic!("{first}"));
     assert!(said.starts_with("The card is ") && !said.contains("4111 1111"), "{said}");
@@ -57,7 +58,5 @@ fn an_answer_ends_where_its_budget_does_and_a_card_in_pieces_is_masked() {
     let second = ask("ask");
     assert_eq!((&second["status"], &second["problem"]["rule"]), (&403.into(), &"few-tokens".into()), "{second}");
     // Bytes of every session of the run count, those of the model's answer too.
-    let fetched: Vec<_> = (0..200).map(|_| ask("fetch")).collect();
-    assert!(fetched[0].is_number(), "{fetched:?}");
-    assert_eq!(fetched.last(), Some(&"few-bytes".into()), "{fetched:?}");
+    assert_eq!(ask("fetch"), "few-bytes");
 }

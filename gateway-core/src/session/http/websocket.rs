@@ -177,8 +177,9 @@ impl Talk {
             }
         };
         let end = async |socket: &mut Socket| {
-            // What answers the other side's own close is written, and counts as an error; the stream below has to flush it.
-            if socket.close(close.clone()).await.is_err() {
+            // What answers the other side's own close is written by a flush, which counts as an error when it is; no second
+            // close is. Then the stream below has to flush it.
+            if socket.close(close.clone()).await.is_err() && socket.flush().await.is_err() {
                 tracing::trace!("a WebSocket was closed already");
             }
             if socket.get_mut().shutdown().await.is_err() {
