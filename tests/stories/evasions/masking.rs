@@ -366,5 +366,6 @@ fn a_database_without_tags_does_not_tell_what_runs_in_one_with_tags() {
     assert!(plain.errors.contains("Key (line)=(here) already exists"), "{plain:?}");
     assert!(plain.output.starts_with("t|"), "{plain:?}");
     assert!(plain.errors.contains("this `do block` cannot be shown"), "{plain:?}");
+    victim.close_input();
     victim.finish();
 }
