@@ -19,9 +19,7 @@ use crate::{
         },
     },
     clock::WallClock,
-    config::{
-        Connection, Credential, Problem, Site, SiteFiles, check_development, check_production, needs_restart, ungranted,
-    },
+    config::{Problem, Site, SiteFiles, check_development, check_production, needs_restart, ungranted},
     identity::Agents,
     mask::MaskKeys,
     model::{ConnectionName, Principal},
@@ -386,17 +384,7 @@ impl Parts {
             restart("connections.toml", &format!("connection `{name}` would listen at another address than now"))
         });
         // Their logins are taken back by who made them, which a change would take away.
-        let lending = |site: &Site| -> BTreeMap<ConnectionName, Connection> {
-            let lends = |one: &&Connection| {
-                matches!(one.credential, Credential::EphemeralRole(_) | Credential::VaultRole { .. })
-            };
-            site.connections.iter().filter(lends).map(|one| (one.name.clone(), one.clone())).collect()
-        };
-        let (before, after) = (lending(running), lending(site));
-        let mut lenders: Vec<&ConnectionName> = before.keys().chain(after.keys()).collect();
-        lenders.sort_unstable();
-        lenders.dedup();
-        let lenders = lenders.into_iter().filter(|name| before.get(*name) != after.get(*name)).map(|name| {
+        let lenders = differ::changed_lenders(running, site).into_iter().map(|name| {
             restart("connections.toml", &format!("connection `{name}` makes logins for sessions, and would change"))
         });
         Ok(settings.chain(moved).chain(lenders).collect())

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     api::types::{Change, SiteChange, SiteDifference, SiteProblem, SiteStanding},
-    config::{Connection, Masking, Site},
-    model::ConnectionKind,
+    config::{Connection, Credential, Masking, Site},
+    model::{ConnectionKind, ConnectionName},
 };
 
 /// Everything that would change.
@@ -69,6 +69,17 @@ fn ends(running: &Site, after: &BTreeMap<String, Connection>, masking: &Masking)
         Some(_) => None,
     };
     running.connections.iter().filter_map(|old| Some((old.name.to_string(), why(old)?))).collect()
+}
+
+/// The connections that make logins for sessions, of which one site says something else than the other.
+pub(super) fn changed_lenders(running: &Site, wanted: &Site) -> BTreeSet<ConnectionName> {
+    let lends =
+        |one: &&Connection| matches!(one.credential, Credential::EphemeralRole(_) | Credential::VaultRole { .. });
+    let lending = |site: &Site| -> BTreeMap<ConnectionName, Connection> {
+        site.connections.iter().filter(lends).map(|one| (one.name.clone(), one.clone())).collect()
+    };
+    let (before, after) = (lending(running), lending(wanted));
+    before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 
 /// What other connections to the same server tag: statistics views show it here too.
