@@ -14,6 +14,7 @@ mod notifications;
 mod policy;
 mod runs;
 mod sessions;
+mod ssh;
 mod tools;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
@@ -31,6 +32,7 @@ pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, KillSession, ListSessions, ReplayArguments, SessionsArguments,
     SessionsCommand,
 };
+pub(crate) use ssh::{SshArguments, SshCommand, SshConfigArguments};
 pub(crate) use tools::{AcceptedTool, OneTool, ToolsArguments, ToolsCommand};
 
 use clap::{
@@ -127,6 +129,9 @@ pub(crate) enum Command {
     Exec(ExecArguments),
     Can(CanArguments),
     Token(TokenArguments),
+    #[command(name = "ssh-config")]
+    SshConfig(SshConfigArguments),
+    Ssh(SshArguments),
     Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),
     Notifications(NotificationsArguments),

@@ -33,6 +33,7 @@ mod private_file;
 mod replay;
 mod runs;
 mod sessions;
+mod ssh;
 mod status;
 mod token;
 mod token_store;
@@ -90,6 +91,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Exec(arguments) => Box::pin(exec::run(arguments, context)).await,
         Command::Can(arguments) => Box::pin(can::run(arguments, context)).await,
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
+        Command::SshConfig(arguments) => Box::pin(ssh::configuration(arguments, context)).await,
+        Command::Ssh(arguments) => Box::pin(ssh::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,
         Command::Notifications(arguments) => Box::pin(notifications::run(arguments, context)).await,

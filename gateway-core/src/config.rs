@@ -18,6 +18,7 @@ mod reader;
 mod secret;
 mod secrets;
 mod site;
+mod ssh;
 mod workload;
 
 pub use agents::AgentRule;
@@ -38,6 +39,7 @@ pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, W
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
+pub use ssh::{HostTrust, SshCredential, SshSettings};
 
 #[cfg(test)]
 mod tests;

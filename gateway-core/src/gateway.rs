@@ -36,6 +36,7 @@ use crate::{
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{self, Environment, Served, registry::Registry},
     store::{RunIndex, SaidIndex, SessionIndex, Store, StoreError, ToolShelf},
+    upstream::SshKeys,
 };
 
 pub use certificate::CertificateError;
@@ -179,7 +180,9 @@ impl Gateway {
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
         let desk = open_desk(store, &clock, &in_force, &last_seen, recordings.recorder()).await?;
-        let served = connections::serve(&site, &secrets, dev, &clock, &tools).await?;
+        let ssh =
+            SshKeys::load_or_create(&data.join("keys")).map_err(|error| GatewayError::Setting(error.to_string()))?;
+        let served = connections::serve(&site, &secrets, dev, &clock, &tools, &ssh).await?;
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
             sealer,
@@ -197,7 +200,7 @@ impl Gateway {
         });
         let origin =
             PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
-        let (_listed, connections) = watch::channel(connections::listed(&site, &native));
+        let (_listed, connections) = watch::channel(connections::listed(&site, &native, &ssh));
         let api = ApiState::new(ApiParts {
             origin,
             dev,

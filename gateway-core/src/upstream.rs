@@ -10,6 +10,7 @@ mod estimate;
 mod http;
 mod outlet;
 mod path;
+mod ssh;
 mod survey;
 
 pub use cancel::{CancelOrder, cancel};
@@ -22,4 +23,5 @@ pub use estimate::{Estimate, PlanOrder, PlannedChange, Planner};
 pub use http::{CredentialOrder, HttpOutlet, Injector, InjectorError, Marks, SendError};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;
+pub use ssh::{Cut, LoginOrder, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet, Written};
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

@@ -83,7 +83,7 @@ fn usual(place: &Place<'_>, user: &str) -> Vec<(&'static str, String)> {
             ("ANTHROPIC_BASE_URL", base(place)),
             ("ANTHROPIC_API_KEY", PLACEHOLDER.to_owned()),
         ],
-        ConnectionKind::Http | ConnectionKind::Mcp => Vec::new(),
+        ConnectionKind::Http | ConnectionKind::Mcp | ConnectionKind::Ssh => Vec::new(),
     }
 }
 
@@ -97,6 +97,7 @@ fn url(place: &Place<'_>, user: &str) -> String {
             place.port,
             percent_encoded(&place.item.database)
         ),
+        ConnectionKind::Ssh => format!("ssh://{}@{HOST}:{}", percent_encoded(user), place.port),
         ConnectionKind::Http | ConnectionKind::Llm | ConnectionKind::Mcp => base(place),
     }
 }

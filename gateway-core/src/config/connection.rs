@@ -12,6 +12,7 @@ use super::{
     SecretReference,
     http::{self, HttpCredential, HttpSettings},
     reader::{Document, Table},
+    ssh::{self, SshCredential, SshSettings},
 };
 use crate::model::{
     ConnectionFacts, ConnectionKind, ConnectionName,
@@ -111,6 +112,8 @@ pub enum Credential {
     },
     /// What requests over HTTP carry.
     Http(HttpCredential),
+    /// What only SSH knows.
+    Ssh(SshCredential),
 }
 
 impl Credential {
@@ -119,6 +122,7 @@ impl Credential {
         match self {
             Self::Password { username, .. } | Self::Trust { username } => username,
             Self::Http(credential) => credential.role(),
+            Self::Ssh(credential) => credential.username(),
         }
     }
 }
@@ -191,6 +195,8 @@ pub struct Connection {
     pub native: Option<NativeListen>,
     /// What there is besides where HTTP carries it.
     pub http: Option<HttpSettings>,
+    /// What there is besides where it is SSH.
+    pub ssh: Option<SshSettings>,
     /// What the upstream's own log calls the sessions of a run.
     pub application_name: ApplicationName,
     /// Templates of variables that `hoop exec` sets for it besides the usual ones.
@@ -251,12 +257,16 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         "http" => Ok(ConnectionKind::Http),
         "llm" => Ok(ConnectionKind::Llm),
         "mcp" => Ok(ConnectionKind::Mcp),
-        _ => Err("this kind is not built yet; there are postgres, http, llm and mcp"),
+        "ssh" => Ok(ConnectionKind::Ssh),
+        _ => Err("this kind is not built yet; there are postgres, http, llm, mcp and ssh"),
     });
     if let Some(kind) = kind.filter(|kind| kind.is_http()) {
         return http::connection(table, root, name, kind);
     }
-    let upstream = address(table);
+    if kind == Some(ConnectionKind::Ssh) {
+        return ssh::connection(table, root, name);
+    }
+    let upstream = address(table, "upstream = \"db.internal:5432\"");
     let database = table.required("database", "database = \"shop\"").map(toml::Spanned::into_inner);
     let labels = table.map("labels").unwrap_or_default();
     let encryption = match table.table("tls") {
@@ -305,6 +315,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         pool,
         native,
         http: None,
+        ssh: None,
         application_name: application_name.unwrap_or_default(),
         environment,
     })
@@ -342,11 +353,10 @@ fn native(table: &mut Table<'_>) -> Option<NativeListen> {
     Some(NativeListen { address, authentication: authentication.unwrap_or_default() })
 }
 
-fn address(table: &mut Table<'_>) -> Option<UpstreamAddress> {
-    const EXAMPLE: &str = "upstream = \"db.internal:5432\"";
-    let text = table.required("upstream", EXAMPLE)?;
+pub(super) fn address(table: &mut Table<'_>, example: &'static str) -> Option<UpstreamAddress> {
+    let text = table.required("upstream", example)?;
     let shows = |error: &UpstreamAddressError| {
-        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{EXAMPLE}`"));
+        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{example}`"));
     };
     text.get_ref().parse().inspect_err(shows).ok()
 }

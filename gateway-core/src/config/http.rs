@@ -167,6 +167,7 @@ pub(super) fn connection(
         native: None,
         environment,
         http: Some(http),
+        ssh: None,
         application_name: super::ApplicationName::Client,
     })
 }

@@ -6,7 +6,7 @@ use super::{GatewayError, ServedConnections, native::NativeListener, upstream_tl
 use crate::{
     api::{ApiConnection, types::NativeAddress},
     clock::WallClock,
-    config::{Connection, Credential, HttpCredential, SecretReference, Site, secrets_of},
+    config::{Connection, Credential, HttpCredential, SecretReference, Site, SshCredential, secrets_of},
     credential::Secrets,
     model::ConnectionKind,
     protocol::{
@@ -14,9 +14,9 @@ use crate::{
         llm::dialect::LlmDialect,
         mcp::dialect::McpDialect,
     },
-    session::{HttpSide, Served},
+    session::{HttpSide, Served, SshSide},
     store::ToolShelf,
-    upstream::{Injector, Target},
+    upstream::{Injector, SshKeys, SshLogin, Target},
 };
 
 /// Prepares what every connection needs to be dialled. Fails on the first that cannot be.
@@ -26,6 +26,7 @@ pub(super) async fn serve(
     dev: bool,
     clock: &WallClock,
     tools: &ToolShelf,
+    ssh: &SshKeys,
 ) -> Result<ServedConnections, GatewayError> {
     let mut served = BTreeMap::new();
     for connection in &site.connections {
@@ -38,6 +39,12 @@ pub(super) async fn serve(
         let target =
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
         let ready = Served::new(connection.clone(), target, secrets.clone());
+        let ready = if connection.kind == ConnectionKind::Ssh {
+            let login = SshLogin::new(connection.credential.clone(), secrets.clone(), ssh.clone(), clock.clone());
+            ready.over_ssh(SshSide { keys: ssh.clone(), login: Arc::new(login) })
+        } else {
+            ready
+        };
         let ready = match http_side(connection, secrets, clock, tools)? {
             Some(carried) => ready.over_http(carried),
             None => ready,
@@ -71,7 +78,7 @@ fn http_side(
         ConnectionKind::Http => Arc::new(PlainHttp::new(host.clone(), settings.routes.clone(), service)),
         ConnectionKind::Llm => Arc::new(LlmDialect::new(host.clone(), settings.prices.clone())),
         ConnectionKind::Mcp => Arc::new(McpDialect::new(host.clone(), Arc::new(tools.of(connection.name.clone())))),
-        ConnectionKind::Postgres => return Ok(None),
+        ConnectionKind::Postgres | ConnectionKind::Ssh => return Ok(None),
     };
     let name = connection.name.to_string();
     let injector = Injector::new(credential, secrets.clone(), &host, clock.clone())
@@ -82,8 +89,8 @@ fn http_side(
 /// Every secret that a connection refers to.
 fn references(credential: &Credential) -> Vec<&SecretReference> {
     match credential {
-        Credential::Password { secret, .. } => vec![secret],
-        Credential::Trust { .. } => Vec::new(),
+        Credential::Password { secret, .. } | Credential::Ssh(SshCredential::Key { secret, .. }) => vec![secret],
+        Credential::Trust { .. } | Credential::Ssh(SshCredential::Certificate { .. }) => Vec::new(),
         Credential::Http(credential) => {
             let (secret, session_token) = secrets_of(credential);
             secret.into_iter().chain(session_token).collect()
@@ -112,7 +119,7 @@ async fn try_out(secrets: &Secrets, connection: &str, reference: &SecretReferenc
 }
 
 /// The connections as the API lists them.
-pub(super) fn listed(site: &Site, listeners: &[NativeListener]) -> Vec<ApiConnection> {
+pub(super) fn listed(site: &Site, listeners: &[NativeListener], keys: &SshKeys) -> Vec<ApiConnection> {
     let host = site.gateway.public_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let listed = |connection: &Connection| {
         let facts = connection.facts();
@@ -124,7 +131,8 @@ pub(super) fn listed(site: &Site, listeners: &[NativeListener]) -> Vec<ApiConnec
         let native = reached.map(|listener| NativeAddress { host: host.to_owned(), port: listener.address().port() });
         let (upstream, role) = (connection.upstream.clone(), connection.credential.username().to_owned());
         let environment = connection.environment.clone();
-        ApiConnection { facts, tags: tags.into_iter().collect(), role, native, environment, upstream }
+        let ssh = (facts.kind == ConnectionKind::Ssh).then(|| keys.published());
+        ApiConnection { facts, tags: tags.into_iter().collect(), role, native, environment, ssh, upstream }
     };
     site.connections.iter().map(listed).collect()
 }

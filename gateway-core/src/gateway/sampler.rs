@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     api::{Sampler, SamplerError},
     mask::{DetectedClass, Detectors},
-    model::{ConnectionName, Principal},
+    model::{ConnectionKind, ConnectionName, Principal},
     record::{GatewayEvent, OwnPurpose},
     session::Environment,
     upstream::{self, Survey, SurveyLimits, SurveyOrder},
@@ -27,7 +27,7 @@ impl UpstreamSampler {
         let _alone = self.busy.lock().await;
         let served = self.environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| SamplerError("there is no such connection".to_owned()))?;
-        if served.facts.kind.is_http() {
+        if served.facts.kind != ConnectionKind::Postgres {
             return Err(SamplerError("only tables of databases are sampled".to_owned()));
         }
         let login = served.own_login().await.map_err(|error| SamplerError(error.to_string()))?;

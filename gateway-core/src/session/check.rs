@@ -20,7 +20,7 @@ use crate::{
         CheckError, Checker, Checking,
         types::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn, MayConnect},
     },
-    model::{ConnectionName, Operation, Principal, Verb, Verdict},
+    model::{ConnectionKind, ConnectionName, Operation, Principal, Verb, Verdict},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         inspect::{self, Masking, Sight, Understood},
@@ -67,7 +67,7 @@ impl StatementChecker {
         let _room = self.room.acquire().await.map_err(gone)?;
         let served = self.environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| CheckError("there is no such connection".to_owned()))?;
-        if served.facts.kind.is_http() {
+        if served.facts.kind != ConnectionKind::Postgres {
             let kind = served.facts.kind.as_str();
             return Err(CheckError(format!("what would become of a request is not built for {kind} connections")));
         }

@@ -24,7 +24,7 @@ use crate::{
     protocol::http::dialect::Dialect,
     record::{Recorder, Sealer},
     store::SessionIndex,
-    upstream::{Catalogue, Injector, Planner, Target},
+    upstream::{Catalogue, Injector, Planner, SshKeys, SshLogin, Target},
 };
 
 /// How long a catalogue snapshot serves sessions that want one.
@@ -45,8 +45,19 @@ pub struct Served {
     pub(super) planner: Planner,
     /// What serves it, where HTTP carries it and its kind is built.
     pub(super) http: Option<HttpSide>,
+    /// What serves it, where it is SSH.
+    pub(super) ssh: Option<SshSide>,
     catalogue: Mutex<Option<(Instant, Arc<Catalogue>)>>,
     generation: AtomicU64,
+}
+
+/// What serves a connection over SSH.
+#[derive(Debug, Clone)]
+pub struct SshSide {
+    /// The gateway's own keys.
+    pub keys: SshKeys,
+    /// How it logs in to the machine.
+    pub login: Arc<SshLogin>,
 }
 
 /// What serves a connection that HTTP carries.
@@ -63,14 +74,24 @@ impl Served {
     pub fn new(connection: Connection, target: Target, secrets: Secrets) -> Self {
         let facts = connection.facts();
         let (catalogue, generation) = (Mutex::new(None), AtomicU64::new(0));
-        Self { connection, facts, target, secrets, planner: Planner::default(), http: None, catalogue, generation }
+        Self {
+            connection,
+            facts,
+            target,
+            secrets,
+            planner: Planner::default(),
+            http: None,
+            ssh: None,
+            catalogue,
+            generation,
+        }
     }
 
     /// The password of the gateway's login now, where it has one.
     pub(super) async fn password(&self) -> Result<Option<SecretString>, CredentialError> {
         match &self.connection.credential {
             Credential::Password { secret, .. } => self.secrets.value(secret).await.map(Some),
-            Credential::Trust { .. } | Credential::Http(_) => Ok(None),
+            Credential::Trust { .. } | Credential::Http(_) | Credential::Ssh(_) => Ok(None),
         }
     }
 
@@ -89,6 +110,12 @@ impl Served {
     #[must_use]
     pub fn over_http(self, side: HttpSide) -> Self {
         Self { http: Some(side), ..self }
+    }
+
+    /// The same, served over SSH by these.
+    #[must_use]
+    pub fn over_ssh(self, side: SshSide) -> Self {
+        Self { ssh: Some(side), ..self }
     }
 
     /// Forgets the snapshot: a statement may have changed what it says.
