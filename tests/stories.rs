@@ -60,6 +60,7 @@ mod stories {
     mod runs;
     mod shell;
     mod sigkill;
+    mod ssh;
     mod start;
     mod step_up;
     mod tunnel;
