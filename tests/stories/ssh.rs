@@ -15,7 +15,10 @@ when { principal in Group::"engineers" || principal in Group::"dba" };
 
 @id("commands-run")
 permit(principal in Group::"engineers", action, resource)
-when { ["ssh_exec", "ssh_shell", "ssh_unknown"].contains(context.kind) || context.kind like "sftp*" };
+when {
+  ["ssh_exec", "ssh_shell", "scp_upload", "scp_download", "rsync_upload", "rsync_download"].contains(context.kind) ||
+  context.kind like "sftp*"
+};
 "#;
 
 /// A machine, a gateway before it, and alice's tunnel.
@@ -131,7 +134,7 @@ fn what_is_refused_is_told_with_status_126_and_the_session_goes_on() {
 fn a_held_command_waits_and_runs_once_approved() {
     let policy = format!(
         "{POLICY}\n@id(\"looked-at\")\n@approval(\"dba\")\n@expires(\"15m\")\n@message(\"a dba looks at every command\")\n\
-         forbid(principal, action == Action::\"ssh_unknown\", resource);\n"
+         forbid(principal, action in [Action::\"ssh_write\", Action::\"ssh_admin\", Action::\"ssh_delete\"], resource);\n"
     );
     let stage = stage_with("", &policy, "");
     let bob = Person::login(&stage.gateway, "bob");
@@ -155,12 +158,12 @@ fn a_held_command_waits_and_runs_once_approved() {
     let outcome = waiting.finish();
     assert_eq!((outcome.code(), outcome.output.as_str()), (0, "done\n"), "{outcome:?}");
     assert_eq!(std::fs::read_to_string(&mark).expect("written"), "sent ahead\n");
-    let (waiting, id) = held("echo never");
+    let (waiting, id) = held("rm -rf /srv/never");
     bob.run(&["approvals", "deny", &id, "--reason", "use the job"]).success();
     let outcome = waiting.finish();
     assert_eq!((outcome.code(), outcome.output.as_str()), (126, ""));
     assert!(outcome.errors.contains("use the job"), "{outcome:?}");
-    let (waiting, id) = held("echo gone");
+    let (waiting, id) = held("rm -rf /srv/gone");
     drop(waiting);
     until("the request is withdrawn", || {
         bob.run(&["approvals", "show", &id]).output.to_lowercase().contains("withdrawn")

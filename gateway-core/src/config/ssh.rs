@@ -148,7 +148,7 @@ fn login(table: &mut Table<'_>, root: &Path) -> Option<Credential> {
     const SECRET: &str = "secret = \"file:/etc/hoop/bastion.key\"";
     let username = table.required("username", "username = \"deploy\"");
     let username = table.parsed("username", username, "username = \"deploy\"", |name| {
-        let plain = !name.is_empty() && name.len() <= 64 && !name.chars().any(|letter| letter.is_control());
+        let plain = !name.is_empty() && name.len() <= 64 && !name.chars().any(char::is_control);
         if plain { Ok(name.to_owned()) } else { Err("an account has 1 to 64 plain letters") }
     });
     let kind = table.required("type", "type = \"key\"")?;

@@ -83,10 +83,7 @@ async fn run(
     let config = serving(conversation.keys.host().clone(), guard);
     let door = Door::new(Arc::clone(&conversation), local_password);
     let begun = tokio::time::timeout(START_TIMEOUT, russh::server::run_stream(config, Cut::new(client, &cable), door));
-    let mut session = match begun.await {
-        Ok(Ok(session)) => session,
-        Ok(Err(_)) | Err(_) => return conversation.end(&Ending::ClientLeft).await,
-    };
+    let Ok(Ok(mut session)) = begun.await else { return conversation.end(&Ending::ClientLeft).await };
     let handle = session.handle();
     let (ending, over) = tokio::select! {
         biased;

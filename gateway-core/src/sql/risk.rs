@@ -96,8 +96,9 @@ pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
         Verb::SshExec => (70, "runs code that is not inspected on the machine"),
         Verb::SshShell => (75, "opens a shell whose commands are not decided one by one"),
         Verb::SshAdmin => (80, "changes the machine"),
-        Verb::SshUnknown => (70, "is not understood"),
-        Verb::HttpOther | Verb::LlmOther | Verb::McpOther | Verb::Unknown => (70, "is not understood"),
+        Verb::HttpOther | Verb::LlmOther | Verb::McpOther | Verb::SshUnknown | Verb::Unknown => {
+            (70, "is not understood")
+        }
     }
 }
 

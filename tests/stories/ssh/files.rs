@@ -62,7 +62,8 @@ fn files_are_carried_whole_and_their_hashes_are_on_record() {
     for number in 0..50 {
         fs::write(tree.join(format!("f{number}")), format!("content of {number}\n")).expect("written");
     }
-    let shell = format!("ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -p {port}");
+    let shell =
+        format!("ssh -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -p {port}");
     let mut rsync = std::process::Command::new("rsync");
     let from = format!("{}/", tree.display());
     Program::run(rsync.args(["-a", "-e", &shell, &from, &at(&copied)]), "").success();

@@ -24,7 +24,8 @@ fn every_forwarding_is_refused_and_on_record() {
     drop(forwarding);
     until("all of it is on record", || {
         let recorded = stage.recorded();
-        recorded.contains(&format!("forwarding to {away}")) && recorded.contains(&format!("forwarding from localhost:{remote}"))
+        recorded.contains(&format!("forwarding to {away}"))
+            && recorded.contains(&format!("forwarding from localhost:{remote}"))
     });
 }
 
@@ -59,7 +60,11 @@ fn the_gateway_logs_in_with_certificates_of_minutes() {
     let authority = alice.run(&["ssh", "ca"]).success();
     fs::write(sshd.path("user_ca.pub"), &authority).expect("written");
     let outcome = alice.run(&["connect", "bastion", "--", "echo certified"]);
-    assert_eq!((outcome.code(), outcome.output.as_str()), (0, "certified\n"), "ssh with the right host key: {outcome:?}");
+    assert_eq!(
+        (outcome.code(), outcome.output.as_str()),
+        (0, "certified\n"),
+        "ssh with the right host key: {outcome:?}"
+    );
     let configuration = alice.run(&["ssh-config"]).success();
     fs::write(sshd.path("config"), configuration).expect("written");
     let mut ssh = Command::new("ssh");

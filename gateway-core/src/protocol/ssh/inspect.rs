@@ -8,9 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use super::message::{FileAsks, FileRequest, Handle, SshRequest, Surroundings};
+use super::message::{FileAsks, FileRequest, Handle, SshRequest};
 use crate::{
     model::{Access, ObjectName, Operation, Verb, flow::Inspected},
+    shell::{self, Transfer},
     sql::risk,
 };
 
@@ -20,7 +21,7 @@ pub const MOST_COMMAND_BYTES: usize = 64 * 1024;
 /// What a channel asks for.
 pub fn channel(request: SshRequest, circumstance: Arc<[u8]>) -> Inspected<SshRequest> {
     let operation = match &request {
-        SshRequest::Exec { command, within } => exec(command, within),
+        SshRequest::Exec { command, .. } => exec(command),
         SshRequest::Shell { .. } => operation("ssh_shell", "(an interactive shell)", [(Verb::SshShell, None)]),
         SshRequest::Files { .. } => operation("sftp", "(SFTP)", [(Verb::SshSession, None)]),
         // FAIL-CLOSED: a file is asked for with its handles.
@@ -118,12 +119,63 @@ fn starts_code(path: &str) -> bool {
     const FOLDERS: [&str; 9] =
         ["/.ssh/", "/etc/", "/bin/", "/sbin/", "/usr/", "/lib/", "/boot/", "/var/spool/cron/", "/.config/systemd/"];
     let last = path.rsplit('/').next().unwrap_or_default();
-    NAMES.contains(&last) || FOLDERS.iter().any(|folder| path.starts_with(folder) || path.contains(&folder[..]))
+    NAMES.contains(&last) || FOLDERS.iter().any(|folder| path.contains(folder))
 }
 
-fn exec(command: &[u8], _within: &Surroundings) -> Operation {
+/// A command line, as far as its grammar and what is known of programs say it.
+fn exec(command: &[u8]) -> Operation {
     let text = String::from_utf8_lossy(command);
-    operation("ssh_exec", &text, [(Verb::SshUnknown, None)])
+    let found = shell::understand(command);
+    let mut asked: Vec<_> =
+        found.accesses.into_iter().map(|access| (verb(access.verb), access.object.map(named))).collect();
+    // Policies may speak of a program by its name, whatever it is called for.
+    let program = |name: String| (Verb::SshSession, Some(ObjectName { schema: "program".to_owned(), name }));
+    asked.extend(found.programs.into_iter().map(program));
+    if found.transfer == Some(Transfer::Sftp) {
+        // FAIL-CLOSED: its packets would not be read; clients ask for the subsystem.
+        asked.push((Verb::SshUnknown, None));
+    }
+    let kind = match found.transfer {
+        Some(Transfer::ScpDownload) => "scp_download",
+        Some(Transfer::ScpUpload) => "scp_upload",
+        Some(Transfer::RsyncDownload) => "rsync_download",
+        Some(Transfer::RsyncUpload) => "rsync_upload",
+        Some(Transfer::GitFetch) => "git_fetch",
+        Some(Transfer::GitPush) => "git_push",
+        Some(Transfer::Sftp) | None => "ssh_exec",
+    };
+    let (risk, risk_reasons) = (found.risk, found.risk_reasons);
+    let doubts: Vec<&str> = found.doubts.iter().map(|doubt| doubt.0).collect();
+    let advice = (!doubts.is_empty()).then(|| {
+        format!("It is not understood: it {}. Write it out, one plain command at a time.", doubts.join(", it "))
+    });
+    let statements = found.commands.max(1);
+    Operation { risk, risk_reasons, statements, advice, ..operation(kind, &text, asked) }
+}
+
+const fn verb(verb: shell::Verb) -> Verb {
+    match verb {
+        shell::Verb::Session => Verb::SshSession,
+        shell::Verb::Read => Verb::SshRead,
+        shell::Verb::Write => Verb::SshWrite,
+        shell::Verb::Delete => Verb::SshDelete,
+        shell::Verb::Reach => Verb::SshReach,
+        shell::Verb::Permission => Verb::SshPermission,
+        shell::Verb::Execute => Verb::SshExec,
+        shell::Verb::Administer => Verb::SshAdmin,
+        shell::Verb::Unknown => Verb::SshUnknown,
+    }
+}
+
+fn named(object: shell::Object) -> ObjectName {
+    let (schema, name) = match object {
+        shell::Object::Path(name) => ("path", name),
+        shell::Object::Host(name) => ("host", name),
+        shell::Object::Program(name) => ("program", name),
+        shell::Object::Service(name) => ("service", name),
+        shell::Object::Package(name) => ("package", name),
+    };
+    ObjectName { schema: schema.to_owned(), name }
 }
 
 /// A path by its letters: absolute, or `./…` from where the session starts.
@@ -227,9 +279,17 @@ mod tests {
     }
 
     #[test]
-    fn a_command_line_is_unknown_until_it_is_understood() {
-        let within = Surroundings { terminal: None, environment: Vec::new() };
-        let asked = channel(SshRequest::Exec { command: Bytes::from_static(b"id"), within }, Arc::from([]));
-        assert_eq!(asked.operations()[0].effect, Effect::Unknown);
+    fn a_command_line_is_what_its_words_do_or_unknown() {
+        let exec = |command: &'static [u8]| exec(command);
+        let read = exec(b"cat /var/log/syslog");
+        assert_eq!((&*read.kind, read.effect), ("ssh_exec", Effect::Read), "{read:?}");
+        assert_eq!(names(&read), ["ssh_session program.cat", "ssh_read /var/log/syslog"]);
+        assert_eq!(exec(b"rm -rf /srv/data").effect, Effect::Write);
+        assert_eq!(exec(b"sudo id").effect.max(Effect::Exec), exec(b"sudo id").effect, "{:?}", exec(b"sudo id"));
+        assert_eq!(exec(b"$(echo cm0= | base64 -d) x").effect, Effect::Unknown);
+        assert_eq!(exec(&[0xff, 0xfe]).effect, Effect::Unknown);
+        assert_eq!(&*exec(b"scp -t /tmp/x").kind, "scp_upload");
+        assert_eq!(exec(b"/usr/lib/openssh/sftp-server").effect, Effect::Unknown, "packets that nobody reads");
+        assert!(exec(b"eval \"$X\"").advice.is_some_and(|advice| advice.starts_with("It is not understood")));
     }
 }

@@ -18,9 +18,9 @@ pub fn lines(refusal: &Refusal, approval: Option<&ApprovalId>, session: &Session
     let rule = refusal.rule.as_ref().map(|rule| format!("rule {rule}, "));
     let approval = approval.map(|approval| format!("approval {approval}, "));
     let (rule, approval) = (rule.unwrap_or_default(), approval.unwrap_or_default());
-    text.push_str(&format!("hoop: {rule}{approval}session {session}\r\n"));
+    text.extend(["hoop: ", &rule, &approval, "session ", session.as_str(), "\r\n"]);
     if let Some(hint) = &refusal.hint {
-        text.push_str(&format!("hoop: {hint}\r\n"));
+        text.extend(["hoop: ", hint, "\r\n"]);
     }
     printable(&text)
 }

@@ -157,6 +157,7 @@ fn terminal(request: &SshRequest) -> Option<TerminalSize> {
 }
 
 /// Waits for what the channel is for.
+#[expect(clippy::wildcard_enum_match_arm, reason = "russh adds messages; each arm that is not named changes nothing")]
 async fn wanted(conversation: &Conversation, incoming: &mut Incoming, within: &mut Surroundings) -> Option<Wanted> {
     let accepted = conversation.served.connection.ssh.as_ref().map(|ssh| ssh.accept_env.as_slice()).unwrap_or_default();
     loop {

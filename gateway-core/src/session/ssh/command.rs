@@ -160,6 +160,7 @@ pub(super) async fn no_longer(
 }
 
 /// From the client to the machine, under the permit; returns when the client left.
+#[expect(clippy::wildcard_enum_match_arm, reason = "russh adds messages; each arm that is not named changes nothing")]
 async fn upward(conversation: &Conversation, machine: &SshChannel, incoming: &mut Incoming, number: OperationNumber) {
     while let Some(message) = incoming.next().await {
         let sent = match message {
@@ -221,6 +222,10 @@ impl Downward<'_> {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "russh adds messages; each arm that is not named changes nothing"
+    )]
     async fn take(&mut self, message: ChannelMsg) -> Option<End> {
         match message {
             ChannelMsg::Data { data } => return self.output(data, false).await,

@@ -166,6 +166,10 @@ impl Files {
     }
 
     /// From the client to the machine.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "russh adds messages; each arm that is not named changes nothing"
+    )]
     async fn upward(&self, incoming: &mut Incoming) -> End {
         let (mut buffer, mut begun) = (BytesMut::new(), false);
         while let Some(message) = incoming.next().await {
@@ -244,7 +248,21 @@ impl Files {
                 let (hash, carried, in_order) = (digest::Context::new(&digest::SHA256), 0, true);
                 Pending::Opens(Box::new(OpenFile { operations, approved, open, name, hash, carried, in_order }))
             }
-            _ => Pending::Does(open),
+            FileAsks::Look(_)
+            | FileAsks::RealPath(_)
+            | FileAsks::SetAttributes { .. }
+            | FileAsks::SetHandleAttributes { .. }
+            | FileAsks::Remove(_)
+            | FileAsks::RemoveFolder(_)
+            | FileAsks::MakeFolder(_)
+            | FileAsks::Rename(..)
+            | FileAsks::Link(..)
+            | FileAsks::Read { .. }
+            | FileAsks::Write { .. }
+            | FileAsks::Continue(_)
+            | FileAsks::Close(_)
+            | FileAsks::Limits
+            | FileAsks::Other => Pending::Does(open),
         };
         self.books(|books| books.pending.insert(id, pending));
         self.machine.file(recorded).await.is_err().then_some(End::Over)
@@ -270,7 +288,20 @@ impl Files {
                     self.closed(file);
                 }
             }
-            _ => {}
+            FileAsks::Continue(_)
+            | FileAsks::Open { .. }
+            | FileAsks::OpenFolder(_)
+            | FileAsks::Look(_)
+            | FileAsks::RealPath(_)
+            | FileAsks::SetAttributes { .. }
+            | FileAsks::SetHandleAttributes { .. }
+            | FileAsks::Remove(_)
+            | FileAsks::RemoveFolder(_)
+            | FileAsks::MakeFolder(_)
+            | FileAsks::Rename(..)
+            | FileAsks::Link(..)
+            | FileAsks::Limits
+            | FileAsks::Other => {}
         }
         self.machine.input(packet).await.is_err().then_some(End::Over)
     }
@@ -309,12 +340,15 @@ impl Files {
     }
 
     /// From the machine to the client.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "russh adds messages; each arm that is not named changes nothing"
+    )]
     async fn downward(&self, from: &mut ChannelReadHalf) -> End {
         let mut buffer = BytesMut::new();
         while let Some(message) = from.wait().await {
             match message {
                 ChannelMsg::Data { data } => buffer.extend_from_slice(&data),
-                ChannelMsg::ExtendedData { .. } | ChannelMsg::Success => continue,
                 ChannelMsg::Failure => return End::Stopped("the machine does not serve SFTP".to_owned()),
                 ChannelMsg::Close => return End::Over,
                 _ => continue,

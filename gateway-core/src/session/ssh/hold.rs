@@ -42,7 +42,7 @@ impl From<Refusal> for Turned {
 }
 
 enum Waited {
-    Decided(Decision<SshRequest>),
+    Decided(Box<Decision<SshRequest>>),
     Refused(Refusal, ApprovalId),
 }
 
@@ -98,7 +98,7 @@ impl Conversation {
                 Decision::NeedsApproval { need, inspected } => {
                     let operations = inspected.operations().to_vec();
                     match Box::pin(self.hold(number, inspected, need, &text, notices)).await {
-                        Ok(Waited::Decided(again)) => decision = again,
+                        Ok(Waited::Decided(again)) => decision = *again,
                         Ok(Waited::Refused(refusal, approval)) => {
                             let refusal = self.refused(number, &operations, &text, refusal);
                             return Err(Turned { refusal, approval: Some(approval) });
@@ -196,7 +196,7 @@ impl Conversation {
                                 tracing::warn!(%id, %error, "a request could not be superseded");
                             }
                             guard.settle("superseded", &[], Some("the policies changed"))?;
-                            return Ok(Waited::Decided(other));
+                            return Ok(Waited::Decided(Box::new(other)));
                         }
                     }
                 }
@@ -213,7 +213,8 @@ impl Conversation {
                     drop(notices.send(format!("approved by {}", names.join(", "))));
                     let (now, at) = (policies.borrow_and_update().clone(), self.circumstances());
                     let to = &self.served.facts;
-                    return Ok(Waited::Decided(now.decide_approved(&self.principal, to, inspected, &at, grant)));
+                    let again = now.decide_approved(&self.principal, to, inspected, &at, grant);
+                    return Ok(Waited::Decided(Box::new(again)));
                 }
                 Wake::State(State::Denied { by, reason }) => {
                     guard.settle("denied", std::slice::from_ref(&by), reason.as_deref())?;

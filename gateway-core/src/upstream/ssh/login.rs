@@ -91,7 +91,7 @@ impl SshLink {
 }
 
 /// Believes one host. Whatever the machine wants to open by itself is refused by russh.
-pub struct Host {
+pub(super) struct Host {
     name: String,
     trust: HostTrust,
     now_seconds: u64,
@@ -187,18 +187,14 @@ fn wanted(trust: &HostTrust) -> (Vec<Algorithm>, Vec<Algorithm>) {
 
 fn kinds(key: &PublicKey) -> Vec<Algorithm> {
     let algorithm = key.algorithm();
-    if algorithm.is_rsa() {
+    if algorithm.clone().is_rsa() {
         [HashAlg::Sha512, HashAlg::Sha256].map(|hash| Algorithm::Rsa { hash: Some(hash) }).to_vec()
     } else {
         vec![algorithm]
     }
 }
 
-async fn authenticate(
-    handle: &mut client::Handle<Host>,
-    login: &SshLogin,
-    order: &LoginOrder,
-) -> Result<(), SshError> {
+async fn authenticate(handle: &mut client::Handle<Host>, login: &SshLogin, order: &LoginOrder) -> Result<(), SshError> {
     let user = login.credential.username().to_owned();
     let result = match &login.credential {
         Credential::Password { secret, .. } => {

@@ -8,7 +8,9 @@ fn packet(kind: u8, id: u32, parts: &[&[u8]]) -> Bytes {
     let mut body = BytesMut::new();
     body.put_u8(kind);
     body.put_u32(id);
-    parts.iter().for_each(|part| body.put_slice(part));
+    for part in parts {
+        body.put_slice(part);
+    }
     let mut out = BytesMut::new();
     out.put_u32(u32::try_from(body.len()).unwrap());
     out.put_slice(&body);
