@@ -108,6 +108,8 @@ missing_wants() {
     has tmux || echo tmux
     has pgbouncer || any_file /usr/sbin/pgbouncer || echo pgbouncer
     has shellcheck || echo shellcheck
+    any_file /usr/sbin/sshd /usr/bin/sshd /opt/homebrew/sbin/sshd || echo sshd
+    has rsync || echo rsync
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python
 }
 
@@ -130,6 +132,8 @@ package_for() {
         apt-get:postgres) echo postgresql ;;
         apt-get:psql) echo postgresql-client ;;
         apt-get:node) echo nodejs ;;
+        apt-get:sshd | dnf:sshd) echo openssh-server ;;
+        *:sshd) echo openssh ;;
         *:keyring) echo gnome-keyring ;;
         dnf:compiler) echo gcc ;;
         dnf:headers) echo glibc-devel ;;

@@ -126,7 +126,7 @@ fn what_is_refused_is_told_with_status_126_and_the_session_goes_on() {
     let bob = Person::login(&stage.gateway, "bob");
     let his = Tunnel::open(&bob, "bastion");
     let mut other = Sshd::client("ssh", his.port);
-    let denied = Program::run(other.args(["127.0.0.1", "id"]), "");
+    let denied = Program::run(other.args(["127.0.0.1", "python3 -c 1"]), "");
     assert_eq!(denied.code(), 126, "a dba may connect and run nothing: {denied:?}");
 }
 
@@ -196,7 +196,7 @@ fn what_a_command_prints_is_masked_and_a_change_of_policy_ends_what_it_forbids()
     assert_eq!(shell.code(), 126, "a terminal cannot be masked: {shell:?}");
     let recorded = stage.recorded();
     assert!(!recorded.contains("carol@example.com") && !recorded.contains("dave@example.com"), "{recorded}");
-    let mut running = Program::start(&mut stage.ssh(&["echo started; exec sleep 600"]));
+    let mut running = Program::start(&mut stage.ssh(&["echo started; exec python3 -c 'import time; time.sleep(600)'"]));
     running.expect_line("started");
     stage.gateway.site().edit("policies/ssh.cedar", "\"ssh_exec\", ", "");
     stage.gateway.reload();

@@ -10,7 +10,7 @@ fn every_forwarding_is_refused_and_on_record() {
     let stage = stage();
     let (local, remote) = (free_port(), free_port());
     let away = format!("127.0.0.1:{}", stage.sshd.port);
-    let stdio = stage.run(&["-W", &away]);
+    let stdio = stage.run(&[&format!("-W{away}")]);
     assert_ne!(stdio.status.code(), Some(0), "{stdio:?}");
     let mut forwarding = Sshd::client("ssh", stage.tunnel.port);
     forwarding.args(["-N", "-L", &format!("{local}:{away}"), "127.0.0.1"]);

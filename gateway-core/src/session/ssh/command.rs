@@ -134,7 +134,6 @@ pub(super) async fn no_longer(
     sight: &Detectors,
 ) -> String {
     let mut policies = conversation.policies.clone();
-    policies.mark_unchanged();
     loop {
         tokio::select! {
             biased;

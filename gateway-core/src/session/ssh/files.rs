@@ -136,7 +136,6 @@ impl Files {
     /// Waits until a file that is open may not be any more.
     async fn no_longer(&self) -> String {
         let mut policies = self.conversation.policies.clone();
-        policies.mark_unchanged();
         while policies.changed().await.is_ok() {
             let now = policies.borrow_and_update().clone();
             let at = self.conversation.circumstances();
@@ -175,7 +174,14 @@ impl Files {
         while let Some(message) = incoming.next().await {
             match message {
                 ChannelMsg::Data { data } => buffer.extend_from_slice(&data),
-                ChannelMsg::Eof | ChannelMsg::Close => return End::Over,
+                // What is unanswered is answered still; the machine closes then.
+                ChannelMsg::Eof => {
+                    if self.machine.end_input().await.is_err() {
+                        return End::Over;
+                    }
+                    continue;
+                }
+                ChannelMsg::Close => return End::Over,
                 _ => continue,
             }
             loop {
