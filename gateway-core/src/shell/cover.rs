@@ -38,6 +38,21 @@ impl Cover {
     }
 }
 
+/// Whether a word ends where it is said to: something that separates words stands on both sides of it.
+pub(super) fn stands_alone(text: &str, range: &Range<usize>) -> bool {
+    let mut before = text.get(..range.start).unwrap_or_default();
+    while let Some(shorter) = before.strip_suffix("\\\n") {
+        before = shorter;
+    }
+    let mut after = text.get(range.end..).unwrap_or_default();
+    while let Some(shorter) = after.strip_prefix("\\\n") {
+        after = shorter;
+    }
+    let separates = |one: char| matches!(one, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>');
+    let begins = before.chars().next_back().is_none_or(|one| separates(one) || one == '=');
+    begins && after.chars().next().is_none_or(separates)
+}
+
 fn is_between(gap: &str) -> bool {
     let mut rest = gap;
     loop {
@@ -69,6 +84,12 @@ fn is_between(gap: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_cut_is_noticed() {
+        assert!(stands_alone("a b;c", &(2..3)) && stands_alone("a\\\n b", &(0..1)) && stands_alone("x=a", &(2..3)));
+        assert!(!stands_alone("]a", &(0..1)) && !stands_alone("]a", &(1..2)) && !stands_alone("a\\\nb", &(0..1)));
+    }
 
     #[test]
     fn a_byte_that_nobody_read_is_noticed() {

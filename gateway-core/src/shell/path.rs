@@ -268,6 +268,27 @@ const CODE_PLACES: [&str; 44] = [
 
 /// Whether reading a path may read a secret.
 pub(super) fn is_secret(path: &str, is_pattern: bool) -> bool {
+    readings(path).iter().any(|path| is_one_secret(path, is_pattern))
+}
+
+/// What a path may be: one that goes up from a home may lead anywhere that its end names.
+fn readings(path: &str) -> Vec<String> {
+    let mut all = vec![path.to_owned()];
+    if let Some((_, end)) = path.rsplit_once("../") {
+        all.extend([format!("/{end}"), format!("/home/{end}")]);
+    }
+    all
+}
+
+/// Folders of secrets, in whatever home they lie.
+const SECRET_FOLDERS: [&str; 6] = [".ssh", ".aws", ".gnupg", ".kube", ".azure", ".docker"];
+
+/// Whether a path leads into one of these folders.
+fn leads_into(path: &str, folders: &[&str]) -> bool {
+    path.rsplit_once('/').is_some_and(|(above, _)| above.split('/').any(|part| folders.contains(&part)))
+}
+
+fn is_one_secret(path: &str, is_pattern: bool) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     let is_public = !is_pattern && last.strip_suffix(".pub").is_some();
     let is_open = last.starts_with(['*', '?']);
@@ -279,7 +300,10 @@ pub(super) fn is_secret(path: &str, is_pattern: bool) -> bool {
         }
     });
     let bare_pattern = is_pattern && last.trim_matches(['*', '?']).len() < 2 && !last.starts_with('.');
-    !is_public && ((named && (!bare_pattern || held(path))) || at(path, &SECRET_PLACES, is_pattern))
+    !is_public
+        && ((named && (!bare_pattern || held(path)))
+            || at(path, &SECRET_PLACES, is_pattern)
+            || leads_into(path, &SECRET_FOLDERS))
 }
 
 /// Whether a folder is one in which secrets are known to lie.
@@ -289,14 +313,31 @@ fn held(path: &str) -> bool {
 
 /// Whether a tree holds secrets that lie at known places.
 pub(super) fn holds_secrets(root: &str) -> bool {
+    if root.ends_with("..") {
+        return true;
+    }
     let inside = below(root);
     matches!(root, "/" | "." | "~" | ".." | "/etc" | "/root" | "/home" | "/proc" | "/run" | "/var")
-        || at(&inside, &SECRET_PLACES, true)
+        || readings(&inside).iter().any(|inside| at(inside, &SECRET_PLACES, true))
 }
 
 /// Whether changing a path may change what will be run.
 pub(super) fn starts_code(path: &str, is_pattern: bool) -> bool {
-    at(path, &CODE_PLACES, is_pattern) || path.contains("/.git/hooks/") || path.contains("/.git/config")
+    let is_one = |path: &String| at(path, &CODE_PLACES, is_pattern) || leads_into(path, &[".ssh"]);
+    path.contains("/.git/hooks/")
+        || path.contains("/.git/config")
+        || path.ends_with("..")
+        || readings(path).iter().any(is_one)
+}
+
+/// Whether a path goes up, so that a symbolic link on its way may lead elsewhere than its letters.
+pub(super) fn goes_up(word: &Word) -> bool {
+    word.text.split('/').any(|part| part == "..")
+}
+
+/// Whether it goes up from where the kernel itself keeps links.
+pub(super) fn goes_up_from_links(word: &Word) -> bool {
+    goes_up(word) && (word.text.contains("/proc") || word.text.contains("/dev"))
 }
 
 fn at(path: &str, places: &[&str], is_pattern: bool) -> bool {

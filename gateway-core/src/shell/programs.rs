@@ -29,6 +29,12 @@ use super::{
 /// Folders whose programs are what their names say.
 const FOLDERS: [&str; 6] = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"];
 
+/// Keywords where a name stands: one shell takes it for the one, another for the other.
+const KEYWORDS: [&str; 25] = [
+    "!", "{", "}", "[[", "]]", "if", "then", "elif", "else", "fi", "do", "done", "for", "while", "until", "case",
+    "esac", "in", "function", "select", "coproc", "repeat", "foreach", "end", "-",
+];
+
 /// Says what a simple command does; the new place, where it is a `cd`.
 pub(super) fn judge(seen: &mut Seen, command: &Simple<'_>) -> Option<Place> {
     let (name, arguments) = command.words.split_first()?;
@@ -55,8 +61,7 @@ pub(super) fn judge(seen: &mut Seen, command: &Simple<'_>) -> Option<Place> {
         seen.path(Verb::Execute, &Word::exact(name), command.place);
         return None;
     }
-    // A keyword where a name stands: one shell takes it for the one, another for the other.
-    if matches!(bare, "[[" | "function" | "select" | "coproc" | "repeat" | "foreach" | "noglob" | "nocorrect" | "-") {
+    if KEYWORDS.contains(&bare) {
         seen.doubt(Doubt("uses a construct that shells read differently"));
         return None;
     }

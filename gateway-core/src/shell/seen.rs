@@ -67,6 +67,7 @@ impl Seen {
 
     /// A verb on a path as a word names it, wherever the shell may be by then.
     pub(super) fn path(&mut self, verb: Verb, word: &Word, place: &Place) {
+        self.going_up(word);
         match path::resolve(word, place) {
             Ok(paths) => paths.into_iter().for_each(|path| self.resolved(verb, path, word.kind == Kind::Glob)),
             Err(doubt) => {
@@ -84,6 +85,7 @@ impl Seen {
 
     /// A verb on something below a path, of which only the other side knows the name.
     pub(super) fn within(&mut self, verb: Verb, word: &Word, place: &Place) {
+        self.going_up(word);
         match path::resolve(word, place) {
             Ok(paths) => paths.into_iter().for_each(|path| {
                 if verb == Verb::Read && path::holds_secrets(&path) {
@@ -98,15 +100,21 @@ impl Seen {
         }
     }
 
+    fn going_up(&mut self, word: &Word) {
+        if path::goes_up(word) {
+            self.fact(Fact::Ascends);
+        }
+        if path::goes_up_from_links(word) {
+            self.doubt(Doubt("goes up from a path that is a link"));
+        }
+    }
+
     fn resolved(&mut self, verb: Verb, path: String, is_pattern: bool) {
         if path::is_sink(&path) {
             return self.does(Verb::Session);
         }
         if let Some(doubt) = path::doubtful(&path) {
             self.doubt(doubt);
-        }
-        if path.split('/').any(|part| part == "..") {
-            self.fact(Fact::Ascends);
         }
         let verb = match verb {
             Verb::Read if path::is_secret(&path, is_pattern) => {

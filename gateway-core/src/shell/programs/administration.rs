@@ -214,61 +214,42 @@ impl Run<'_, '_> {
     fn packages(&mut self) {
         let words = self.plain_words();
         let certain = self.literals().is_some();
-        let verb = words.first().map_or("", String::as_str).to_owned();
         let first = self.arguments.first().and_then(Word::literal).unwrap_or_default();
+        let rest = self.arguments.get(1..).unwrap_or_default();
+        let plain = rest.iter().all(|word| {
+            let text = word.text.as_str();
+            !text.starts_with('-')
+                || matches!(text, "--installed" | "--upgradable" | "--all-versions" | "-a" | "-n" | "-q" | "--quiet")
+        });
         let looks = match self.name {
-            "dpkg" => matches!(
-                first,
-                "-l" | "-s"
-                    | "-L"
-                    | "-S"
-                    | "--list"
-                    | "--status"
-                    | "--listfiles"
-                    | "--search"
-                    | "--get-selections"
-                    | "--print-architecture"
-            ),
-            "dpkg-query" => matches!(first, "-l" | "-s" | "-L" | "-S" | "-W" | "-f"),
-            "rpm" => {
-                first.starts_with("-q")
-                    && !self.arguments.iter().any(|word| {
-                        word.text.contains("pipe")
-                            || word.text.contains("--define")
-                            || word.text.contains("--eval")
-                            || word.text.contains("://")
-                            || word.text.starts_with("-E")
-                    })
-            }
-            "pip" | "pip3" | "conda" | "pipx" => {
-                matches!(verb.as_str(), "list" | "show" | "freeze" | "check") && first == verb
-            }
-            "apt-cache" | "brew" | "snap" | "apt" | "dnf" | "yum" | "apk" | "zypper" => {
+            "dpkg" => {
                 matches!(
-                    verb.as_str(),
-                    "list"
-                        | "show"
-                        | "search"
-                        | "policy"
-                        | "depends"
-                        | "rdepends"
-                        | "info"
-                        | "madison"
-                        | "repolist"
-                        | "list-installed"
-                ) && first == verb
-                    && !self.arguments.iter().any(|word| {
-                        word.text == "-o"
-                            || word.text.starts_with("-o")
-                            || word.text.starts_with("-c")
-                            || word.text.starts_with("--option")
-                            || word.text.starts_with("--config")
-                            || word.text.starts_with("--set")
-                    })
+                    first,
+                    "-l" | "-s"
+                        | "-L"
+                        | "-S"
+                        | "--list"
+                        | "--status"
+                        | "--listfiles"
+                        | "--search"
+                        | "--get-selections"
+                        | "--print-architecture"
+                )
             }
+            "dpkg-query" => matches!(first, "-l" | "-s" | "-L" | "-S" | "-W"),
+            "rpm" => {
+                let letters = first.strip_prefix("-q").unwrap_or("?");
+                letters.chars().all(|one| "ailfcdRp".contains(one))
+                    && !rest.iter().any(|word| word.text.contains("://"))
+            }
+            "pip" | "pip3" | "conda" | "pipx" => matches!(first, "list" | "show" | "freeze" | "check"),
+            "apt-cache" | "brew" | "snap" | "apt" | "dnf" | "yum" | "apk" | "zypper" => matches!(
+                first,
+                "list" | "show" | "search" | "policy" | "depends" | "rdepends" | "info" | "madison" | "repolist"
+            ),
             _ => false,
         };
-        if certain && (looks || matches!(first, "--version")) {
+        if certain && plain && (looks || (first == "--version" && rest.is_empty())) {
             return self.seen.does(Verb::Read);
         }
         self.seen.fact(Fact::Package);

@@ -123,6 +123,9 @@ impl Run<'_, '_> {
 
     fn cd(&mut self) -> Place {
         self.seen.does(Verb::Session);
+        if self.arguments.iter().any(|word| ["/proc", "/dev"].iter().any(|odd| word.text.contains(odd))) {
+            self.doubt("goes to a folder that is a link");
+        }
         match self.arguments {
             [] => self.command.place.then(&Word { text: "~".to_owned(), kind: Kind::Home }),
             [word] if word.kind != Kind::Glob && !word.text.is_empty() && !word.text.starts_with(['-', '+']) => {

@@ -6,6 +6,36 @@ use crate::shell::{
     word::Word,
 };
 
+/// Options of kubectl that only say what to print; the others name servers, credentials and files.
+const LOOKING: [&str; 26] = [
+    "-n",
+    "--namespace",
+    "-A",
+    "--all-namespaces",
+    "-o",
+    "--output",
+    "-l",
+    "--selector",
+    "-w",
+    "--watch",
+    "-c",
+    "--container",
+    "--containers",
+    "-f",
+    "--follow",
+    "-p",
+    "--previous",
+    "--tail",
+    "--since",
+    "--timestamps",
+    "--show-labels",
+    "--sort-by",
+    "--field-selector",
+    "--no-headers",
+    "-L",
+    "--client",
+];
+
 impl Run<'_, '_> {
     pub(super) fn container(&mut self) -> bool {
         match self.name {
@@ -70,15 +100,14 @@ impl Run<'_, '_> {
         let literals: Vec<String> = literals.iter().map(|&word| word.to_owned()).collect();
         let command = literals.first().map(String::as_str).unwrap_or_default();
         let is_kubectl = matches!(self.name, "kubectl" | "oc");
-        let has_odd = literals.iter().any(|word| word.contains("-file"))
-            || literals.iter().any(|word| {
-                ["--kubeconfig", "--server", "-s", "--token", "--raw", "--as", "--template", "-f", "--filename", "-k"]
-                    .iter()
-                    .any(|odd| word == odd || word.starts_with(&format!("{odd}=")))
-            });
+        let has_odd = literals.iter().any(|word| {
+            word.starts_with('-') && !LOOKING.contains(&word.split('=').next().unwrap_or_default())
+                || word.contains("-file")
+                || (word == "-f" && command != "logs")
+        });
         match command {
             "get" | "describe" | "logs" | "top" | "version" | "api-resources" | "explain" | "cluster-info"
-                if is_kubectl && (!has_odd || command == "logs") =>
+                if is_kubectl && !has_odd =>
             {
                 if literals.iter().any(|word| word.to_ascii_lowercase().contains("secret")) {
                     self.seen.fact(Fact::ReadsSecretFile);

@@ -114,7 +114,7 @@ const KNOWN: [Line; 66] = [
         "all,groups,user,name,version",
         Shape::Machine,
     ),
-    ("w,who,last,lastlog,lastb,finger", "abdfhHilmpqrstuwFixn:#", "all,boot,count,heading", Shape::Machine),
+    ("w,who,last,lastlog,lastb,finger", "abdhHilmpqrstuwixn:#", "all,boot,count,heading", Shape::Machine),
     (
         "uptime,free,vmstat,iostat,mpstat,sar,pidstat,nfsstat",
         "psVbkmghtwlcadxzyrnudqSBWHAP:i:",
@@ -138,7 +138,7 @@ const KNOWN: [Line; 66] = [
     ("findmnt,mountpoint", "aAlnDJtdqxs", "all,json,list,noheadings,df", Shape::Machine),
     (
         "ss,netstat",
-        "aAnltupxsiroemEpwH46cgMFCv",
+        "anltupxsiroemEwH46cg",
         "all,listening,numeric,tcp,udp,processes,summary,programs,route,extended,no-header",
         Shape::Machine,
     ),
@@ -152,7 +152,7 @@ const KNOWN: [Line; 66] = [
     ),
     ("getent", "", "", Shape::Texts),
     (
-        "getconf,locale,tput,lsb_release,runlevel,cal,ncal,getfacl,getcap",
+        "getconf,locale,lsb_release,runlevel,cal,ncal,getfacl,getcap",
         "aschrdim",
         "all,short,description,release,codename,id",
         Shape::Machine,
@@ -248,6 +248,10 @@ impl Run<'_, '_> {
     fn words(&mut self, operands: &[Word]) {
         if operands.iter().any(|word| word.literal().is_none()) {
             self.doubt("takes an argument that depends on more than the text");
+        }
+        if self.name == "getent" && operands.first().is_some_and(|word| word.text.contains("host")) {
+            self.seen.does(Verb::Reach);
+            self.seen.fact(Fact::Network);
         }
         if self.name == "getent" && operands.iter().any(|word| word.text.contains("shadow")) {
             self.seen.fact(Fact::ReadsSecretFile);

@@ -36,10 +36,10 @@ impl Run<'_, '_> {
                 let arguments = self.arguments;
                 drop(self.again(arguments));
             }
-            "chroot" | "unshare" | "nsenter" | "setpriv" | "capsh" | "systemd-run" | "machinectl" | "bwrap"
-            | "firejail" | "strace" | "ltrace" | "gdb" | "script" | "setarch" | "prlimit" | "chrt" | "ssh-agent"
-            | "dbus-run-session" | "start-stop-daemon" | "daemonize" | "screen" | "tmux" | "at" | "batch"
-            | "expect" | "faketime" | "proot" => {
+            "noglob" | "nocorrect" | "chroot" | "unshare" | "nsenter" | "setpriv" | "capsh" | "systemd-run"
+            | "machinectl" | "bwrap" | "firejail" | "strace" | "ltrace" | "gdb" | "script" | "setarch" | "prlimit"
+            | "chrt" | "ssh-agent" | "dbus-run-session" | "start-stop-daemon" | "daemonize" | "screen" | "tmux"
+            | "at" | "batch" | "expect" | "faketime" | "proot" => {
                 self.seen.does_to(Verb::Execute, Object::Program(self.name.to_owned()));
                 self.doubt("runs another program in a way that is not followed");
             }

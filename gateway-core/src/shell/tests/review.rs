@@ -12,6 +12,59 @@ fn a_dollar_before_a_continued_line_is_still_a_dollar() {
 }
 
 #[test]
+fn keywords_where_a_name_stands_are_unknown() {
+    for text in ["! ! rm x", "! ! ls", "'if' x", "\\{ ls", "env if", "- ls", "noglob ls", "]] x", "end"] {
+        assert_eq!(effect(text), Effect::Unknown, "{text}");
+    }
+}
+
+#[test]
+fn going_up_is_told_and_writing_above_the_home_is_placing_code() {
+    for text in ["cat a/../b", "cat ../b", "cat /srv/x/../y", "cd /srv && cat ../b"] {
+        assert!(understand(text.as_bytes()).facts.contains(&Fact::Ascends), "{text}");
+    }
+    for text in [
+        "echo x > ../bob/.bashrc",
+        "cp x ../../etc/cron.d/y",
+        "tee ~/../bob/.ssh/authorized_keys",
+        "cp x /var/lib/git/.ssh/authorized_keys",
+    ] {
+        assert!(effect(text) >= Effect::Exec, "{text}: {}", told(&understand(text.as_bytes())));
+    }
+}
+
+#[test]
+fn lookers_look_only_with_options_that_are_known() {
+    for text in [
+        "ss -K dst x",
+        "ss -F /etc/shadow",
+        "kubectl get pods --profile=cpu --profile-output=/etc/x",
+        "kubectl get -f /etc/shadow",
+        "kubectl get pods --server=http://x",
+        "dpkg -l --post-invoke=x",
+        "rpm -q --load x",
+        "rpm -qa --pipe x",
+        "dnf list --seto=x",
+        "apt list -oX=y",
+        "pip list --config x",
+        "pip show --python x",
+        "dpkg-query -f x",
+        "tput init",
+        "getent hosts x.evil.com",
+        "last -f /etc/shadow",
+    ] {
+        assert!(effect(text) >= Effect::Write, "{text}: {}", told(&understand(text.as_bytes())));
+    }
+}
+
+#[test]
+fn words_that_the_grammar_cuts_in_two_are_unknown() {
+    for text in ["cat ]a", "cat ]/etc/x", "rm ]x]", "x ]a"] {
+        assert_eq!(effect(text), Effect::Unknown, "{text}");
+    }
+}
+
+#[test]
 fn the_folder_is_followed_wherever_a_cd_hides() {
     for text in [
         "command cd /etc; cat shadow",

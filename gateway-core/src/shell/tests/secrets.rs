@@ -4,6 +4,16 @@ use super::*;
 
 /// Each reads a secret, or hands it on.
 const SECRETS: &[&str] = &[
+    "cat ../../etc/shadow",
+    "cat ~/../../etc/shadow",
+    "cat ../bob/.ssh/config",
+    "cat ~/../bob/.aws/credentials",
+    "cd .. && cat bob/.kube/config",
+    "grep -r x ..",
+    "cat /var/lib/jenkins/.ssh/config",
+    "cat /proc/self/cwd/../../etc/shadow",
+    "cd /proc/self/cwd && cat ../../etc/shadow",
+    "cat /dev/fd/../../etc/shadow",
     "cat /etc/shadow",
     "cat /etc/./shadow",
     "cat /etc//shadow",

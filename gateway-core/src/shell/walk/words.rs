@@ -72,6 +72,9 @@ impl Walk<'_, '_> {
     pub(super) fn word(&mut self, word: &ast::Word) -> Word {
         self.cover.add(range(word.span));
         let source = slice(self.text, word.span);
+        if !crate::shell::cover::stands_alone(self.text, &range(word.span)) {
+            self.doubt("holds a word that the grammar cuts in two");
+        }
         let read = word::read(source);
         if read.kind == Kind::Dynamic {
             let before = self.seen.is_doubted();
