@@ -110,6 +110,9 @@ missing_wants() {
     has shellcheck || echo shellcheck
     any_file /usr/sbin/sshd /usr/bin/sshd /opt/homebrew/sbin/sshd || echo sshd
     has rsync || echo rsync
+    has php && [ -d /usr/share/simplesamlphp ] || echo saml
+    has openssl || echo openssl
+    has chromium || echo chromium
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python
 }
 
@@ -135,6 +138,7 @@ package_for() {
         apt-get:sshd | dnf:sshd) echo openssh-server ;;
         *:sshd) echo openssh ;;
         *:keyring) echo gnome-keyring ;;
+        dnf:saml | pacman:saml | brew:saml) echo simplesamlphp ;;
         dnf:compiler) echo gcc ;;
         dnf:headers) echo glibc-devel ;;
         dnf:libclang) echo clang-devel ;;
@@ -152,6 +156,7 @@ package_for() {
         brew:compiler | brew:libclang) echo llvm ;;
         brew:postgres | brew:psql) echo postgresql@17 ;;
         apt-get:python) echo python3-venv ;;
+        apt-get:saml) echo simplesamlphp php-cli php-xml php-mbstring php-curl php-sqlite3 ;;
         *) echo "$2" ;;
     esac
 }

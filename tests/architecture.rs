@@ -178,6 +178,20 @@ const MEET: [(&str, &str, &str); 1] = [(
     "which parts of a text are sealed is said in plain spans, whose type the record owns",
 )];
 
+/// Where the library of SAML may be named; it is young, and what is believed of it is judged in one place.
+const SAML: &str = "gateway-core/src/identity/saml";
+
+#[test]
+fn the_saml_library_stays_behind_identity() {
+    let names_it = |source: &Source| source.product().contains("saml_rs");
+    let sources = sources();
+    let elsewhere = |source: &&Source| !source.path.starts_with(SAML) && source.path != "tests/architecture.rs";
+    let broken: Vec<_> = sources.iter().filter(elsewhere).filter(|source| names_it(source)).collect();
+    let broken: Vec<_> = broken.into_iter().map(|source| source.path.clone()).collect();
+    assert_none("the library of SAML is named elsewhere", &broken);
+    assert!(sources.iter().any(names_it), "it is not used at all");
+}
+
 #[test]
 fn modules_that_must_not_meet_do_not() {
     let mut broken = Vec::new();

@@ -18,6 +18,7 @@ mod stories {
 
     mod access;
     mod agents;
+    mod apply;
     mod approvals;
     mod beside;
     mod breadth;
@@ -37,9 +38,11 @@ mod stories {
     mod harmless;
     mod hold;
     mod http;
+    mod issuers;
     mod jail;
     mod keyring;
     mod kill;
+    mod leases;
     mod lineage;
     mod live;
     mod login;
@@ -51,13 +54,17 @@ mod stories {
     mod native;
     mod notifications;
     mod objects;
+    mod openapi;
     mod people;
+    mod policy;
     mod postgres;
     mod pseudonyms;
     mod record;
     mod replay;
     mod replication;
     mod runs;
+    mod saml;
+    mod secrets;
     mod shell;
     mod sigkill;
     mod ssh;

@@ -3,15 +3,17 @@
 //! [`Api`] is what commands use: it is logged in, and renews its token once when the gateway does not take it any more.
 
 mod events;
+mod lines;
 mod messages;
 
 pub(crate) use self::{
     events::{Events, Feed, pause},
+    lines::Lines,
     messages::Messages,
 };
 
 use hoop_gateway_core::{
-    api::types::{GatewayInfo, Health, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse},
+    api::types::{GatewayInfo, Health, Problem, STEP_UP_REQUIRED, TokenRequest, TokenResponse, Whoami},
     model::StepUp,
 };
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -82,9 +84,15 @@ impl ApiClient {
     }
 
     /// `POST /api/v1/token`: the gateway's own token for the issuer's.
-    pub(crate) async fn exchange(&self, issuer_token: &SecretString) -> Result<TokenResponse, Failure> {
-        let body = TokenRequest { token: issuer_token.expose_secret().to_owned() };
-        self.send(self.http.post(self.gateway.endpoint("/api/v1/token")).json(&body)).await
+    pub(crate) async fn exchange(&self, proof: &TokenRequest) -> Result<TokenResponse, Failure> {
+        self.send(self.http.post(self.gateway.endpoint("/api/v1/token")).json(proof)).await
+    }
+
+    /// A token of the gateway's with whose it is, and until when.
+    pub(crate) async fn with_principal(&self, token: SecretString) -> Result<TokenResponse, Failure> {
+        let request = self.http.get(self.gateway.endpoint("/api/v1/whoami")).bearer_auth(token.expose_secret());
+        let Whoami { principal, expires_at } = self.send(request).await?;
+        Ok(TokenResponse { token: token.expose_secret().to_owned(), expires_at, principal })
     }
 
     async fn call<B: Serialize>(&self, call: &Call<'_, B>, token: &SecretString) -> Result<Vec<u8>, Failure> {
@@ -100,14 +108,20 @@ impl ApiClient {
     }
 
     /// An answer that goes on; a refusal of it is read whole.
-    async fn open_stream(&self, path: &str, query: &[(&str, &str)], token: &SecretString) -> Result<Messages, Failure> {
+    async fn open_stream(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        accept: &'static str,
+        token: &SecretString,
+    ) -> Result<reqwest::Response, Failure> {
         let who = self.name();
         let request = self
             .http
             .get(self.gateway.endpoint(path))
             .query(query)
             .bearer_auth(token.expose_secret())
-            .header(reqwest::header::ACCEPT, "text/event-stream")
+            .header(reqwest::header::ACCEPT, accept)
             .timeout(messages::LONGEST);
         let sent = tokio::time::timeout(STREAM_PATIENCE, request.send()).await;
         let response = sent
@@ -115,7 +129,7 @@ impl ApiClient {
             .map_err(|error| http_client::unreachable(&who, error))?;
         let status = response.status();
         if status.is_success() {
-            return Ok(Messages::of(response));
+            return Ok(response);
         }
         let body = http_client::body(response, MAX_ANSWER_BYTES).await.unwrap_or_default();
         Err(problem(status, &body, &who))
@@ -138,12 +152,7 @@ impl ApiClient {
 
     fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, Failure> {
         // An empty answer reads as null, for calls that return nothing.
-        let body = if body.is_empty() { b"null".as_slice() } else { body };
-        serde_json::from_slice(body).map_err(|error| {
-            Failure::failed(format!("{} gave an answer that this hoop does not understand", self.name()))
-                .because(format!("{:?} at column {}", error.classify(), error.column()))
-                .next("compare `hoop --version` with the gateway's, in `hoop status`")
-        })
+        read(if body.is_empty() { b"null".as_slice() } else { body }, &self.name())
     }
 
     fn name(&self) -> String {
@@ -174,11 +183,19 @@ impl Api {
         self.client.read(&body)
     }
 
-    /// `GET path`, answered with one JSON value a line.
+    /// `GET path`, answered with one JSON value a line, all of them.
     pub(crate) async fn get_lines<T: DeserializeOwned>(&mut self, path: &str) -> Result<Vec<T>, Failure> {
-        let body = self.call(&Call::<()> { method: Method::GET, path, query: &[], body: None }).await?;
-        let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(|line| self.client.read(line)).collect()
+        let (mut lines, mut all) = (self.lines(path).await?, Vec::new());
+        while let Some(one) = lines.next().await? {
+            all.push(one);
+        }
+        Ok(all)
+    }
+
+    /// The same, one after the other.
+    pub(crate) async fn lines(&mut self, path: &str) -> Result<Lines, Failure> {
+        let response = self.open(path, &[], "application/x-ndjson").await?;
+        Ok(Lines::of(response, self.client.name()))
     }
 
     /// `POST path` with a JSON body.
@@ -189,11 +206,20 @@ impl Api {
 
     /// `GET path?query`, answered with events until either side ends it.
     pub(crate) async fn stream(&mut self, path: &str, query: &[(&str, &str)]) -> Result<Messages, Failure> {
+        self.open(path, query, "text/event-stream").await.map(Messages::of)
+    }
+
+    async fn open(
+        &mut self,
+        path: &str,
+        query: &[(&str, &str)],
+        accept: &'static str,
+    ) -> Result<reqwest::Response, Failure> {
         let token = self.login.token().await?;
-        match self.client.open_stream(path, query, &token).await {
+        match self.client.open_stream(path, query, accept, &token).await {
             Err(failure) if failure.kind() == FailureKind::NotLoggedIn => {
                 let token = self.login.renewed_token().await?;
-                self.client.open_stream(path, query, &token).await
+                self.client.open_stream(path, query, accept, &token).await
             }
             outcome => outcome,
         }
@@ -216,6 +242,15 @@ const STREAM_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Sessions with many operations are the longest answers.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// One JSON value of the gateway's.
+fn read<T: DeserializeOwned>(body: &[u8], who: &str) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::failed(format!("{who} gave an answer that this hoop does not understand"))
+            .because(format!("{:?} at column {}", error.classify(), error.column()))
+            .next("compare `hoop --version` with the gateway's, in `hoop status`")
+    })
+}
 
 fn problem(status: StatusCode, body: &[u8], who: &str) -> Failure {
     let problem = serde_json::from_slice::<Problem>(body).ok();
@@ -240,6 +275,9 @@ fn problem(status: StatusCode, body: &[u8], who: &str) -> Failure {
     }
     if let Some(rule) = problem.rule {
         failure = failure.because(format!("rule {rule}"));
+    }
+    for one in &problem.problems {
+        failure = failure.because(crate::site::problem(one));
     }
     match problem.hint {
         Some(hint) => failure.next(hint),

@@ -9,28 +9,38 @@ mod exec;
 mod gateway;
 mod generate;
 mod identity;
+mod init;
 mod lasting;
+mod mcp;
 mod notifications;
 mod policy;
 mod runs;
+mod secrets;
 mod sessions;
+mod site;
 mod ssh;
 mod tools;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
 pub(crate) use can::CanArguments;
-pub(crate) use connect::{ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
+pub(crate) use connect::{CertArguments, ClassifyArguments, ConnectArguments, LsArguments, TokenArguments};
 pub(crate) use dashboard::DashboardArguments;
 pub(crate) use exec::ExecArguments;
 pub(crate) use gateway::{DemoArguments, GatewayArguments, GatewayCommand, GatewayRun, RecordingDurability};
 pub(crate) use generate::{CompletionsArguments, ManArguments, Shell};
 pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, WhoamiArguments};
+pub(crate) use init::{InitArguments, StarterName};
+pub(crate) use mcp::McpArguments;
 pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
-pub(crate) use policy::{PolicyArguments, PolicyCommand};
+pub(crate) use policy::{PolicyArguments, PolicyBacktest, PolicyCommand, PolicyDiff, PolicyExplain, PolicyFmt};
 pub(crate) use runs::{ListRuns, RunsArguments, RunsCommand};
+pub(crate) use secrets::{ConnectionsArguments, ConnectionsCommand, OneSecret, SecretsArguments, SecretsCommand};
 pub(crate) use sessions::{
     AuditArguments, AuditCommand, AuditVerify, KillSession, ListSessions, ReplayArguments, SessionsArguments,
     SessionsCommand,
+};
+pub(crate) use site::{
+    ApplyArguments, DiffArguments, RollbackArguments, ShowSite, SiteArguments, SiteCommand, WhyArguments,
 };
 pub(crate) use ssh::{SshArguments, SshCommand, SshConfigArguments};
 pub(crate) use tools::{AcceptedTool, OneTool, ToolsArguments, ToolsCommand};
@@ -127,11 +137,13 @@ pub(crate) enum Command {
     Ls(LsArguments),
     Connect(ConnectArguments),
     Exec(ExecArguments),
+    Mcp(McpArguments),
     Can(CanArguments),
     Token(TokenArguments),
     #[command(name = "ssh-config")]
     SshConfig(SshConfigArguments),
     Ssh(SshArguments),
+    Cert(CertArguments),
     Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),
     Notifications(NotificationsArguments),
@@ -142,6 +154,13 @@ pub(crate) enum Command {
     Dashboard(DashboardArguments),
     Audit(AuditArguments),
     Policy(PolicyArguments),
+    Connections(ConnectionsArguments),
+    Secrets(SecretsArguments),
+    Init(InitArguments),
+    Apply(ApplyArguments),
+    Diff(DiffArguments),
+    Rollback(RollbackArguments),
+    Site(SiteArguments),
     Gateway(GatewayArguments),
     Demo(DemoArguments),
     Completions(CompletionsArguments),

@@ -13,7 +13,8 @@ mod stdio;
 mod tunnel;
 
 pub(crate) use self::{
-    address::encoded as percent_encoded,
+    access::{Asked, obtain as obtain_access},
+    address::{encoded as percent_encoded, url_variable},
     link::{connect as link, jitter, random},
     live::Live,
     tunnel::{Door, Guard, Tunnel, Way},
@@ -48,7 +49,8 @@ pub(crate) async fn run(arguments: ConnectArguments, context: &Context) -> Resul
         found = find(context, &arguments.name) => found?,
         () = interrupts.next() => return Err(Failure::interrupted()),
     };
-    Box::pin(access::obtain(&arguments, &connection, context, &mut interrupts)).await?;
+    let asked = Asked { reason: arguments.request.clone(), lasting: arguments.lasting, as_agent: None };
+    Box::pin(access::obtain(&asked, &connection, context, interrupts.next())).await?;
     tokio::select! {
         opened = Box::pin(open(&arguments, connection, context)) => {
             let ready = opened?;
@@ -105,7 +107,8 @@ async fn open(arguments: &ConnectArguments, connection: ConnectionItem, context:
     Ok(Ready { tunnel, opened, password })
 }
 
-async fn find(context: &Context, name: &ConnectionName) -> Result<ConnectionItem, Failure> {
+/// A connection that the caller may use.
+pub(crate) async fn find(context: &Context, name: &ConnectionName) -> Result<ConnectionItem, Failure> {
     let connections: Vec<ConnectionItem> = Api::new(context).await?.get("/api/v1/connections").await?;
     let found = connections.into_iter().find(|connection| connection.name == *name);
     found.filter(|connection| connection.may_connect != MayConnect::No).ok_or_else(|| {

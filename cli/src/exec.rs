@@ -10,6 +10,7 @@ mod jail;
 mod keeper;
 mod plan;
 mod program;
+mod sockets;
 mod tokens;
 mod warden;
 
@@ -22,14 +23,15 @@ use hoop_gateway_core::{
     model::{ConnectionName, PrincipalKind, PrincipalName},
 };
 use hoop_tunnel::{
-    listener::{Bound, LocalListener, Port},
+    listener::LocalListener,
     peer::{self, Descent, PeerCheck},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    api_client::Api,
     arguments::ExecArguments,
-    connect::{self, Door, Guard, Live, Tunnel, Way, random},
+    connect::{self, Asked, Door, Guard, Live, Tunnel, Way, random},
     context::Context,
     failure::{ExitStatus, Failure, FailureKind},
     login::{Login, Renewal},
@@ -48,6 +50,7 @@ pub(crate) async fn run(arguments: ExecArguments, context: &Context) -> Result<E
     let mut signals = Signals::new()?;
     warden::protect_ourselves()?;
     let prepared = Box::pin(prepare(arguments, context)).await?;
+    Box::pin(admitted(&prepared, context, &mut signals)).await?;
     let (run, opened) = Run::open(context, &prepared.wanted).await?;
     let run = Arc::new(run);
     let outcome = Box::pin(with_run(prepared, &run, &opened, context, &mut signals)).await;
@@ -64,6 +67,10 @@ struct Prepared {
     folder: PathBuf,
     variables: Vec<(OsString, OsString)>,
     jail: Option<plan::JailPlan>,
+    /// Whether databases are reached by sockets.
+    by_socket: bool,
+    /// What reviewers are told where connecting needs them.
+    asked: Asked,
 }
 
 async fn prepare(arguments: ExecArguments, context: &Context) -> Result<Prepared, Failure> {
@@ -75,6 +82,9 @@ async fn prepare(arguments: ExecArguments, context: &Context) -> Result<Prepared
     let login = Login::load(context, &context.gateway()?).await?;
     let is_agent = agent.is_some() || login.stored().principal.kind == PrincipalKind::Agent;
     let jailed = arguments.jail || (is_agent && !arguments.no_jail);
+    if jailed && arguments.socket {
+        return Err(Failure::usage("in a jail the tunnels are ports").next("leave `--socket` out"));
+    }
     let sorted = hygiene::sort(std::env::vars_os(), &arguments.keep);
     let jail = jailed
         .then(|| {
@@ -97,6 +107,7 @@ async fn prepare(arguments: ExecArguments, context: &Context) -> Result<Prepared
     if !jailed && (is_agent || arguments.no_jail) {
         context.output.warn(OPEN_WITHOUT_JAIL);
     }
+    let asked = Asked { reason: arguments.request, lasting: arguments.lasting, as_agent: agent.clone() };
     let wanted = NewRun {
         connections,
         labels: arguments.labels.into_iter().collect(),
@@ -104,7 +115,28 @@ async fn prepare(arguments: ExecArguments, context: &Context) -> Result<Prepared
         agent,
         jailed,
     };
-    Ok(Prepared { wanted, command: arguments.command, folder, variables: sorted.kept, jail })
+    Ok(Prepared {
+        wanted,
+        command: arguments.command,
+        folder,
+        variables: sorted.kept,
+        jail,
+        by_socket: arguments.socket,
+        asked,
+    })
+}
+
+/// Asks for access where connecting needs an approval, and waits for it, before the run and its budget begin.
+async fn admitted(prepared: &Prepared, context: &Context, signals: &mut Signals) -> Result<(), Failure> {
+    let mut api = Api::new(context).await?;
+    let agent = prepared.asked.as_agent.as_ref().map(|agent| ("as_agent", agent.as_str()));
+    let path = "/api/v1/connections";
+    let known: Vec<ConnectionItem> = api.get_with(path, agent.as_slice()).await?;
+    let wanted = known.iter().filter(|one| prepared.wanted.connections.contains(&one.name));
+    for connection in wanted.filter(|one| one.may_connect == MayConnect::Approval) {
+        connect::obtain_access(&prepared.asked, connection, context, signals.ending()).await?;
+    }
+    Ok(())
 }
 
 fn distinct(names: &[ConnectionName]) -> Result<Vec<ConnectionName>, Failure> {
@@ -129,10 +161,11 @@ async fn with_run(
     let tokens: Arc<dyn Renewal> = Arc::<Run>::clone(run);
     let link = connect::link(context, &context.gateway()?, Arc::clone(&tokens)).await?;
     let jailed = prepared.jail.is_some();
+    let folder = prepared.by_socket.then(|| sockets::folder(context)).transpose()?;
     let mut warden = Warden::start(if jailed { Stage::Jailer } else { Stage::Keeper })?;
     let listeners = match &prepared.jail {
         Some(jail) => warden.jail(jail).await?,
-        None => loopback(opened.connections.len()).await?,
+        None => sockets::listen(&opened.connections, folder.as_ref()).await?,
     };
     let guard = guard(jailed, warden.keeper()).await;
     let (doors, places) = doors(listeners, opened, guard)?;
@@ -156,18 +189,10 @@ fn reachable(connections: &[ConnectionItem]) -> Result<(), Failure> {
         None => Ok(()),
         Some(waiting) => {
             Err(Failure::new(FailureKind::Pending, format!("connecting to {} needs an approval", waiting.name))
-                .next(format!("ask first with `hoop connect {} --request REASON`, then run this again", waiting.name)))
+                .because("its window closed before the run began")
+                .next("run this again, and ask for longer with `--for`"))
         }
     }
-}
-
-async fn loopback(count: usize) -> Result<Vec<LocalListener>, Failure> {
-    let mut listeners = Vec::new();
-    for _ in 0..count {
-        let listener = LocalListener::tcp(Port::Exactly(0)).await;
-        listeners.push(listener.map_err(|error| Failure::failed("a tunnel cannot listen").caused_by(&error))?);
-    }
-    Ok(listeners)
 }
 
 async fn guard(jailed: bool, keeper: u32) -> Guard {
@@ -188,7 +213,7 @@ fn doors(
     let mut doors = Vec::new();
     let mut places = Vec::new();
     for (item, listener) in opened.connections.iter().zip(listeners) {
-        let Bound::Tcp { port, .. } = listener.bound() else { return Err(Failure::internal("a run listens on ports")) };
+        let (host, port) = sockets::place(listener.bound());
         if guard == Guard::Password && item.kind.is_http() {
             // FAIL-CLOSED: nothing would keep other users of this machine out.
             let failure = Failure::failed(format!("{} cannot be guarded here", item.name));
@@ -196,7 +221,7 @@ fn doors(
         }
         let password = (guard == Guard::Password).then(connect::random_password).transpose()?;
         let said = password.as_ref().map_or(environment::PLACEHOLDER, secrecy::ExposeSecret::expose_secret).to_owned();
-        places.push(Place { item, port, password: said });
+        places.push(Place { item, host, port, password: said });
         doors.push(Door { listener, way: Way { connection: item.name.to_string(), guard, password } });
     }
     if doors.len() != opened.connections.len() {
@@ -249,23 +274,33 @@ impl Signals {
         Ok(Self { heard: heard.collect::<Result<_, _>>()?, from_terminal: std::io::stdin().is_terminal() })
     }
 
+    /// Waits for one that asks to end, while there is no command yet to pass it to.
+    async fn ending(&mut self) {
+        use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+        while ![SIGINT, SIGQUIT, SIGHUP, SIGTERM].map(|signal| signal as i32).contains(&self.any().await) {}
+    }
+
     /// The next one to pass on.
     async fn next(&mut self) -> i32 {
         use nix::sys::signal::Signal::{SIGINT, SIGQUIT, SIGWINCH};
         loop {
-            let waits = self.heard.iter_mut().map(|(heard, number)| {
-                let number = *number;
-                Box::pin(async move {
-                    heard.recv().await;
-                    number
-                })
-            });
-            let (number, _, _) = futures_util::future::select_all(waits).await;
+            let number = self.any().await;
             let is_the_terminals = [SIGINT, SIGQUIT, SIGWINCH].iter().any(|signal| *signal as i32 == number);
             if !(self.from_terminal && is_the_terminals) {
                 return number;
             }
         }
+    }
+
+    async fn any(&mut self) -> i32 {
+        let waits = self.heard.iter_mut().map(|(heard, number)| {
+            let number = *number;
+            Box::pin(async move {
+                heard.recv().await;
+                number
+            })
+        });
+        futures_util::future::select_all(waits).await.0
     }
 }
 

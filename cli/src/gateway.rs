@@ -1,7 +1,9 @@
 //! `hoop gateway`: a site, or the flags of `--dev`, become a running gateway that this terminal watches.
 //!
 //! Words in, words out: the gateway itself is `hoop_gateway_core::gateway`. SIGTERM and Ctrl-C end it in order, SIGHUP
-//! reads the site's policies again.
+//! reads the site again.
+
+mod closed;
 
 use std::{
     net::SocketAddr,
@@ -10,11 +12,12 @@ use std::{
 };
 
 use hoop_gateway_core::{
+    api::types::SiteOrigin,
     config::{
         Connection, Credential, Durability, Problem, SecretReference, Site, UpstreamAddress, check_development,
         check_production,
     },
-    gateway::{Gateway, GatewayError, Options},
+    gateway::{Gateway, GatewayError, LiveSite, Options},
     model::ConnectionName,
 };
 use secrecy::ExposeSecret as _;
@@ -36,6 +39,7 @@ const DEV_CONNECTION: &str = "pg-dev";
 /// Runs the gateway until it is told to end.
 pub(crate) async fn run(arguments: GatewayArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let GatewayCommand::Run(arguments) = arguments.command;
+    closed::close()?;
     let site = site(&arguments, context)?;
     let problems = if arguments.dev { check_development(&site) } else { check_production(&site) };
     if !problems.is_empty() {
@@ -135,6 +139,9 @@ fn not_started(error: &GatewayError) -> Failure {
 /// Says where the gateway is and, once everything is in place, writes the ready file.
 fn announce(gateway: &Gateway, arguments: &GatewayRun, context: &Context) -> Result<(), Failure> {
     let url = gateway.public_url().as_str().trim_end_matches('/').to_owned();
+    if let Some(standing) = gateway.standing().filter(|one| one.origin != SiteOrigin::Folder) {
+        context.output.say(&format!("{}; the start folder did not change since", crate::site::in_force(standing)));
+    }
     if let Some(development) = gateway.development() {
         if !development.authority.is_empty() {
             let parsed = GatewayUrl::parse(&url)?;
@@ -176,37 +183,35 @@ fn watch_signals(
     let listen = |kind| signal(kind).map_err(|error| Failure::internal("signals cannot be watched").caused_by(&error));
     let (mut terminate, mut interrupt, mut reload) =
         (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
-    let (policies, context) = (gateway.publisher(), context.clone());
+    let (live, context) = (gateway.live_site(), context.clone());
     Ok(tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = reload.recv() => reread(site.as_deref(), &policies, &context),
+                _ = reload.recv() => reread(site.as_deref(), &live, &context).await,
             }
         }
         shutdown.cancel();
     }))
 }
 
-/// SIGHUP: the policies of the folder, if they are valid; live sessions decide again. A mistake changes nothing.
-fn reread(
-    site: Option<&Path>,
-    policies: &tokio::sync::watch::Sender<hoop_gateway_core::policy::PolicySet>,
-    context: &Context,
-) {
-    let Some(folder) = site else { return context.output.warn("there is no site to read again") };
-    match Site::load(folder) {
-        Ok(site) => {
-            let version: String = site.policies.version().to_string().chars().take(12).collect();
-            policies.send_replace(site.policies);
-            context.output.say(&format!("policies {version} are in force"));
+/// SIGHUP: the whole folder, if it is valid and its cases hold; live sessions decide again. A mistake changes nothing.
+async fn reread(site: Option<&Path>, live: &LiveSite, context: &Context) {
+    if site.is_none() {
+        return context.output.warn("there is no site to read again");
+    }
+    match live.reread().await {
+        Ok(applied) => {
+            let policies: String = applied.standing.policies.chars().take(12).collect();
+            let version = applied.standing.version;
+            context.output.say(&format!("version {version} of the site, policies {policies}: they are in force"));
         }
         Err(problems) => {
-            for problem in &problems {
-                context.output.say(&problem_in_words(problem, Some(folder)));
+            for one in &problems {
+                context.output.say(&crate::site::problem(one));
             }
-            context.output.warn("the policies stay as they were");
+            context.output.warn("the site and its policies stay as they were");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! One HTTP exchange with bounds: time, size, no redirect. Knows neither the gateway's API nor OpenID Connect.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, ClientBuilder, Response, redirect::Policy};
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 
 use crate::{failure::Failure, trust};
 
@@ -18,6 +18,19 @@ pub(crate) fn new(mut tls: ClientConfig, host: &str) -> Result<Client, Failure> 
         .redirect(Policy::none());
     let builder = if trust::is_loopback(host) { builder.no_proxy() } else { builder };
     builder.build().map_err(|error| Failure::internal("the HTTP client could not be set up").caused_by(&error))
+}
+
+/// A client for what listens on this machine, without TLS, and without an end to an answer: somebody may be asked first.
+pub(crate) fn plain() -> Result<Client, Failure> {
+    let failed =
+        |error: &dyn std::error::Error| Failure::internal("the HTTP client could not be set up").caused_by(error);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    // It trusts nobody: nothing here leaves the machine.
+    let tls = tls.map_err(|error| failed(&error))?.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let builder = ClientBuilder::new().tls_backend_preconfigured(tls).connect_timeout(CONNECT_TIMEOUT);
+    let builder = builder.redirect(Policy::none()).no_proxy();
+    builder.build().map_err(|error| failed(&error))
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::{
     api_client::Api,
     arguments::LogoutArguments,
-    context::Context,
-    failure::{ExitStatus, Failure},
+    cert,
+    context::{Context, GatewayUrl},
+    failure::{ExitStatus, Failure, FailureKind},
     login::Issuer,
     token_store::{StoredLogin, TokenStore},
 };
@@ -24,7 +25,7 @@ struct LoggedOut {
 /// Forgets first what can be forgotten: a provider that is down keeps nobody logged in here.
 pub(crate) async fn run(_arguments: LogoutArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let gateway = context.gateway()?;
-    end_native_sessions(context).await;
+    end_at_the_gateway(context).await;
     let store = TokenStore::new(context, &gateway)?;
     let lock = store.lock().await?;
     // Damaged or foreign tokens are reported, and forgotten all the same.
@@ -34,12 +35,13 @@ pub(crate) async fn run(_arguments: LogoutArguments, context: &Context) -> Resul
     });
     let was_logged_in = store.kind()?.is_some();
     store.forget().await?;
+    cert::forget(&context.directories, &gateway)?;
     drop(lock);
     if context.directories.remembered_gateway()?.as_ref() == Some(&gateway) {
         context.directories.forget_gateway()?;
     }
     let revoked = match &stored {
-        Some(stored) => revoke(context, stored).await,
+        Some(stored) => revoke(context, &gateway, stored).await,
         None => false,
     };
     let done = LoggedOut { gateway: gateway.to_string(), was_logged_in, revoked };
@@ -51,24 +53,26 @@ pub(crate) async fn run(_arguments: LogoutArguments, context: &Context) -> Resul
     Ok(ExitStatus::SUCCESS)
 }
 
-/// Nobody renews the login of a native session, so the gateway ends it now. A gateway that does not answer ends it when
-/// the login would have.
-async fn end_native_sessions(context: &Context) {
+/// The gateway ends tokens, certificates and live sessions now. One that does not answer ends them when the login would
+/// have.
+async fn end_at_the_gateway(context: &Context) {
     let attempt = async { Api::new(context).await?.post::<_, ()>("/api/v1/logout", &()).await };
     match tokio::time::timeout(GATEWAY_PATIENCE, attempt).await {
         Ok(Ok(())) => {}
-        Ok(Err(failure)) => tracing::debug!(why = failure.what(), "the gateway was not told of the logout"),
-        Err(_elapsed) => tracing::debug!("the gateway did not answer in time"),
+        Ok(Err(failure)) if failure.kind() == FailureKind::NotLoggedIn => {}
+        Ok(Err(failure)) => context.output.warn(&format!("{LASTING}: {}", failure.what())),
+        Err(_elapsed) => context.output.warn(&format!("{LASTING}: it did not answer in time")),
     }
 }
+
+const LASTING: &str = "the gateway was not told, so that open sessions last until their tokens end";
 
 /// How long a logout waits for the gateway.
 const GATEWAY_PATIENCE: Duration = Duration::from_secs(5);
 
-async fn revoke(context: &Context, stored: &StoredLogin) -> bool {
+async fn revoke(context: &Context, gateway: &GatewayUrl, stored: &StoredLogin) -> bool {
     let Some(refresh_token) = &stored.refresh_token else { return false };
-    let attempt =
-        async { Issuer::discover(context, &stored.issuer, &stored.client_id).await?.revoke(refresh_token).await };
+    let attempt = async { Issuer::of_login(context, gateway, stored).await?.revoke(refresh_token).await };
     attempt.await.unwrap_or_else(|failure| {
         context.output.warn(&format!(
             "the tokens are gone from this machine, but the identity provider may still know the login: {}",

@@ -7,22 +7,30 @@ mod approvals;
 mod arguments;
 mod audit;
 mod can;
+mod cert;
 mod classify;
 mod completions;
 mod connect;
+mod connections;
 mod context;
 mod dashboard;
 mod demo;
+#[cfg(target_os = "linux")]
+mod exec;
+#[cfg(not(target_os = "linux"))]
+#[path = "exec/elsewhere.rs"]
 mod exec;
 mod failure;
 mod gateway;
 #[cfg(test)]
 mod generated;
 mod http_client;
+mod init;
 mod login;
 mod logout;
 mod ls;
 mod man;
+mod mcp;
 mod notifications;
 mod output;
 #[cfg_attr(not(test), expect(dead_code, reason = "the dashboard draws with the rest"))]
@@ -32,7 +40,9 @@ mod policy;
 mod private_file;
 mod replay;
 mod runs;
+mod secrets;
 mod sessions;
+mod site;
 mod ssh;
 mod status;
 mod token;
@@ -89,11 +99,13 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Ls(arguments) => Box::pin(ls::run(arguments, context)).await,
         Command::Connect(arguments) => Box::pin(connect::run(arguments, context)).await,
         Command::Exec(arguments) => Box::pin(exec::run(arguments, context)).await,
+        Command::Mcp(arguments) => Box::pin(mcp::run(arguments, context)).await,
         Command::Can(arguments) => Box::pin(can::run(arguments, context)).await,
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
         Command::SshConfig(arguments) => Box::pin(ssh::configuration(arguments, context)).await,
         Command::Ssh(arguments) => Box::pin(ssh::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
+        Command::Cert(arguments) => Box::pin(cert::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,
         Command::Notifications(arguments) => Box::pin(notifications::run(arguments, context)).await,
         Command::Tools(arguments) => Box::pin(tools::run(arguments, context)).await,
@@ -102,7 +114,14 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Replay(arguments) => Box::pin(replay::run(arguments, context)).await,
         Command::Dashboard(arguments) => Box::pin(dashboard::run(arguments, context)).await,
         Command::Audit(arguments) => Box::pin(audit::run(arguments, context)).await,
+        Command::Connections(arguments) => Box::pin(connections::run(arguments, context)).await,
+        Command::Secrets(arguments) => Box::pin(secrets::run(arguments, context)).await,
         Command::Policy(arguments) => Box::pin(policy::run(arguments, context)).await,
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Apply(arguments) => Box::pin(site::apply(arguments, context)).await,
+        Command::Diff(arguments) => Box::pin(site::diff(arguments, context)).await,
+        Command::Rollback(arguments) => Box::pin(site::roll_back(arguments, context)).await,
+        Command::Site(arguments) => Box::pin(site::run(arguments, context)).await,
         Command::Gateway(arguments) => Box::pin(gateway::run(arguments, context)).await,
         Command::Demo(arguments) => Box::pin(demo::run(arguments, context)).await,
         Command::Completions(arguments) => completions::run(&arguments),

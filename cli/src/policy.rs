@@ -1,6 +1,10 @@
-//! `hoop policy`: checks a site offline, as the gateway would at its start, and prints the schema.
+//! `hoop policy`: checks, tests, explains and compares sites offline, as the gateway would decide, and prints the schema.
 //!
 //! Data goes to standard output: the problems, one after the other, or the schema. Needs no gateway and no login.
+
+mod backtest;
+mod cases;
+mod format;
 
 use std::path::Path;
 
@@ -19,10 +23,14 @@ use crate::{
 };
 
 /// Checks a site, or prints the schema.
-#[expect(clippy::unused_async, reason = "every command is awaited")]
 pub(crate) async fn run(arguments: PolicyArguments, context: &Context) -> Result<ExitStatus, Failure> {
     match arguments.command {
         PolicyCommand::Check(check) => self::check(&check.site, &context.output),
+        PolicyCommand::Test(test) => cases::test(&test.site, &context.output),
+        PolicyCommand::Explain(explain) => cases::explain(&explain, &context.output),
+        PolicyCommand::Diff(diff) => cases::diff(&diff, &context.output),
+        PolicyCommand::Fmt(fmt) => format::run(&fmt, &context.output),
+        PolicyCommand::Backtest(asked) => backtest::run(&asked, context).await,
         PolicyCommand::Schema(_) => {
             context.output.text(PolicySet::schema())?;
             Ok(ExitStatus::SUCCESS)
@@ -78,16 +86,25 @@ fn check(site: &Path, output: &Output) -> Result<ExitStatus, Failure> {
             })?;
             Ok(ExitStatus::SUCCESS)
         }
-        Err(problems) => {
-            let items: Vec<ProblemItem> = problems.iter().map(ProblemItem::from).collect();
-            print(&items, site, output)?;
-            let what = match items.len() {
-                1 => format!("{} has a mistake", site.display()),
-                many => format!("{} has {many} mistakes", site.display()),
-            };
-            Err(Failure::failed(what).next("correct what is listed, then check again"))
-        }
+        Err(problems) => Err(mistaken(&problems, site, output)),
     }
+}
+
+/// A site, or every mistake in it.
+fn load(site: &Path, output: &Output) -> Result<Site, Failure> {
+    Site::load(site).map_err(|problems| mistaken(&problems, site, output))
+}
+
+fn mistaken(problems: &[Problem], site: &Path, output: &Output) -> Failure {
+    let items: Vec<ProblemItem> = problems.iter().map(ProblemItem::from).collect();
+    if let Err(failure) = print(&items, site, output) {
+        return failure;
+    }
+    let what = match items.len() {
+        1 => format!("{} has a mistake", site.display()),
+        many => format!("{} has {many} mistakes", site.display()),
+    };
+    Failure::failed(what).next("correct what is listed, then check again")
 }
 
 fn print(items: &[ProblemItem], site: &Path, output: &Output) -> Result<(), Failure> {

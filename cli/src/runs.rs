@@ -33,8 +33,10 @@ pub(crate) async fn run(arguments: RunsArguments, context: &Context) -> Result<E
         }
         RunsCommand::Export { run } => {
             let path = format!("/api/v1/runs/{run}/timeline");
-            let timeline: Vec<TimelineEntry> = Api::new(context).await?.get_lines(&path).await?;
-            timeline.iter().try_for_each(|entry| context.output.json_line(entry))?;
+            let mut timeline = Api::new(context).await?.lines(&path).await?;
+            while let Some(entry) = timeline.next::<TimelineEntry>().await? {
+                context.output.json_line(&entry)?;
+            }
             Ok(ExitStatus::SUCCESS)
         }
     }

@@ -32,10 +32,7 @@ pub(crate) async fn run(arguments: TokenArguments, context: &Context) -> Result<
     let name = arguments.name;
     let path = format!("/api/v1/connections/{name}/token");
     let token: ConnectionToken = Api::new(context).await?.post(&path, &()).await?;
-    let authority = match dev_ca_path(&context.directories, &context.gateway()?) {
-        Some(development) if development.exists() => development.display().to_string(),
-        _ => system_authorities(),
-    };
+    let authority = authority(context)?;
     let conninfo = conninfo(&token, &authority);
     let printed = Printed { token, conninfo };
     context.output.value("token", &printed, |printed| printed.token.password.clone())?;
@@ -49,6 +46,14 @@ pub(crate) async fn run(arguments: TokenArguments, context: &Context) -> Result<
 
 const CONNECTION_TOKEN_MINUTES: i64 = hoop_gateway_core::identity::CONNECTION_TOKEN_LIFE_SECONDS / 60;
 
+/// What vouches for the gateway, as libpq is told.
+pub(crate) fn authority(context: &Context) -> Result<String, Failure> {
+    Ok(match dev_ca_path(&context.directories, &context.gateway()?) {
+        Some(development) if development.exists() => development.display().to_string(),
+        _ => system_authorities(),
+    })
+}
+
 /// A bundle of the system's, or `system`, which libpq knows since 16.
 fn system_authorities() -> String {
     let found = SYSTEM_AUTHORITIES.into_iter().find(|path| Path::new(path).exists());
@@ -57,7 +62,7 @@ fn system_authorities() -> String {
 
 /// Full verification and channel binding: nobody in between can have the password.
 fn conninfo(token: &ConnectionToken, authority: &str) -> String {
-    let fields = [
+    fields(&[
         ("host", token.host.as_str()),
         ("port", &token.port.to_string()),
         ("user", &token.user),
@@ -65,8 +70,12 @@ fn conninfo(token: &ConnectionToken, authority: &str) -> String {
         ("sslmode", "verify-full"),
         ("sslrootcert", authority),
         ("channel_binding", "require"),
-    ];
-    fields.map(|(name, value)| format!("{name}={}", quoted(value))).join(" ")
+    ])
+}
+
+/// A connection string as libpq reads it.
+pub(crate) fn fields(fields: &[(&str, &str)]) -> String {
+    fields.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect::<Vec<_>>().join(" ")
 }
 
 /// What a shell's double quotes leave as it was.

@@ -19,6 +19,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use self::keyring::Keyring;
 use crate::{
     context::{Context, Directories, GatewayUrl},
     failure::Failure,
@@ -33,6 +34,8 @@ pub(crate) enum StoreKind {
     Keyring,
     /// A file with mode 0600.
     File,
+    /// The kernel's keyring of this session, which ends with it. Only where `HOOP_TOKEN_STORE` says so.
+    Keyutils,
 }
 
 impl fmt::Display for StoreKind {
@@ -40,6 +43,7 @@ impl fmt::Display for StoreKind {
         formatter.write_str(match self {
             Self::Keyring => "keyring",
             Self::File => "file",
+            Self::Keyutils => "keyutils",
         })
     }
 }
@@ -94,7 +98,8 @@ impl TokenStore {
     pub(crate) async fn load(&self) -> Result<Option<StoredLogin>, Failure> {
         let Some(kind) = self.kind()? else { return Ok(None) };
         let text = match self.forced.unwrap_or(kind) {
-            StoreKind::Keyring => keyring::read(self.gateway.to_string()).await?,
+            StoreKind::Keyring => keyring::read(Keyring::System, self.gateway.to_string()).await?,
+            StoreKind::Keyutils => keyring::read(Keyring::Kernel, self.gateway.to_string()).await?,
             StoreKind::File => private_file::read(&self.path("token"), Readers::OwnerOnly)?,
         };
         text.map(|text| StoredLogin::decode(&text)).transpose()
@@ -106,8 +111,9 @@ impl TokenStore {
         let text = login.encode()?;
         let kind = match self.forced {
             Some(StoreKind::File) => self.keep_in_file(&text)?,
-            Some(StoreKind::Keyring) => self.keep_in_keyring(text).await?,
-            None => match self.keep_in_keyring(text.clone()).await {
+            Some(StoreKind::Keyring) => self.keep_in_keyring(Keyring::System, text).await?,
+            Some(StoreKind::Keyutils) => self.keep_in_keyring(Keyring::Kernel, text).await?,
+            None => match self.keep_in_keyring(Keyring::System, text.clone()).await {
                 Ok(kind) => kind,
                 Err(failure) => {
                     let why = failure.why().last().map_or(failure.what(), String::as_str);
@@ -119,6 +125,9 @@ impl TokenStore {
         self.remember(kind)?;
         context.output.say(&match kind {
             StoreKind::Keyring => "Tokens are kept in the operating system's keyring.".to_owned(),
+            StoreKind::Keyutils => {
+                "Tokens are kept in the kernel's keyring of this session: they are gone when it ends.".to_owned()
+            }
             StoreKind::File => {
                 format!("Tokens are kept in {}, which only you can read.", self.path("token").display())
             }
@@ -131,15 +140,18 @@ impl TokenStore {
         let kind = self.kind()?.unwrap_or(StoreKind::File);
         let text = login.encode()?;
         match self.forced.unwrap_or(kind) {
-            StoreKind::Keyring => keyring::write(self.gateway.to_string(), text).await,
+            StoreKind::Keyring => keyring::write(Keyring::System, self.gateway.to_string(), text).await,
+            StoreKind::Keyutils => keyring::write(Keyring::Kernel, self.gateway.to_string(), text).await,
             StoreKind::File => replace_private_file(&self.path("token"), text.as_bytes()),
         }
     }
 
     /// Forgets this gateway's tokens. Their absence is fine.
     pub(crate) async fn forget(&self) -> Result<(), Failure> {
-        if self.kind()? == Some(StoreKind::Keyring) {
-            keyring::delete(self.gateway.to_string()).await?;
+        match self.kind()? {
+            Some(StoreKind::Keyring) => keyring::delete(Keyring::System, self.gateway.to_string()).await?,
+            Some(StoreKind::Keyutils) => keyring::delete(Keyring::Kernel, self.gateway.to_string()).await?,
+            Some(StoreKind::File) | None => {}
         }
         remove_file(&self.path("token"))?;
         remove_file(&self.path("json"))
@@ -169,11 +181,14 @@ impl TokenStore {
         Ok(StoreKind::File)
     }
 
-    async fn keep_in_keyring(&self, text: String) -> Result<StoreKind, Failure> {
-        keyring::write(self.gateway.to_string(), text).await?;
+    async fn keep_in_keyring(&self, which: Keyring, text: String) -> Result<StoreKind, Failure> {
+        keyring::write(which, self.gateway.to_string(), text).await?;
         // An older login may have used the file.
         remove_file(&self.path("token"))?;
-        Ok(StoreKind::Keyring)
+        Ok(match which {
+            Keyring::System => StoreKind::Keyring,
+            Keyring::Kernel => StoreKind::Keyutils,
+        })
     }
 
     fn remember(&self, store: StoreKind) -> Result<(), Failure> {
@@ -197,9 +212,9 @@ fn forced_kind() -> Result<Option<StoreKind>, Failure> {
         Err(_) | Ok("") => Ok(None),
         Ok("keyring") => Ok(Some(StoreKind::Keyring)),
         Ok("file") => Ok(Some(StoreKind::File)),
-        Ok(other) => {
-            Err(Failure::usage(format!("HOOP_TOKEN_STORE is `{other}`")).next("set it to `keyring` or `file`"))
-        }
+        Ok("keyutils") => Ok(Some(StoreKind::Keyutils)),
+        Ok(other) => Err(Failure::usage(format!("HOOP_TOKEN_STORE is `{other}`"))
+            .next("set it to `keyring`, `file`, or `keyutils` for this session only")),
     }
 }
 

@@ -17,7 +17,18 @@ use crate::{
 pub(crate) async fn run(_arguments: WhoamiArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let whoami: Whoami = Api::new(context).await?.get("/api/v1/whoami").await?;
     context.output.value("whoami", &whoami, |whoami| describe(&whoami.principal))?;
+    context.output.say(&lasting(&whoami));
     Ok(ExitStatus::SUCCESS)
+}
+
+/// How long anything goes on after the identity provider disabled the person.
+fn lasting(whoami: &Whoami) -> String {
+    let minutes = |seconds: i64| seconds.saturating_add(59) / 60;
+    format!(
+        "If your identity provider disables you, tunnels end within {} minutes, and nothing goes on after {}.",
+        minutes(whoami.renewed_every_seconds),
+        minutes(whoami.believed_for_seconds)
+    )
 }
 
 /// `alice (engineers, dba)`, or `crew, an agent of alice (agents)`.

@@ -119,6 +119,7 @@ fn sight() -> Sight {
         catalogue: Arc::new(Catalogue::default()),
         search_path: Arc::from(["pg_catalog".to_owned(), "public".to_owned()]),
         veils: Arc::default(),
+        overhears: false,
         hides: false,
         detectors: Detectors::none(),
         record_detectors: Detectors::builtin(),

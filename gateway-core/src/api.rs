@@ -10,6 +10,7 @@ mod caller;
 mod check;
 mod classify;
 mod connections;
+mod device;
 mod entry;
 mod events;
 mod guard;
@@ -17,12 +18,17 @@ mod health;
 mod kill;
 mod landing;
 mod notifications;
+mod openapi;
+mod probe;
 mod problem;
 mod recordings;
+mod relay;
 mod run_views;
 mod runs;
 mod search;
+mod secrets;
 mod sessions;
+mod site;
 mod step_up;
 mod streams;
 mod timeline;
@@ -43,13 +49,18 @@ use tokio::sync::watch;
 
 pub use self::check::{CheckError, Checker, Checking};
 pub use self::classify::{Sampler, SamplerError, Sampling};
+pub use self::probe::{Prober, Proving};
 pub use self::recordings::{Follow, LineSink, MayReveal, Recordings, RecordingsError, RecordingsOnDisk};
+pub use self::site::{SiteRefusal, SiteWork, Sites};
 pub use self::streams::Streams;
 use crate::{
     approval::Desk,
     clock::WallClock,
-    config::{AgentRule, UpstreamAddress},
-    identity::{ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, Verifier},
+    config::UpstreamAddress,
+    credential::Secrets,
+    identity::{
+        Agents, ClientCertificates, ConnectionTokens, GatewayTokens, LastSeen, PublicOrigin, SamlLogin, Verifier,
+    },
     model::ConnectionFacts,
     notify::Outbox,
     policy::PolicySet,
@@ -87,10 +98,14 @@ pub struct ApiParts {
     pub dev: bool,
     /// Validates the issuer's tokens.
     pub verifier: Verifier,
+    /// Where people log in by SAML.
+    pub saml: Option<SamlLogin>,
     /// Issues and validates the gateway's own.
     pub tokens: GatewayTokens,
     /// Passwords for native clients.
     pub connection_tokens: ConnectionTokens,
+    /// Certificates for native clients.
+    pub client_certificates: ClientCertificates,
     /// Live sessions, which a logout ends.
     pub registry: Registry,
     /// Who follows what.
@@ -104,17 +119,23 @@ pub struct ApiParts {
     /// The index of runs.
     pub runs: RunIndex,
     /// The site's service accounts.
-    pub agents: Vec<AgentRule>,
+    pub agents: Agents,
     /// Recordings, and the record of what the API does.
     pub recordings: Arc<dyn Recordings>,
     /// What is still to be told.
     pub outbox: Outbox,
     /// Definitions of tools.
     pub tools: ToolShelf,
+    /// The gateway's secrets, for those who set them.
+    pub secrets: Secrets,
+    /// Puts connections to the proof.
+    pub prober: Arc<dyn Prober>,
     /// Samples tables, to propose tags.
     pub sampler: Arc<dyn Sampler>,
     /// Says what would become of a statement.
     pub checker: Arc<dyn Checker>,
+    /// The site in force, and its versions.
+    pub site: Arc<dyn Sites>,
     /// The policies of the moment.
     pub policies: watch::Receiver<PolicySet>,
     /// The connections of the moment.
@@ -154,13 +175,23 @@ impl ApiState {
 pub fn router(state: ApiState) -> Router {
     let routes = Router::new()
         .route("/gateway", get(entry::gateway))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/token", post(entry::token))
+        .route("/device", post(device::begin))
+        .route("/device/token", post(device::token))
+        .route("/issuer/{endpoint}", post(relay::ask))
         .route("/health", get(health::health))
         .route("/health/detail", get(health::detail))
         .route("/whoami", get(entry::whoami))
         .route("/audit/key", get(entry::audit_key))
         .route("/connections", get(connections::list))
+        .route("/connections/configured", get(probe::list))
+        .route("/connections/{name}/test", post(probe::prove))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{name}", post(secrets::set))
+        .route("/secrets/{name}/remove", post(secrets::remove))
         .route("/connections/{name}/token", post(tokens::issue))
+        .route("/connections/{name}/certificate", post(tokens::certify))
         .route("/logout", post(tokens::log_out))
         .route("/connections/{name}/classify", post(classify::propose))
         .route("/connections/{name}/check", post(check::check))
@@ -188,6 +219,12 @@ pub fn router(state: ApiState) -> Router {
         .route("/sessions/{id}/recording", get(sessions::recording))
         .route("/sessions/{id}/events", get(watch_session::follow))
         .route("/sessions/{id}/kill", post(kill::kill))
+        .route("/site", get(site::standing))
+        .route("/site/versions", get(site::versions))
+        .route("/site/versions/{version}", get(site::version))
+        .route("/site/diff", post(site::compare).layer(DefaultBodyLimit::max(site::MAX_SITE_BODY_BYTES)))
+        .route("/site/apply", post(site::apply).layer(DefaultBodyLimit::max(site::MAX_SITE_BODY_BYTES)))
+        .route("/site/rollback", post(site::roll_back))
         .fallback(guard::unknown)
         .method_not_allowed_fallback(guard::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// Reads milliseconds since 1970; cheap to clone.
@@ -47,6 +47,11 @@ impl WallClock {
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
         }
+    }
+
+    /// The moment, for libraries that take the standard library's time.
+    pub fn moment(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(u64::try_from(self.unix_millis()).unwrap_or(0))
     }
 
     /// Seconds since 1970.

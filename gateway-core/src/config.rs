@@ -9,16 +9,22 @@ mod agents;
 mod cases;
 mod connection;
 mod development;
+mod files;
 mod gateway;
 mod http;
+mod lease;
 mod masking;
 mod notifications;
+mod oidc;
 pub(crate) mod place;
 mod reader;
+mod references;
+mod saml;
 mod secret;
 mod secrets;
 mod site;
 mod ssh;
+mod starters;
 mod workload;
 
 pub use agents::AgentRule;
@@ -28,18 +34,24 @@ pub use connection::{
     UpstreamPool, UpstreamTls,
 };
 pub use development::{check_development, check_production, write_sample};
+pub use files::{MAX_SITE_BYTES, SiteFiles};
 pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
-    WorkloadIssuer,
+    WorkloadIssuer, needs_restart,
 };
-pub use http::{HttpCredential, HttpSettings, secrets_of};
+pub use http::{HttpCredential, HttpSettings, TokenLogin, secrets_of};
+pub use lease::{EphemeralRole, LeasePer};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
 pub(crate) use notifications::EMAIL;
 pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, WebhookConfig};
+pub use oidc::{DEFAULT_CLOCK_SKEW_SECONDS, GoogleDirectory, GroupsFrom, OidcOptions, default_claims};
+pub use references::{ReferencePattern, ungranted};
+pub use saml::{CertificateDigest, SamlConfig, SamlEncryption};
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
 pub use ssh::{HostTrust, SshCredential, SshSettings};
+pub use starters::Starter;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 
 mod command;
 mod keyring;
+pub mod lease;
 pub mod master;
 pub mod shelf;
 pub mod vault;
@@ -178,6 +179,16 @@ impl Secrets {
         if kept.len() < MOST_KEPT {
             kept.insert(reference.clone(), (Instant::now(), value.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+impl Secrets {
+    /// Those of a store, under a master key that nobody else has.
+    pub(crate) async fn of_store(store: crate::store::Store) -> Self {
+        let key = master::MasterKey::parse(&master::MasterKey::generate().unwrap()).unwrap();
+        let shelf = SecretShelf::open(crate::store::SecretRows::new(store), key, None).await.unwrap();
+        Self::new(Some(shelf), None)
     }
 }
 

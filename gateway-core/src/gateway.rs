@@ -7,39 +7,44 @@ mod connections;
 mod listener;
 mod native;
 mod oversight;
+mod prober;
 mod receivers;
 mod sampler;
 mod secrets;
+mod site;
 mod upstream_tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
-    api::{self, ApiParts, ApiState, Recordings as _, RecordingsOnDisk},
+    api::{self, ApiParts, ApiState, Recordings as _, RecordingsOnDisk, types::SiteStanding},
     approval::{Desk, Limits},
     clock::WallClock,
     config::Site,
     credential::{CredentialError, Secrets},
     identity::{
-        ConnectionTokenError, ConnectionTokens, DevelopmentMode, DevelopmentProvider, GatewayTokens, IdentityError,
-        KeyUse, LastSeen, PublicOrigin, TokenKeyError, Verifier,
+        Agents, ClientCertificateError, ClientCertificates, ConnectionTokenError, ConnectionTokens, DevelopmentMode,
+        DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, LastSeen, PublicOrigin, SamlLogin, TokenKeyError,
+        Verifier,
     },
     mask::{Detectors, MaskKeys},
     model::ConnectionName,
     notify::{Couriers, Outbox},
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
-    session::{self, Environment, Served, registry::Registry},
-    store::{RunIndex, SaidIndex, SessionIndex, Store, StoreError, ToolShelf},
+    session::{self, Environment, Leases, Served, Surroundings, registry::Registry},
+    store::{LeaseRows, RunIndex, SaidIndex, SessionIndex, SiteShelf, Store, StoreError, ToolShelf},
     upstream::SshKeys,
 };
 
 pub use certificate::CertificateError;
+pub use site::LiveSite;
 pub use upstream_tls::UpstreamTlsError;
 
 /// How long live sessions may take to end when the gateway stops.
@@ -96,6 +101,9 @@ pub enum GatewayError {
     /// Passwords for native clients.
     #[error("passwords for native clients cannot be made")]
     ConnectionTokens(#[from] ConnectionTokenError),
+    /// Certificates for native clients.
+    #[error("certificates for native clients cannot be made")]
+    ClientCertificates(#[from] ClientCertificateError),
     /// The approvals.
     #[error(transparent)]
     Approvals(#[from] crate::approval::StorageError),
@@ -148,7 +156,9 @@ pub struct Gateway {
     tokens: GatewayTokens,
     recordings: Arc<RecordingsOnDisk>,
     couriers: Couriers,
-    policies: watch::Sender<PolicySet>,
+    surroundings: Surroundings,
+    live: LiveSite,
+    standing: Option<SiteStanding>,
     version: &'static str,
 }
 
@@ -162,10 +172,13 @@ impl Gateway {
         let public_url = site.gateway.public_url.clone();
         let clock = WallClock::system();
         let data = site.gateway.data_dir.clone();
-        let (tls, authority) = server_tls(&site, dev)?;
+        let certificates = ClientCertificates::new(site.gateway.identity.certificate_seconds, clock.clone())?;
+        let (tls, authority) = server_tls(&site, dev, certificates.authority())?;
         let provider = development_provider(&site, dev, address, &clock)?;
-        let verifier = verifier(&site, provider.as_ref(), &clock)?;
-        let native = native::bind(&site).await?;
+        let origin =
+            PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
+        let saml = site.gateway.identity.saml.as_ref();
+        let saml = saml.map(|saml| SamlLogin::open(saml, origin.clone(), clock.clone())).transpose()?;
         let connection_tokens = ConnectionTokens::new(clock.clone())?;
         let key_use = if dev { KeyUse::Development } else { KeyUse::Production };
         let tokens = GatewayTokens::open(&data.join("keys"), key_use, public_url.as_str(), clock.clone())?;
@@ -174,59 +187,92 @@ impl Gateway {
         let recorder = open_recorder(&site, keys, version).await?;
         let store = Store::open(&site.gateway.store.path)?;
         let secrets = secrets::prepare(&site, &store).await?;
-        let Kept { index, runs, said, store, tools, outbox, couriers } =
+        let lent = LeaseRows::new(store.clone());
+        let Kept { index, runs, said, store, tools, outbox, couriers, shelf } =
             keep(&site, store, &secrets, dev, &clock).await?;
+        let start = site.clone();
+        let (site, standing) = site::settle(site, &shelf, &recorder, &clock).await?;
+        let agents = Agents::new(site.agents.clone());
+        let verifier = verifier(&site, provider.as_ref(), &agents, saml.as_ref(), &secrets, &clock)?;
+        let native = native::bind(&site).await?;
         let recordings = Arc::new(RecordingsOnDisk::new(recorder, audit_key, said));
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
         let desk = open_desk(store, &clock, &in_force, &last_seen, recordings.recorder()).await?;
         let ssh =
             SshKeys::load_or_create(&data.join("keys")).map_err(|error| GatewayError::Setting(error.to_string()))?;
-        let served = connections::serve(&site, &secrets, dev, &clock, &tools, &ssh).await?;
+        let leases = Leases::new(secrets.clone(), lent, recordings.recorder().clone(), clock.clone());
+        let served = connections::serve(&site, &|_all_anew| None, &leases, dev, &clock, &tools, &ssh).await?;
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
             sealer,
-            policies: in_force.clone(),
             desk: desk.clone(),
             index: index.clone(),
             registry: Registry::default(),
             masking: site.masking.clone(),
-            detectors: detectors(&site, masking),
+            detectors: detectors(&site, Arc::clone(&masking)),
             understandings: session::Understandings::default(),
+            leases,
             clock: clock.clone(),
             connections: served,
             export_rows: site.gateway.export_rows,
             result_cap_bytes: usize::try_from(site.gateway.recordings.result_cap_bytes).unwrap_or(usize::MAX),
         });
-        let origin =
-            PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
-        let (_listed, connections) = watch::channel(connections::listed(&site, &native, &ssh));
+        let addresses = connections::native_addresses(&site, &native);
+        let (listed, connections) = watch::channel(connections::listed(&site, &addresses, &ssh));
+        let (published, surroundings) = watch::channel(Arc::clone(&environment));
+        let live = LiveSite::new(
+            site::Parts {
+                start,
+                dev,
+                shelf,
+                recorder: recordings.recorder().clone(),
+                clock: clock.clone(),
+                tools: tools.clone(),
+                leases: environment.leases.clone(),
+                keys: masking,
+                ssh,
+                agents: agents.clone(),
+                native: addresses,
+                surroundings: published,
+                policies,
+                listed,
+            },
+            site,
+            standing.clone(),
+        );
         let api = ApiState::new(ApiParts {
             origin,
             dev,
             verifier: verifier.clone(),
+            saml: saml.clone(),
             tokens: tokens.clone(),
             connection_tokens: connection_tokens.clone(),
+            client_certificates: certificates.clone(),
             registry: environment.registry.clone(),
             streams: api::Streams::default(),
             desk,
             last_seen,
             sessions: index,
             runs,
-            agents: site.agents.clone(),
+            agents,
             recordings: Arc::<RecordingsOnDisk>::clone(&recordings),
             outbox,
             tools: tools.clone(),
-            sampler: Arc::new(sampler::UpstreamSampler::new(Arc::clone(&environment))),
-            checker: Arc::new(session::StatementChecker::new(Arc::clone(&environment))),
+            secrets,
+            prober: Arc::new(prober::UpstreamProber::new(surroundings.clone())),
+            sampler: Arc::new(sampler::UpstreamSampler::new(surroundings.clone())),
+            checker: Arc::new(session::StatementChecker::new(surroundings.clone())),
+            site: Arc::new(live.clone()),
             policies: in_force,
             connections,
             clock,
         });
-        let pages = provider.as_ref().map(DevelopmentProvider::router);
-        let router = pages.into_iter().fold(api::router(api.clone()), axum::Router::merge);
-        let door =
-            native::Doorkeeper::new(Arc::clone(&environment), tokens.clone(), connection_tokens, verifier, tls.clone());
+        let pages =
+            provider.as_ref().map(DevelopmentProvider::router).into_iter().chain(saml.map(|saml| saml.router()));
+        let router = pages.fold(api::router(api.clone()), axum::Router::merge);
+        let proofs = native::Proofs { tokens: tokens.clone(), connection_tokens, certificates, verifier };
+        let door = native::Doorkeeper::new(surroundings.clone(), proofs, tls.clone());
         let secret = provider.map(|provider| provider.terminal_secret().clone());
         let development = dev.then_some(DevelopmentFacts { authority, secret });
         Ok(Self {
@@ -243,7 +289,9 @@ impl Gateway {
             tokens,
             recordings,
             couriers,
-            policies,
+            surroundings,
+            live,
+            standing,
             version,
         })
     }
@@ -268,19 +316,27 @@ impl Gateway {
         self.development.as_ref()
     }
 
-    /// Publishes policies: live sessions decide again.
-    pub fn publisher(&self) -> watch::Sender<PolicySet> {
-        self.policies.clone()
+    /// The site in force, to read its folder again.
+    pub fn live_site(&self) -> LiveSite {
+        self.live.clone()
+    }
+
+    /// Which version of the site is in force at the start; none for the built-in one.
+    pub fn standing(&self) -> Option<&SiteStanding> {
+        self.standing.as_ref()
     }
 
     /// Serves until `shutdown`, then stops accepting, lets sessions end for a few seconds, and closes the log.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), GatewayError> {
         let tasks = TaskTracker::new();
         self.couriers.start(&tasks, &shutdown).await?;
-        let acceptor = listener::SessionAcceptor::new(Arc::clone(&self.environment), self.tokens.clone());
+        let acceptor = listener::SessionAcceptor::new(self.surroundings.clone(), self.tokens.clone());
         for native in self.native {
             tasks.spawn(native::accept(native, Arc::clone(&self.door), tasks.clone(), shutdown.clone()));
         }
+        let keeping =
+            session::keep_leases(self.environment.leases.clone(), Arc::clone(&self.environment), shutdown.clone());
+        tasks.spawn(keeping);
         tasks.spawn(gather(self.recordings, shutdown.clone()));
         tasks.spawn(end_lapsed_runs(self.api.clone(), shutdown.clone()));
         listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
@@ -358,10 +414,14 @@ fn settle_public_port(site: &mut Site, dev: bool, address: SocketAddr) -> Result
 }
 
 /// The certificate for all listeners, and the development authority's as PEM.
-fn server_tls(site: &Site, dev: bool) -> Result<(certificate::ServerTls, String), GatewayError> {
+fn server_tls(
+    site: &Site,
+    dev: bool,
+    clients: &CertificateDer<'_>,
+) -> Result<(certificate::ServerTls, String), GatewayError> {
     match &site.gateway.tls {
-        Some(files) => Ok((certificate::from_files(files)?, String::new())),
-        None if dev => Ok(certificate::development(&site.gateway.data_dir.join("dev-tls"))?),
+        Some(files) => Ok((certificate::from_files(files, clients)?, String::new())),
+        None if dev => Ok(certificate::development(&site.gateway.data_dir.join("dev-tls"), clients)?),
         None => Err(GatewayError::Setting("gateway.toml names no certificate ([tls])".to_owned())),
     }
 }
@@ -379,26 +439,39 @@ fn development_provider(
     address: SocketAddr,
     clock: &WallClock,
 ) -> Result<Option<DevelopmentProvider>, GatewayError> {
-    if !dev || site.gateway.identity.oidc.is_some() {
+    if !dev || site.gateway.identity.names_a_provider() {
         return Ok(None);
     }
     let mode = DevelopmentMode::enable(address)?;
     Ok(Some(DevelopmentProvider::start(mode, &site.gateway.public_url, clock.clone())?))
 }
 
-fn verifier(site: &Site, provider: Option<&DevelopmentProvider>, clock: &WallClock) -> Result<Verifier, GatewayError> {
+fn verifier(
+    site: &Site,
+    provider: Option<&DevelopmentProvider>,
+    agents: &Agents,
+    saml: Option<&SamlLogin>,
+    secrets: &Secrets,
+    clock: &WallClock,
+) -> Result<Verifier, GatewayError> {
     let workloads = site.gateway.identity.workloads.iter();
     let workloads = workloads.map(|one| Ok((one.clone(), authorities(one.ca_file.as_ref())?)));
     let workloads = workloads.collect::<Result<Vec<_>, GatewayError>>()?;
+    let claims = site.gateway.identity.claims.clone();
     if let Some(provider) = provider {
-        return Ok(provider.verifier()?.with_workloads(workloads, &site.agents)?);
+        return Ok(provider.verifier()?.with_claims(claims).with_workloads(workloads, agents)?);
+    }
+    if let Some(saml) = saml {
+        let verifier = Verifier::without_people(saml.info(), saml.login_seconds(), clock.clone());
+        return Ok(verifier.with_claims(claims).with_workloads(workloads, agents)?);
     }
     let Some(oidc) = &site.gateway.identity.oidc else {
         return Err(GatewayError::Setting("gateway.toml names no identity provider ([identity.oidc])".to_owned()));
     };
     let trusted = authorities(oidc.ca_file.as_ref())?;
-    let verifier = Verifier::discovered(oidc.clone(), site.agents.clone(), trusted.as_deref(), clock.clone())?;
-    Ok(verifier.with_workloads(workloads, &site.agents)?)
+    let (rules, trusted) = (agents.clone(), trusted.as_deref());
+    let verifier = Verifier::discovered(oidc.clone(), rules, trusted, secrets, clock.clone())?;
+    Ok(verifier.with_claims(claims).with_workloads(workloads, agents)?)
 }
 
 fn authorities(file: Option<&PathBuf>) -> Result<Option<Vec<u8>>, GatewayError> {
@@ -414,6 +487,7 @@ struct Kept {
     tools: ToolShelf,
     outbox: Outbox,
     couriers: Couriers,
+    shelf: SiteShelf,
 }
 
 /// Opens the store, the desk over it, and the couriers; what an earlier run left pending is told too.
@@ -434,8 +508,9 @@ async fn keep(
     let public_url = site.gateway.public_url.clone();
     let couriers = Couriers::new(receivers, outbox.clone(), public_url, retry, clock.clone());
     let tools = ToolShelf::new(store.clone());
+    let shelf = SiteShelf::new(store.clone());
     let store = store.announcing(Arc::new(outbox.clone()));
-    Ok(Kept { index, runs, said, store, tools, outbox, couriers })
+    Ok(Kept { index, runs, said, store, tools, outbox, couriers, shelf })
 }
 
 fn detectors(site: &Site, keys: Arc<MaskKeys>) -> Detectors {

@@ -8,6 +8,7 @@ mod answer;
 mod cache;
 mod circumstances;
 mod context_use;
+mod format;
 mod gate;
 mod load;
 mod name_use;
@@ -25,6 +26,7 @@ mod world;
 mod tests;
 
 pub use circumstances::{ApiAction, ApiResource, Circumstances, Source};
+pub use format::formatted;
 pub use permitted::{Decision, Permitted};
 pub use set::{PolicySet, Reveal};
 pub use source::{PolicySource, PolicyVersion, TagNames};

@@ -5,12 +5,14 @@
 //! `api` see it through `approval::Storage` and [`SessionIndex`].
 
 mod approvals;
+mod leases;
 mod migrations;
 mod notifications;
 mod runs;
 mod said;
 mod secrets;
 mod sessions;
+mod site_versions;
 mod tools;
 
 use std::{
@@ -24,11 +26,13 @@ use std::{
 
 use rusqlite::Connection;
 
+pub use leases::{KeptLease, LeaseRows};
 pub use notifications::{Announce, Delivery, DeliveryCounts, DeliveryQueue};
 pub use runs::{RunEnd, RunEntry, RunIndex};
 pub use said::{Said, SaidIndex, folded};
 pub use secrets::{KeptSecret, SecretRows};
 pub use sessions::{SessionCounts, SessionEntry, SessionFilter, SessionIndex, Span};
+pub use site_versions::{NewSiteVersion, SiteShelf};
 pub use tools::{KeptTool, StoredTools, ToolShelf};
 
 /// Why the store cannot be used. It holds no row's content.

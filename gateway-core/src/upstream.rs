@@ -10,18 +10,26 @@ mod estimate;
 mod http;
 mod outlet;
 mod path;
+mod probe;
+mod roles;
 mod ssh;
 mod survey;
 
 pub use cancel::{CancelOrder, cancel};
+pub(crate) use catalogue::Overheard;
 pub use catalogue::{
     Cast, Catalogue, CatalogueError, CatalogueRead, Column, Conversion, Events, Local, LocalColumn, LocalRelation,
     Relation, RelationKind, Routine, Runs, TaggedColumn, Volatility,
 };
+pub(crate) use dial::dial_secured;
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
 pub use estimate::{Estimate, PlanOrder, PlannedChange, Planner};
-pub use http::{CredentialOrder, HttpOutlet, Injector, InjectorError, Marks, SendError};
+pub use http::{
+    Answered, CredentialOrder, HttpOutlet, Injector, InjectorError, Marks, OwnRequest, SendError, Unauthorized,
+};
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;
+pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};
+pub use roles::{RoleLender, fresh_name};
 pub use ssh::{Cut, LoginOrder, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet, Written};
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

@@ -14,7 +14,11 @@ struct Stage {
 }
 
 fn stage() -> Stage {
-    let site = Site::new(&Cluster::shared().database()).policy("access", HELD);
+    stage_of(HELD)
+}
+
+fn stage_of(held: &str) -> Stage {
+    let site = Site::new(&Cluster::shared().database()).policy("access", held);
     let gateway = Gateway::start(site);
     let (alice, bob) = (Person::login(&gateway, "alice"), Person::login(&gateway, "bob"));
     Stage { gateway, alice, bob }
@@ -223,4 +227,51 @@ fn until(holds: impl Fn() -> bool) {
     while !holds() {
         assert!(std::time::Instant::now() < deadline, "in vain");
     }
+}
+
+/// A run asks before it begins, waits, and goes on; one that nobody decides on leaves with the status of a pending approval.
+#[test]
+fn a_run_waits_for_its_access() {
+    let stage = stage();
+    let exec = |arguments: &[&str]| {
+        let folder = stage.alice.home().join("project");
+        std::fs::create_dir_all(&folder).expect("made");
+        let all: Vec<&str> = ["exec", "-c", "pg-prod"].iter().chain(arguments).copied().collect();
+        Program::start(stage.alice.command(&all).current_dir(folder))
+    };
+    let script = ["--", "psql", "-X", "-A", "-t", "-c", "select 'in the run'"];
+    let mut waiting = exec(&[&["--request", "nightly report", "--for", "30m"][..], &script].concat());
+    let id = request(&mut waiting);
+    let item = &stage.bob.json(&["approvals", "show", &id])["approval"];
+    assert_eq!((item["asks"].as_str(), item["window_seconds"].as_u64()), (Some("access"), Some(1_800)), "{item}");
+    assert!(item.to_string().contains("nightly report"), "{item}");
+    assert_eq!(stage.alice.json(&["runs", "ls"])["runs"], serde_json::json!([]), "no budget begins while it waits");
+    stage.approve(&id);
+    assert_eq!(waiting.finish().success(), "in the run\n");
+    // The window is open: the next run asks nothing.
+    assert_eq!(exec(&script).finish().success(), "in the run\n");
+
+    let denied = self::stage();
+    let folder = denied.alice.home().join("project");
+    std::fs::create_dir_all(&folder).expect("made");
+    let ask =
+        || Program::start(denied.alice.command(&["exec", "-c", "pg-prod", "--", "touch", "made"]).current_dir(&folder));
+    let mut refused = ask();
+    let id = request(&mut refused);
+    denied.bob.run(&["approvals", "deny", &id, "--reason", "not today"]).success();
+    let refused = refused.finish();
+    assert_eq!(refused.code(), 3, "{refused:?}");
+    assert!(refused.errors.contains("not today"), "{refused:?}");
+    // Who stops waiting takes the request back.
+    let mut left = ask();
+    let id = request(&mut left);
+    left.signal(Signal::SIGTERM);
+    assert_eq!(left.finish().code(), 130);
+    assert_eq!(denied.alice.json(&["approvals", "show", &id])["approval"]["status"], "withdrawn");
+    assert!(!folder.join("made").exists());
+    // What nobody decides on in time.
+    let slow = stage_of(&HELD.replace("@window", "@expires(\"2s\")\n@window"));
+    let outcome = slow.alice.run(&["exec", "-c", "pg-prod", "--", "touch", "made"]);
+    assert_eq!(outcome.code(), 8, "{outcome:?}");
+    assert!(outcome.errors.contains("Waiting for approval apr_") && outcome.errors.contains("expired"), "{outcome:?}");
 }

@@ -120,6 +120,15 @@ fn a_client_with_a_secret_is_the_agent_of_its_rule() {
     let by_environment = [("HOOP_CLIENT_ID", "agent"), ("HOOP_CLIENT_SECRET_FILE", secret)];
     assert_eq!(principal(&whoami(&elsewhere, &by_environment))["name"], "crew");
     assert_eq!(elsewhere.run(&["whoami"]).code(), 4, "nothing was kept of it");
+    // A run of it gets neither the proof nor where it is, whatever is asked to be kept.
+    let folder = elsewhere.home().join("project");
+    fs::create_dir_all(&folder).expect("made");
+    let keep = ["HOOP_CLIENT_ID", "HOOP_CLIENT_SECRET_FILE", "HOOP_TOKEN_FILE", "HOOP_GATEWAY"];
+    let script = format!("env; cat {secret}");
+    let mut run = elsewhere.command(&["exec", "-c", "pg-prod", "--keep", &keep.join(","), "--", "sh", "-c", &script]);
+    let run = super::harness::Program::run(run.envs(by_environment).current_dir(&folder), "");
+    assert!(run.output.contains("PGUSER=crew") && run.code() != 0, "{run:?}");
+    assert!(!run.output.contains("agent-secret") && keep.iter().all(|name| !run.output.contains(name)), "{run:?}");
     let wrong = Stage::file(&elsewhere, "wrong", "another-secret");
     let refused =
         whoami(&elsewhere, &[by_environment[0], ("HOOP_CLIENT_SECRET_FILE", wrong.to_str().expect("a path"))]);

@@ -172,7 +172,10 @@ fn a_crew_that_streams_and_says_who_it_is_works_alike() {
     let crew = stage.crew(&[("CREW_STREAMS", "1"), ("CREW_LISTENER", "hoop_listener"), ("PYTHONPATH", EXAMPLE)]);
     let id = stage.held();
     let shown = stage.bob.run(&["approvals", "show", &id]).success();
-    assert!(shown.contains("(exact)"), "{shown}");
+    assert!(shown.contains("(exact), for agent Support data agent, crew support, task clean up"), "{shown}");
+    let item = stage.bob.json(&["approvals", "show", &id])["approval"]["proposed_by"]["answer"]["names"].clone();
+    let names = serde_json::json!({"crew": "support", "agent": "Support data agent", "task": "clean up"});
+    assert_eq!(item, names);
     stage.bob.run(&["approvals", "deny", &id, "--reason", "keep them"]).success();
     let said = printed(crew);
     let calls = said["calls"].as_array().expect("calls");
@@ -180,6 +183,12 @@ fn a_crew_that_streams_and_says_who_it_is_works_alike() {
     assert!(calls[2]["error"].to_string().contains("keep them"), "{said}");
     assert_eq!(stage.database.value("select count(*) from crew_customers"), "100");
     let saw = stage.model.saw();
+    // The names stand in the timeline: at each prompt, at each link, and as what PostgreSQL's client calls itself.
+    let run = stage.alice.json(&["runs", "ls"])["runs"][0]["id"].as_str().expect("a run").to_owned();
+    let timeline = stage.alice.run(&["runs", "show", &run, "--output", "json"]).success();
+    for part in [r#"\"crew\":\"support\""#, r#"\"task\":\"clean up\""#, "support/Support data agent"] {
+        assert!(timeline.contains(part), "{part} is not in\n{timeline}");
+    }
     assert!(saw.contains("\"stream\": true") && !saw.contains("ada@example.com"), "{saw}");
 }
 

@@ -87,6 +87,19 @@ fn psql_finds_its_tunnel_by_itself() {
 }
 
 #[test]
+fn the_tunnels_of_a_run_may_be_sockets() {
+    let stage = stage();
+    let script = "ls -ld $PGHOST | cut -c1-10; echo $PGHOST; psql -X -A -t -c 'select 41 + 1'; \
+                  psql -X -A -t \"$DATABASE_URL\" -c 'select 42 + 1'";
+    let outcome = stage.run(&["--socket", "--", "sh", "-c", script]).success();
+    let lines: Vec<&str> = outcome.lines().collect();
+    assert!(lines.len() == 4 && lines[0] == "drwx------" && lines[1].starts_with('/'), "{outcome}");
+    assert_eq!(lines[2..], ["42", "43"], "{outcome}");
+    assert!(!std::path::Path::new(lines[1]).exists(), "it is gone with the run");
+    assert_eq!(stage.run(&["--socket", "--jail", "--", "true"]).code(), 2);
+}
+
+#[test]
 fn a_refused_statement_is_an_error_of_the_command_like_any_other() {
     let stage = stage();
     let outcome = stage.run(&["--", "psql", "-X", "-c", "drop table orders"]);
@@ -232,6 +245,20 @@ fn a_killed_hoop_exec_leaves_nothing_behind() {
         assert!(all.len() >= 4, "{all:?}");
         program.signal(Signal::SIGKILL);
         all.into_iter().for_each(gone);
+        stage.database.direct().run(NOBODY_IS_LEFT).success();
+        assert_eq!(stage.sessions(), "0");
+    }
+}
+
+/// What runs at the server ends too, silent as it is: a stream that is gone is noticed at once, and what runs is cancelled.
+#[test]
+fn a_statement_that_runs_ends_with_its_killed_run() {
+    let stage = stage();
+    for (jail, seconds) in [("--no-jail", 1001), ("--jail", 1002)] {
+        let mut program = Program::start(&mut stage.command(&[jail, "--", "psql", "-X", "-q"]));
+        program.write(&format!("select pg_sleep({seconds});\n"));
+        stage.database.logged_times(&format!("select pg_sleep({seconds})"), 1);
+        program.signal(Signal::SIGKILL);
         stage.database.direct().run(NOBODY_IS_LEFT).success();
         assert_eq!(stage.sessions(), "0");
     }

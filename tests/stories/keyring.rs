@@ -103,6 +103,19 @@ fn a_keyring_that_went_away_is_an_error_and_not_a_second_login() {
 }
 
 #[test]
+fn the_kernels_keyring_keeps_a_login_only_where_it_is_asked_to() {
+    let gateway = gateway();
+    let (alice, outcome) = login(&gateway, "alice", &[("HOOP_TOKEN_STORE", "keyutils")]);
+    assert!(outcome.errors.contains("gone when it ends"), "{outcome:?}");
+    assert!(!kept_in_files(&alice));
+    let run = |arguments: &[&str]| Program::run(alice.command(arguments).env("HOOP_TOKEN_STORE", "keyutils"), "");
+    assert!(run(&["whoami"]).success().contains("alice"));
+    assert!(run(&["status"]).success().contains("keyutils"));
+    assert_eq!(run(&["logout"]).code(), 0);
+    assert_eq!(run(&["whoami"]).code(), 4);
+}
+
+#[test]
 fn a_server_without_a_keyring_says_aloud_that_a_file_keeps_the_login() {
     let gateway = gateway();
     let (bob, outcome) = login(&gateway, "bob", &[]);

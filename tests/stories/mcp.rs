@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use super::harness::{Cluster, Gateway, Person, Program, Site, crewai_python, free_port};
+use super::harness::{Cluster, Gateway, HOOP, Person, Program, Site, Tunnel, crewai_python, free_port};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/mcp");
 
@@ -23,6 +23,9 @@ forbid(principal, action == Action::"mcp_call", resource) when {
 forbid(principal, action == Action::"mcp_call", resource) when {
   context has request && context.request.hasTag("tool") && context.request.getTag("tool") == "delete_customer"
 };
+
+@id("dba-reaches-tickets")
+permit(principal in Group::"dba", action == Action::"connect", resource == Connection::"tickets");
 
 @id("dba-administers")
 permit(principal in Group::"dba", action == Action::"administer", resource);
@@ -66,12 +69,44 @@ fn stage() -> Stage {
 impl Stage {
     /// The SDK's client, as `hoop exec` starts it.
     fn client(&self) -> Program {
+        self.client_by(Way::Http)
+    }
+
+    fn client_by(&self, way: Way) -> Program {
         let python: PathBuf = crewai_python();
         let (python, script) = (python.to_string_lossy(), format!("{FIXTURES}/client.py"));
-        let mut client = self.alice.start(&["exec", "-c", "tickets", "--", &python, &script]);
+        let run = || self.alice.command(&["exec", "-c", "tickets", "--", &python, &script]);
+        let as_command = serde_json::json!([HOOP, "mcp", "tickets"]).to_string();
+        let mut command = match way {
+            Way::Http => run(),
+            Way::CommandInRun => {
+                let mut command = run();
+                command.env("SERVER_COMMAND", as_command);
+                command
+            }
+            Way::Command => {
+                let mut command = Command::new(&*python);
+                let hoop = self.alice.command(&[]);
+                let environment = hoop.get_envs().filter_map(|(name, value)| Some((name, value?)));
+                command.arg(script).envs(environment).env("SERVER_COMMAND", as_command);
+                command
+            }
+        };
+        let mut client = Program::start(&mut command);
         client.expect_line("\"ready\": true");
         client
     }
+}
+
+/// How the client reaches the server.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Over HTTP, in a run.
+    Http,
+    /// By `hoop mcp`, in a run.
+    CommandInRun,
+    /// By `hoop mcp` with a person's login.
+    Command,
 }
 
 /// Asks the client for one thing and gives what it printed of it.
@@ -86,10 +121,11 @@ fn answer(client: &mut Program) -> serde_json::Value {
 
 #[test]
 fn tools_are_listed_called_and_held_by_policy_and_their_results_masked() {
-    for more in [&[][..], &["json"]] {
+    let json = &["json"][..];
+    for (more, way) in [(&[][..], Way::Http), (json, Way::Http), (&[], Way::CommandInRun), (json, Way::Command)] {
         let stage = stage();
         let mut server = Server::start(stage.port, "Finds a customer.", more);
-        let mut client = stage.client();
+        let mut client = stage.client_by(way);
         let listed = ask(&mut client, r#"{"list": true}"#);
         assert_eq!(listed["tools"], serde_json::json!(["ask_model", "delete_customer", "find_customer"]), "{listed}");
 
@@ -115,11 +151,37 @@ fn tools_are_listed_called_and_held_by_policy_and_their_results_masked() {
         assert_eq!(answer(&mut client)["text"], "deleted 7");
         server.program.expect_line("deleted 7");
 
-        // What the server would ask of the client never reaches it, however long it insists.
-        let asked = ask(&mut client, r#"{"call": "ask_model", "seconds": 3}"#);
-        assert!(asked.get("sampled").is_none() && asked["error"].to_string().contains("Timed out"), "{asked}");
+        // What the server would ask of the client never reaches it, and the server hears so at once.
+        let asked = ask(&mut client, r#"{"call": "ask_model"}"#);
+        assert!(asked.get("sampled").is_none() && asked["text"].to_string().contains("refused: a gateway"), "{asked}");
         assert!(!server.program.so_far().contains("dropped"));
     }
+}
+
+/// SPEC: MCP, transports: the id of a session is in a header, and 404 has a client begin anew.
+#[test]
+fn a_session_of_a_server_is_nobody_elses() {
+    let stage = stage();
+    let _server = Server::start(stage.port, "Finds a customer.", &[]);
+    let bob = Person::login(&stage.gateway, "bob");
+    let (hers, his) = (Tunnel::open(&stage.alice, "tickets"), Tunnel::open(&bob, "tickets"));
+    let post = |tunnel: &Tunnel, body: &str, session: Option<&str>| {
+        let mut command = Command::new("curl");
+        command.args(["-sS", "-i", "-m", "50", "--noproxy", "*", "-H", "content-type: application/json"]);
+        command.args(["-H", "accept: application/json, text/event-stream", "-d", body]);
+        command.args(session.map(|id| format!("-Hmcp-session-id: {id}")));
+        Program::run(command.arg(format!("{}/mcp", tunnel.url)), "").success()
+    };
+    let start = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",
+        "capabilities":{},"clientInfo":{"name":"curl","version":"8"}}}"#;
+    let begun = post(&hers, start, None);
+    let id = begun.lines().find_map(|line| line.strip_prefix("mcp-session-id: ")).expect("a session").trim().to_owned();
+    let ping = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+    assert!(post(&hers, ping, Some(&id)).starts_with("HTTP/1.1 200"));
+    let refused = post(&his, ping, Some(&id));
+    assert!(refused.starts_with("HTTP/1.1 404") && refused.contains("somebody else's"), "{refused}");
+    assert!(post(&hers, ping, Some("made-up")).starts_with("HTTP/1.1 404"));
+    assert!(post(&hers, ping, Some(&id)).starts_with("HTTP/1.1 200"), "hers goes on");
 }
 
 #[test]
@@ -150,4 +212,41 @@ fn a_tool_whose_definition_changed_is_refused_until_somebody_read_it() {
     bob.run(&["tools", "accept", "tickets", "find_customer", new]).success();
     let found = ask(&mut client, r#"{"call": "find_customer", "arguments": {"name": "Ada"}}"#);
     assert!(found["text"].to_string().contains("Ada <"), "{found}");
+}
+
+/// `hoop mcp` by itself, in a jail, where there is no login and no way but the run's tunnel.
+#[test]
+fn lines_that_are_no_messages_are_answered_and_the_rest_goes_on() {
+    let stage = stage();
+    let _server = Server::start(stage.port, "Finds a customer.", &[]);
+    let folder = stage.alice.home().join("project");
+    fs::create_dir_all(&folder).expect("made");
+    let arguments = ["exec", "-c", "tickets", "--jail", "--allow-read", HOOP, "--", HOOP, "mcp", "tickets"];
+    let mut bridge = Program::start(stage.alice.command(&arguments).current_dir(folder));
+    let mut ask = |line: &str| {
+        bridge.write(&format!("{line}\n"));
+        answer(&mut bridge)
+    };
+    assert_eq!(ask("no message at all")["error"]["code"], -32700);
+    let early = ask(r#"{"jsonrpc":"2.0","id":"early","method":"tools/list"}"#);
+    assert!(early["id"] == "early" && early["error"].is_object(), "{early}");
+    let long = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#, "x".repeat(5 << 20));
+    assert_eq!(ask(&long)["error"]["code"], -32700);
+    let opened = ask(
+        r#"{"jsonrpc":"2.0","id":"first","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"story","version":"1"}}}"#,
+    );
+    assert_eq!(
+        (&opened["id"], &opened["result"]["serverInfo"]["name"]),
+        (&"first".into(), &"tickets".into()),
+        "{opened}"
+    );
+    bridge.write("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n\n");
+    bridge.write("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}\n");
+    let listed = answer(&mut bridge);
+    assert!(listed["id"] == 2 && listed["result"]["tools"].to_string().contains("find_customer"), "{listed}");
+    assert!(!listed.to_string().contains("drop_everything"), "{listed}");
+    bridge.close_input();
+    assert_eq!(bridge.finish().code(), 0);
+    let other = stage.alice.run(&["mcp", "pg-prod"]);
+    assert_eq!(other.code(), 2, "{other:?}");
 }

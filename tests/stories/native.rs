@@ -1,5 +1,6 @@
 //! Native clients, without the CLI: a password of `hoop token` or a JWT opens the same session that a tunnel would.
 
+mod certificates;
 mod evasions;
 mod pools;
 

@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::harness::{Cluster, Database, Gateway, Outcome, Person, Program, Site};
+use super::{
+    evasions::raw::{Raw, bind, execute, parse, shown, sync},
+    harness::{Cluster, Database, Gateway, Outcome, Person, Program, Site},
+};
 
 struct Stage {
     database: Database,
@@ -73,6 +76,37 @@ fn a_run_is_one_timeline_and_the_servers_own_log_names_it() {
     assert_eq!(stage.person("bob").run(&["runs", "show", id]).code(), 1, "a stranger's");
 }
 
+/// Where the site wants it, each statement names run and principal, in the text that is decided, recorded and sent.
+#[test]
+fn statements_name_run_and_principal_to_the_server() {
+    let database = Cluster::shared().database();
+    let site = Site::new(&database);
+    site.edit("connections.toml", "labels =", "statement_comment = true\nlabels =");
+    let stage = Stage { database, gateway: Gateway::start(site) };
+    let alice = stage.person("alice");
+    let script = "select 41 + 1 as answer;\nupdate orders set id = id where id = 1;\ndrop table orders;\n\
+                  prepare p as select 6 * 7;\nexecute p;\ncopy (select 'copied') to stdout;\n";
+    let outcome = exec(&alice, &[], script);
+    assert_eq!(outcome.output, "42\n42\ncopied\n", "{outcome:?}");
+    assert!(outcome.errors.contains("neither dropped nor emptied"), "{outcome:?}");
+    let id = only_run(&alice)["id"].as_str().expect("an id").to_owned();
+    let comment = format!("/* hoop.{id}.alice */");
+    let log = stage.database.cluster().logged(&comment).join("\n");
+    assert!(log.matches(&comment).count() >= 5, "{log}");
+    assert!(!log.contains("drop table orders"), "{log}");
+    let timeline = alice.run(&["runs", "show", &id, "--output", "json"]).success();
+    assert!(timeline.matches(&comment).count() >= 6, "the refused one too: {timeline}");
+
+    // Outside of runs the session stands in its place; prepared statements say so too.
+    let tunnel = super::harness::Tunnel::open(&alice, "pg-prod");
+    let mut raw = Raw::open(&tunnel);
+    raw.send(&[parse("", "select 40 + 2 -- prepared"), bind("", "", &[], 0), execute("", 0), sync()].concat());
+    let replies = raw.until('Z');
+    assert!(shown(&replies).contains("42"), "{replies:?}");
+    let log = stage.database.cluster().logged("/* hoop.ses_").join("\n");
+    assert!(log.contains("select 40 + 2 -- prepared"), "{log}");
+}
+
 const ROWS: &str = r#"
 @id("row-budget") @message("this run has read enough")
 forbid(principal, action in [Action::"read", Action::"write"], resource)
@@ -103,16 +137,46 @@ fn a_budget_counts_over_statements_and_sessions_and_ends_with_the_run() {
     assert_eq!(super::harness::Tunnel::open(&alice, "pg-prod").rows(&three.repeat(3)).lines().count(), 9);
 }
 
-/// What is promised of one huge statement: it was decided before its first row, so it ends; the next one is refused.
+const WALL: &str = r#"
+@id("time-budget") @message("this run took long enough")
+forbid(principal, action in Action::"read", resource) when { context has usage && context.usage.wall_seconds >= 3 };
+"#;
+
+/// One huge statement was decided before its first row: where the budget is reached in its middle, it ends there, with an
+/// error, at the server too; and the session goes on.
 #[test]
-fn one_huge_statement_passes_whole_and_nothing_after_it() {
+fn a_result_is_cut_where_its_budget_ends() {
     let stage = stage(ROWS);
     let alice = stage.person("alice");
-    let script = "select 1 from generate_series(1, 5000);\nselect 2;\n";
-    let outcome = exec(&alice, &[], script);
-    assert_eq!(outcome.output.lines().count(), 5000, "{}", outcome.errors);
-    assert!(outcome.errors.contains("this run has read enough"), "{}", outcome.errors);
-    // Rows that are fetched one by one are counted as they come, though no statement of theirs has ended.
+    for huge in [
+        "select generate_series(1, 500000000)",
+        "copy (select generate_series(1, 500000000)) to stdout",
+        "begin;\nselect generate_series(1, 500000000);\nrollback",
+    ] {
+        let outcome = exec(&alice, &[], &format!("{huge};\nselect 2;\nshow server_version_num;\n"));
+        let said = outcome.errors.matches("this run has read enough").count();
+        assert_eq!(said, 2, "{}", outcome.errors);
+        let last = outcome.output.lines().last().and_then(|line| line.parse::<u32>().ok());
+        assert!(last.is_some_and(|version| version > 90_000), "{last:?}: {}", outcome.errors);
+    }
+    let runs = alice.json(&["runs", "ls"])["runs"].clone();
+    for run in runs.as_array().expect("runs") {
+        let rows = run["usage"]["rows_read"].as_u64().expect("a number");
+        assert!((5..500_000_000).contains(&rows), "{rows}");
+    }
+    // Time ends what says nothing at all.
+    let slow = self::stage(WALL);
+    let alice = slow.person("alice");
+    let outcome = exec(&alice, &[], "select pg_sleep(1000);\nshow server_version_num;\n");
+    assert!(outcome.errors.contains("this run took long enough"), "{outcome:?}");
+    assert!(outcome.output.trim().parse::<u32>().is_ok(), "{outcome:?}");
+}
+
+/// Rows that are fetched one by one are counted as they come, though no statement of theirs has ended.
+#[test]
+fn rows_of_a_cursor_count_as_they_come() {
+    let stage = stage(ROWS);
+    let alice = stage.person("alice");
     let cursor = "begin;\ndeclare c cursor for select 1 from generate_series(1, 100);\n";
     let fetched = exec(&alice, &[], &format!("{cursor}{}", "fetch 2 from c;\n".repeat(5)));
     assert_eq!(fetched.output.lines().count(), 6, "{fetched:?}");

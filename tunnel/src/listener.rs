@@ -188,13 +188,13 @@ impl LocalStream {
     }
 
     /// Passes only when the client runs as our own user and has this descent; see [`peer::of_descent`].
-    #[cfg(target_os = "linux")]
     pub fn check_descent(&self, descent: peer::Descent) -> Result<(), PeerError> {
         match &self.inner {
             LocalInner::Tcp(stream) => {
                 let (peer, local) = (address(stream.peer_addr())?, address(stream.local_addr())?);
                 peer::of_descent(peer, local, descent)
             }
+            #[cfg(unix)]
             LocalInner::Unix(stream) => peer::of_descent_unix(stream, descent),
         }
     }

@@ -9,10 +9,19 @@ mod descent;
 mod diagnostics;
 
 #[cfg(target_os = "linux")]
-pub use descent::{Descent, RUN_MARK, descendants};
+pub use descent::{RUN_MARK, descendants};
 
 use std::io;
 use std::net::SocketAddr;
+
+/// Where a socket may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Descent {
+    /// From nobody's run.
+    NoRun,
+    /// From the run with this keeper, and not from a run inside it.
+    Run(u32),
+}
 
 /// How the local peer is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +108,12 @@ pub fn same_user(_: SocketAddr, _: SocketAddr) -> Result<(), PeerError> {
     Err(PeerError::Lookup(io::ErrorKind::Unsupported.into()))
 }
 
+/// Where the kernel cannot be asked, nobody passes.
+#[cfg(not(target_os = "linux"))]
+pub fn of_descent(peer: SocketAddr, local: SocketAddr, _: Descent) -> Result<(), PeerError> {
+    same_user(peer, local)
+}
+
 /// Passes only when a Unix socket's other end belongs to our own user.
 #[cfg(unix)]
 pub fn same_user_unix(stream: &tokio::net::UnixStream) -> Result<(), PeerError> {
@@ -113,6 +128,15 @@ pub fn of_descent_unix(stream: &tokio::net::UnixStream, descent: Descent) -> Res
     let process = stream.peer_cred().map_err(PeerError::Lookup)?.pid();
     let process = process.and_then(|process| u32::try_from(process).ok()).ok_or(PeerError::Hidden)?;
     descent::check_process(process, descent)
+}
+
+/// Runs need Linux: where there are none, whoever is our own user comes from none, and nobody from a certain one.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn of_descent_unix(stream: &tokio::net::UnixStream, descent: Descent) -> Result<(), PeerError> {
+    match descent {
+        Descent::NoRun => same_user_unix(stream),
+        Descent::Run(_) => Err(PeerError::NotOfTheRun),
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ impl Messages {
         }))
     }
 
+    /// The same of a server that may be silent for as long as it likes.
+    pub(crate) fn patient(response: Response) -> Self {
+        Self::read(response.bytes_stream().map(|chunk| chunk.map_err(|error| Broken(error.without_url().to_string()))))
+    }
+
     fn read<B: AsRef<[u8]> + Send + 'static>(chunks: impl Stream<Item = Result<B, Broken>> + Send + 'static) -> Self {
         let mut unbroken = 0_usize;
         let bounded = chunks.map(move |chunk| {

@@ -79,6 +79,25 @@ pub(crate) struct TokenArguments {
     pub(crate) name: ConnectionName,
 }
 
+/// Get a client certificate for a native client: one connection, for an hour or as long as the gateway says.
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Get a client certificate with which a native client reaches a connection without a tunnel.\n\n\
+                  It opens this connection as this user, as often as you like until it ends; a logout or a restart of the \
+                  gateway ends it sooner. Its key is made here and never leaves this machine. \
+                  The connection string goes to standard output. PostgreSQL is the only kind that has native clients yet.",
+    after_help = "Examples:\n  psql \"$(hoop cert pg-prod)\"\n  hoop cert pg-prod --out ./certificates\n  \
+                  hoop cert pg-prod --output json"
+)]
+pub(crate) struct CertArguments {
+    /// The connection, as `hoop ls` names it
+    #[arg(value_name = "NAME")]
+    pub(crate) name: ConnectionName,
+    /// The folder for NAME.crt and NAME.key, both 0600; without it, hoop's own, which a logout clears
+    #[arg(long, env = "HOOP_CERT_OUT", value_name = "FOLDER")]
+    pub(crate) out: Option<std::path::PathBuf>,
+}
+
 /// Propose tags for the columns of a connection.
 #[derive(Debug, Args)]
 #[command(

@@ -1,9 +1,11 @@
 //! Arguments of `exec`.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, builder::FalseyValueParser};
 use hoop_gateway_core::model::ConnectionName;
+
+use super::lasting::lasting;
 
 /// Run a command with tunnels, and nothing beside them.
 #[derive(Debug, Args)]
@@ -16,6 +18,7 @@ use hoop_gateway_core::model::ConnectionName;
     after_help = "Examples:\n  hoop exec -c pg-prod -- psql\n  \
                   hoop exec -c pg-prod -c openai --jail --label team=ops -- python crew.py\n  \
                   hoop exec -c pg-prod --as-agent crew -- python crew.py\n  \
+                  hoop exec -c pg-prod --request 'incident 4711' --for 1h -- ./mend\n  \
                   hoop exec -c pg-prod --keep GITHUB_TOKEN -- ./release"
 )]
 pub(crate) struct ExecArguments {
@@ -35,12 +38,21 @@ pub(crate) struct ExecArguments {
     /// Run the command without a jail, and say what stays open
     #[arg(long, env = "HOOP_EXEC_NO_JAIL", value_parser = FalseyValueParser::new())]
     pub(crate) no_jail: bool,
+    /// Open the tunnels to databases as Unix sockets in a private folder instead of ports; not in a jail
+    #[arg(long, env = "HOOP_EXEC_SOCKET", value_parser = FalseyValueParser::new(), conflicts_with = "jail")]
+    pub(crate) socket: bool,
     /// Something to know the run by, such as team=ops; once for each
     #[arg(long = "label", env = "HOOP_EXEC_LABEL", value_name = "KEY=VALUE", value_parser = label, value_delimiter = ',')]
     pub(crate) labels: Vec<(String, String)>,
     /// Lend this agent your presence: both it and you must be permitted
     #[arg(long, env = "HOOP_EXEC_AS_AGENT", value_name = "NAME")]
     pub(crate) as_agent: Option<String>,
+    /// Why the command needs access, where connecting needs an approval; reviewers see it
+    #[arg(long, env = "HOOP_EXEC_REQUEST", value_name = "REASON")]
+    pub(crate) request: Option<String>,
+    /// For how long, such as 30m or 1h; without it an hour, or what the policy allows
+    #[arg(long = "for", env = "HOOP_EXEC_FOR", value_name = "TIME", value_parser = lasting)]
+    pub(crate) lasting: Option<Duration>,
     /// Let the command have a variable although it looks like a credential; once for each
     #[arg(long = "keep", env = "HOOP_EXEC_KEEP", value_name = "VARIABLE", value_delimiter = ',')]
     pub(crate) keep: Vec<String>,

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::FalseyValueParser};
 
-use crate::login::Named;
+use crate::login::{Browser, Named};
 
 /// Log in at a gateway, through your identity provider.
 #[derive(Debug, Args)]
 #[command(
     long_about = "Log in at a gateway, through your identity provider.\n\n\
-                  Prints an address and a code; open the address in any browser, on any device, and confirm the code. \
-                  Tokens go to the operating system's keyring; where there is none, to a file that only you can read.",
+                  Opens a browser where there is one and the gateway allows it (redirect_uri); it comes back to this \
+                  machine. Otherwise prints an address and a code; open the address in any browser, on any device, and \
+                  confirm the code. Tokens go to the operating system's keyring; where there is none, to a file that only you can read.",
     after_help = "Examples:\n  hoop login --gateway https://gateway.example.com\n  \
                   hoop login --no-browser            on a server, with the browser elsewhere\n  \
                   hoop login --max-age 900           prove who you are again, unless that was minutes ago\n  \
@@ -20,9 +21,12 @@ use crate::login::Named;
                   HOOP_TOKEN_STORE=file hoop login   keep tokens in a 0600 file even where there is a keyring"
 )]
 pub(crate) struct LoginArguments {
-    /// Only print the address; do not try to open a browser
-    #[arg(long, env = "HOOP_LOGIN_NO_BROWSER", value_parser = FalseyValueParser::new())]
+    /// Print an address and a code for a browser on any machine; do not try to open one here
+    #[arg(long, visible_alias = "device", env = "HOOP_LOGIN_NO_BROWSER", value_parser = FalseyValueParser::new())]
     pub(crate) no_browser: bool,
+    /// Log in by a browser on this machine, even where none can be opened from here: the address is printed
+    #[arg(long, conflicts_with = "no_browser")]
+    pub(crate) browser: bool,
     /// Ask the identity provider for a login that is at most so many seconds old
     #[arg(long, env = "HOOP_LOGIN_MAX_AGE", value_name = "SECONDS")]
     pub(crate) max_age: Option<u32>,
@@ -44,6 +48,15 @@ pub(crate) struct LoginArguments {
 }
 
 impl LoginArguments {
+    /// Whose browser is to log in.
+    pub(crate) const fn browser(&self) -> Browser {
+        match (self.browser, self.no_browser) {
+            (true, _) => Browser::OfThisMachine,
+            (false, true) => Browser::Elsewhere,
+            (false, false) => Browser::WhereThereIsOne,
+        }
+    }
+
     /// The service account that is named, in parts.
     pub(crate) fn workload(&self) -> Named {
         Named {
@@ -58,7 +71,9 @@ impl LoginArguments {
 /// End the login and forget its tokens.
 #[derive(Debug, Args)]
 #[command(
-    long_about = "End the login: revokes the refresh token where the identity provider can, and deletes all tokens.",
+    long_about = "End the login: the gateway ends your tokens, certificates and live sessions, the identity provider \
+                  revokes the refresh token where it can, and everything kept here is deleted.\n\n\
+                  hoop on another machine where you are logged in renews its own login; its open sessions end too.",
     after_help = "Examples:\n  hoop logout\n  hoop logout --gateway https://gateway.example.com"
 )]
 pub(crate) struct LogoutArguments {}

@@ -2,48 +2,58 @@
 //!
 //! The waiting line says who can approve and how long they have. Whoever stops waiting takes the request back.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use hoop_gateway_core::{
     api::types::{AccessRequest, ApprovalItem, ApprovalStatus, ConnectionItem, MayConnect},
-    model::ApprovalId,
+    model::{ApprovalId, PrincipalName},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Interrupts;
 use crate::{
     api_client::Api,
     approvals::{needed, time_left},
-    arguments::ConnectArguments,
     context::Context,
     failure::{Failure, FailureKind},
     output::printable_line,
 };
 
-/// Asks for access where connecting needs an approval, and waits until it is given.
-pub(super) async fn obtain(
-    arguments: &ConnectArguments,
+/// What somebody asks for, and in whose name.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Why.
+    pub(crate) reason: Option<String>,
+    /// For how long.
+    pub(crate) lasting: Option<Duration>,
+    /// The agent that they lend their presence.
+    pub(crate) as_agent: Option<PrincipalName>,
+}
+
+/// Asks for access where connecting needs an approval, and waits until it is given, or until somebody interrupts.
+pub(crate) async fn obtain(
+    asked: &Asked,
     connection: &ConnectionItem,
     context: &Context,
-    interrupts: &mut Interrupts,
+    interrupted: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     if connection.may_connect != MayConnect::Approval {
-        if arguments.request.is_some() {
-            context.output.say(&format!("Connecting to {} needs no approval now.", arguments.name));
+        if asked.reason.is_some() {
+            context.output.say(&format!("Connecting to {} needs no approval now.", connection.name));
         }
         return Ok(());
     }
     let mut api = Api::new(context).await?;
     let body = AccessRequest {
-        reason: arguments.request.clone(),
-        for_seconds: arguments.lasting.map(|lasting| lasting.as_secs().max(1)),
+        reason: asked.reason.clone(),
+        for_seconds: asked.lasting.map(|lasting| lasting.as_secs().max(1)),
+        as_agent: asked.as_agent.clone(),
     };
-    let path = format!("/api/v1/connections/{}/access", arguments.name);
+    let path = format!("/api/v1/connections/{}/access", connection.name);
     let asked: ApprovalItem = api.post(&path, &body).await?;
     let id = asked.id.clone();
     let outcome = tokio::select! {
         outcome = wait(&mut api, asked, context) => Some(outcome),
-        () = interrupts.next() => None,
+        () = interrupted => None,
     };
     match outcome {
         Some(outcome) => outcome,

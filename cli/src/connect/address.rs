@@ -69,9 +69,7 @@ impl Opened {
         let (url, command) = if kind == ConnectionKind::Ssh {
             (format!("ssh://{host}:{port}"), format!("ssh -p {port} {host}"))
         } else if kind.is_http() {
-            let url = http_url(&host, port);
-            let command = format!("curl {url}/");
-            (url, command)
+            http_address(&host, port)
         } else {
             let url = url(&host, port, access);
             let command = format!("psql \"{url}\"");
@@ -136,9 +134,17 @@ fn url(host: &str, port: u16, access: &Access) -> String {
     url
 }
 
-/// Where a client of HTTP asks. What it would send as its own credential ends at the gateway, so none is in it.
-fn http_url(host: &str, port: u16) -> String {
-    format!("http://{host}:{port}")
+/// Where a client of HTTP asks, as a URL and a command. What it would send as its own credential ends at the gateway, so
+/// none is in it. A socket has the URL that clients of such sockets know: `http+unix://` and its path, encoded.
+fn http_address(host: &str, port: u16) -> (String, String) {
+    if host.starts_with('/') {
+        let path = format!("{host}/http.{port}");
+        let command = format!("curl --unix-socket {path:?} http://localhost/");
+        return (format!("http+unix://{}", encoded(&path)), command);
+    }
+    let url = format!("http://{host}:{port}");
+    let command = format!("curl {url}/");
+    (url, command)
 }
 
 /// The folder and number by which `PostgreSQL`'s clients find a socket.
@@ -158,6 +164,12 @@ pub(crate) fn encoded(text: &str) -> String {
         }
         written
     })
+}
+
+/// The variable in which a run's command finds a connection by its name.
+pub(crate) fn url_variable(connection: &str) -> String {
+    let capital = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+    format!("HOOP_{}_URL", connection.chars().map(capital).collect::<String>())
 }
 
 #[cfg(test)]
@@ -188,6 +200,10 @@ mod tests {
             (opened.url.as_str(), opened.command.as_str()),
             ("http://127.0.0.1:8081", "curl http://127.0.0.1:8081/")
         );
+        let bound = Bound::Unix("/run/hoop/httpbin/http.8081".into());
+        let opened = Opened::new(&name, ConnectionKind::Http, bound, &access, PeerCheck::SameUser);
+        assert_eq!(opened.url, "http+unix://%2Frun%2Fhoop%2Fhttpbin%2Fhttp.8081");
+        assert_eq!(opened.command, "curl --unix-socket \"/run/hoop/httpbin/http.8081\" http://localhost/");
     }
 
     #[test]

@@ -19,12 +19,11 @@ pub(super) async fn listen(
     kind: ConnectionKind,
     context: &Context,
 ) -> Result<LocalListener, Failure> {
-    if arguments.socket && kind != ConnectionKind::Postgres {
-        let failure = Failure::failed(format!("a {} connection is opened on a port", kind.as_str()));
-        return Err(failure.next("leave `--socket` out"));
+    if arguments.socket && kind == ConnectionKind::Ssh {
+        return Err(Failure::failed("an ssh connection is opened on a port").next("leave `--socket` out"));
     }
     if arguments.socket {
-        return socket(arguments, context).await;
+        return socket(arguments, kind, context).await;
     }
     let usual = match kind {
         ConnectionKind::Postgres => USUAL_PORT,
@@ -35,13 +34,18 @@ pub(super) async fn listen(
     LocalListener::tcp(wanted).await.map_err(|error| failure(&error))
 }
 
-/// A socket named as `PostgreSQL`'s clients look for it; a tunnel that lives already keeps its own.
-async fn socket(arguments: &ConnectArguments, context: &Context) -> Result<LocalListener, Failure> {
+/// A socket, named as `PostgreSQL`'s clients look for it where they do; a tunnel that lives already keeps its own.
+async fn socket(
+    arguments: &ConnectArguments,
+    kind: ConnectionKind,
+    context: &Context,
+) -> Result<LocalListener, Failure> {
     let folder = context.directories.state().join("sockets");
     create_private_folder(&folder)?;
     let folder = folder.join(arguments.name.as_str());
-    for number in USUAL_PORT..USUAL_PORT + MOST_SOCKETS {
-        match LocalListener::unix(folder.join(format!(".s.PGSQL.{number}"))).await {
+    let (name, usual) = if kind.is_http() { ("http", USUAL_HTTP_PORT) } else { (".s.PGSQL", USUAL_PORT) };
+    for number in usual..usual + MOST_SOCKETS {
+        match LocalListener::unix(folder.join(format!("{name}.{number}"))).await {
             Err(ListenError::Alive(_)) => {}
             bound => return bound.map_err(|error| failure(&error)),
         }

@@ -12,14 +12,19 @@ use hoop_gateway_core::{
     },
 };
 
-use crate::{connect::percent_encoded, failure::Failure};
+use crate::{
+    connect::{percent_encoded, url_variable},
+    failure::Failure,
+};
 
 /// Where a connection is reached inside the run.
 #[derive(Debug)]
 pub(super) struct Place<'run> {
     /// The connection.
     pub(super) item: &'run ConnectionItem,
-    /// The port on 127.0.0.1.
+    /// The address, or the folder of the socket, as PostgreSQL's clients take either.
+    pub(super) host: String,
+    /// The port.
     pub(super) port: u16,
     /// What the gateway asks for where the system does not tell whose a connection is; a placeholder where it does.
     pub(super) password: String,
@@ -45,7 +50,7 @@ pub(super) fn variables(identity: &Identity<'_>, places: &[Place<'_>]) -> Result
     all.insert("HOOP_RUN_ID".to_owned(), identity.run.to_owned());
     all.insert("TRACEPARENT".to_owned(), identity.traceparent.clone());
     for place in places {
-        let own = format!("HOOP_{}_URL", capitals(place.item.name.as_str()));
+        let own = url_variable(place.item.name.as_str());
         if all.insert(own.clone(), url(place, identity.user)).is_some() {
             return Err(Failure::usage(format!("two connections would both be {own}"))
                 .because(format!("one of them is `{}`", place.item.name))
@@ -66,7 +71,7 @@ fn usual(place: &Place<'_>, user: &str) -> Vec<(&'static str, String)> {
     let port = place.port.to_string();
     match place.item.kind {
         ConnectionKind::Postgres => vec![
-            ("PGHOST", HOST.to_owned()),
+            ("PGHOST", place.host.clone()),
             ("PGPORT", port),
             ("PGUSER", user.to_owned()),
             ("PGPASSWORD", place.password.clone()),
@@ -90,20 +95,24 @@ fn usual(place: &Place<'_>, user: &str) -> Vec<(&'static str, String)> {
 /// The address as one text.
 fn url(place: &Place<'_>, user: &str) -> String {
     match place.item.kind {
-        ConnectionKind::Postgres => format!(
-            "postgresql://{}:{}@{HOST}:{}/{}",
-            percent_encoded(user),
-            percent_encoded(&place.password),
-            place.port,
-            percent_encoded(&place.item.database)
-        ),
-        ConnectionKind::Ssh => format!("ssh://{}@{HOST}:{}", percent_encoded(user), place.port),
+        ConnectionKind::Postgres => {
+            let (user, password) = (percent_encoded(user), percent_encoded(&place.password));
+            let (host, port, database) = (&place.host, place.port, percent_encoded(&place.item.database));
+            if host.starts_with('/') {
+                return format!(
+                    "postgresql://{user}:{password}@/{database}?host={}&port={port}",
+                    percent_encoded(host)
+                );
+            }
+            format!("postgresql://{user}:{password}@{host}:{port}/{database}")
+        }
+        ConnectionKind::Ssh => format!("ssh://{}@{}:{}", percent_encoded(user), place.host, place.port),
         ConnectionKind::Http | ConnectionKind::Llm | ConnectionKind::Mcp => base(place),
     }
 }
 
 fn base(place: &Place<'_>) -> String {
-    format!("http://{HOST}:{}", place.port)
+    format!("http://{}:{}", place.host, place.port)
 }
 
 fn templates(place: &Place<'_>, identity: &Identity<'_>, all: &mut BTreeMap<String, String>) -> Result<(), Failure> {
@@ -111,7 +120,7 @@ fn templates(place: &Place<'_>, identity: &Identity<'_>, all: &mut BTreeMap<Stri
         "name" => place.item.name.to_string(),
         "user" => identity.user.to_owned(),
         "password" => place.password.clone(),
-        "host" => HOST.to_owned(),
+        "host" => place.host.clone(),
         "port" => place.port.to_string(),
         "database" => place.item.database.clone(),
         "url" => url(place, identity.user),
@@ -148,11 +157,8 @@ pub(super) fn traceparent(surrounding: Option<&str>, random: [u8; 24]) -> String
     going_on.unwrap_or_else(|| format!("00-{}-{}-01", hex(trace), hex(span)))
 }
 
-fn capitals(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' }).collect()
-}
-
-const HOST: &str = "127.0.0.1";
+/// Where tunnels with a port are.
+pub(super) const HOST: &str = "127.0.0.1";
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +179,7 @@ mod tests {
 
     fn of(items: &[ConnectionItem]) -> Result<BTreeMap<String, String>, Failure> {
         let identity = Identity { run: "run_1", user: "alice@example.com", traceparent: "00-a-b-01".into() };
-        let place = |(port, item)| Place { item, port, password: PLACEHOLDER.into() };
+        let place = |(port, item)| Place { item, host: HOST.into(), port, password: PLACEHOLDER.into() };
         variables(&identity, &(5001..).zip(items).map(place).collect::<Vec<_>>())
     }
 

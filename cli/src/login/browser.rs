@@ -26,7 +26,7 @@ pub(super) fn open(address: &Url) -> bool {
 }
 
 /// Over SSH the desktop, if any, is not the person's.
-fn has_desktop() -> bool {
+pub(super) fn has_desktop() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     if set("SSH_CONNECTION") || set("SSH_TTY") {
         return false;

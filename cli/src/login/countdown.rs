@@ -11,10 +11,10 @@ use crate::output::Output;
 pub(super) struct Countdown(Option<ProgressBar>);
 
 impl Countdown {
-    /// Starts to count `lasts` down, where a person watches standard error.
-    pub(super) fn start(output: &Output, lasts: Duration) -> Self {
+    /// Starts to count `lasts` down while `what` is waited for, where a person watches standard error.
+    pub(super) fn start(output: &Output, lasts: Duration, what: &'static str) -> Self {
         if !output.talk_is_terminal() {
-            output.say(&format!("Waiting for the confirmation; the code lasts {}.", spoken(lasts)));
+            output.say(&format!("Waiting for {what}, for {} at most.", spoken(lasts)));
             return Self(None);
         }
         let left = move |state: &ProgressState, line: &mut dyn std::fmt::Write| {
@@ -22,7 +22,7 @@ impl Countdown {
             line.write_str(&spoken(lasts.saturating_sub(state.elapsed()))).unwrap_or_default();
         };
         let style =
-            ProgressStyle::with_template("{spinner} Waiting for the confirmation, {left} left (Ctrl-C to stop)");
+            ProgressStyle::with_template(&format!("{{spinner}} Waiting for {what}, {{left}} left (Ctrl-C to stop)"));
         let line = ProgressBar::new_spinner();
         if let Ok(style) = style {
             line.set_style(style.with_key("left", left));

@@ -2,29 +2,18 @@
 
 use std::{future::Future, time::Duration};
 
-use hoop_gateway_core::model::StepUp;
 use oauth2::{
     AsyncHttpClient, DeviceCodeErrorResponse, DeviceCodeErrorResponseType, RequestTokenError, Scope,
     StandardDeviceAuthorizationResponse,
 };
 
 use super::{
-    IssuerTokens, browser,
+    IssuerTokens, Wanted, browser,
     countdown::Countdown,
     discovery,
     issuer::{self, ExchangeError, Issuer, OAuthClient, Tokens},
 };
 use crate::{context::Context, failure::Failure, output::printable_line};
-
-/// What kind of login is wanted.
-pub(super) struct Wanted<'login> {
-    /// How recent and how strong it must be.
-    pub(super) demand: &'login StepUp,
-    /// Who is expected to log in.
-    pub(super) hint: Option<&'login str>,
-    /// Whether a browser may be opened.
-    pub(super) may_open_browser: bool,
-}
 
 /// Asks for a code, shows it, and waits until the person confirmed it somewhere.
 pub(super) async fn authorize(
@@ -43,22 +32,14 @@ pub(super) async fn authorize(
         .exchange_device_code()
         .map_err(|error| Failure::internal("the device endpoint was lost").caused_by(&error))?
         .add_scopes(scopes.iter().cloned().map(Scope::new));
-    // SPEC: OpenID Connect Core §3.1.2.1; a provider that does not know them ignores them, and the gateway looks at
-    // what it says of the login afterwards.
-    if let Some(seconds) = wanted.demand.max_age_seconds {
-        question = question.add_extra_param("max_age", seconds.to_string());
-    }
-    if let Some(acr) = &wanted.demand.acr {
-        question = question.add_extra_param("acr_values", acr.clone());
-    }
-    if let Some(hint) = wanted.hint {
-        question = question.add_extra_param("login_hint", hint.to_owned());
+    for (name, value) in wanted.parameters() {
+        question = question.add_extra_param(name, value);
     }
     let asked = question.request_async(issuer).await;
     let authorization: StandardDeviceAuthorizationResponse =
         asked.map_err(|error| issuer.failure(&error, "begin a login"))?;
     show(context, &authorization, wanted.may_open_browser)?;
-    let countdown = Countdown::start(&context.output, authorization.expires_in());
+    let countdown = Countdown::start(&context.output, authorization.expires_in(), "the confirmation");
     let outcome = poll(&oauth, &authorization, issuer, tokio::time::sleep).await;
     countdown.stop();
     outcome.map(IssuerTokens::from).map_err(|error| refusal(issuer, &error))

@@ -8,6 +8,10 @@ use crate::{failure::Failure, trust};
 /// The endpoints that a login needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metadata {
+    /// Where a person's browser logs in.
+    pub(crate) authorization: Option<Url>,
+    /// Whether it says who it is when a browser comes back from there (RFC 9207).
+    pub(crate) names_itself: bool,
     /// Where tokens are given.
     pub(crate) token: Url,
     /// Where a device asks for a code.
@@ -19,6 +23,9 @@ pub(crate) struct Metadata {
 #[derive(Deserialize)]
 struct Document {
     issuer: String,
+    authorization_endpoint: Option<String>,
+    #[serde(default, rename = "authorization_response_iss_parameter_supported")]
+    names_itself: bool,
     token_endpoint: String,
     device_authorization_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
@@ -46,6 +53,8 @@ pub(crate) fn read(issuer: &str, document: &[u8]) -> Result<Metadata, Failure> {
     }
     let optional = |text: Option<String>, what| text.map(|text| secure(&text, what)).transpose();
     Ok(Metadata {
+        authorization: optional(document.authorization_endpoint, "the authorization endpoint")?,
+        names_itself: document.names_itself,
         token: secure(&document.token_endpoint, "the token endpoint")?,
         device_authorization: optional(document.device_authorization_endpoint, "the device authorization endpoint")?,
         revocation: optional(document.revocation_endpoint, "the revocation endpoint")?,

@@ -10,15 +10,17 @@ use oauth2::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{
     IssuerTokens,
     discovery::{self, Metadata},
 };
 use crate::{
-    context::Context,
+    context::{Context, GatewayUrl},
     failure::Failure,
     http_client::{self, BodyError},
+    token_store::StoredLogin,
     trust,
 };
 
@@ -97,6 +99,54 @@ impl Issuer {
             .map_err(|error| Failure::unreachable(format!("{who} did not finish its answer")).caused_by(&error))?;
         let metadata = discovery::read(issuer, &document)?;
         Ok(Self { name: issuer.to_owned(), http, client_id: client_id.to_owned(), metadata })
+    }
+
+    /// The gateway itself, whose device page gives the gateway's own token.
+    pub(crate) fn of_gateway(context: &Context, gateway: &GatewayUrl, client_id: &str) -> Result<Self, Failure> {
+        let http = http_client::new(trust::client_config(&context.directories, gateway)?, gateway.host())?;
+        let endpoint = |path| discovery::secure(&gateway.endpoint(path), "the gateway");
+        let metadata = Metadata {
+            authorization: None,
+            names_itself: false,
+            token: endpoint("/api/v1/device/token")?,
+            device_authorization: Some(endpoint("/api/v1/device")?),
+            revocation: None,
+        };
+        Ok(Self { name: gateway.to_string(), http, client_id: client_id.to_owned(), metadata })
+    }
+
+    /// The issuer of a kept login, spoken with as it was then.
+    pub(crate) async fn of_login(
+        context: &Context,
+        gateway: &GatewayUrl,
+        login: &StoredLogin,
+    ) -> Result<Self, Failure> {
+        let issuer = Self::discover(context, &login.issuer, &login.client_id).await?;
+        if login.via_gateway { issuer.through(context, gateway) } else { Ok(issuer) }
+    }
+
+    /// The same, asked by the gateway, which adds the client's secret; only its login page is still its own.
+    pub(crate) fn through(mut self, context: &Context, gateway: &GatewayUrl) -> Result<Self, Failure> {
+        self.http = http_client::new(trust::client_config(&context.directories, gateway)?, gateway.host())?;
+        let at = |name: &str| {
+            Url::parse(&gateway.endpoint(&format!("/api/v1/issuer/{name}")))
+                .map_err(|error| Failure::internal("the gateway's address was lost").caused_by(&error))
+        };
+        self.metadata.token = at("token")?;
+        self.metadata.device_authorization =
+            self.metadata.device_authorization.map(|_theirs| at("device")).transpose()?;
+        self.metadata.revocation = self.metadata.revocation.map(|_theirs| at("revoke")).transpose()?;
+        Ok(self)
+    }
+
+    /// Where a person's browser logs in.
+    pub(crate) const fn authorization_endpoint(&self) -> Option<&Url> {
+        self.metadata.authorization.as_ref()
+    }
+
+    /// Whether it says who it is when a browser comes back.
+    pub(crate) const fn names_itself(&self) -> bool {
+        self.metadata.names_itself
     }
 
     /// Its name, which is its address.

@@ -93,9 +93,10 @@ impl Login {
         }
         let Some(refresh_token) = self.stored.refresh_token.clone() else {
             return Err(Failure::not_logged_in("the login has ended")
-                .because("the identity provider gave no refresh token, so it cannot be renewed"));
+                .because("the identity provider gave no refresh token, so it cannot be renewed")
+                .next(format!("run `hoop login --gateway {}`", self.gateway)));
         };
-        let issuer = Issuer::discover(&self.context, &self.stored.issuer, &self.stored.client_id).await?;
+        let issuer = Issuer::of_login(&self.context, &self.gateway, &self.stored).await?;
         let tokens = issuer.refresh(&refresh_token).await?;
         self.exchange(tokens).await
     }
@@ -118,8 +119,8 @@ impl Login {
             self.stored.refresh_token = Some(rotated.clone());
             self.store.replace(&self.stored).await?;
         }
-        let issuer_token = tokens.token(self.stored.token_choice)?;
-        let answer = ApiClient::for_gateway(&self.context, &self.gateway)?.exchange(&issuer_token).await?;
+        let proof = tokens.proof(self.stored.token_choice, self.stored.wants_access_token)?;
+        let answer = ApiClient::for_gateway(&self.context, &self.gateway)?.exchange(&proof).await?;
         self.stored.token = answer.token.into();
         self.stored.expires_at = answer.expires_at;
         self.stored.principal = answer.principal;

@@ -2,9 +2,12 @@
 //!
 //! The older login stays as it was until the new one is known to be the same person's.
 
-use hoop_gateway_core::model::{Principal, StepUp};
+use hoop_gateway_core::{
+    api::types::LoginWay,
+    model::{Principal, StepUp},
+};
 
-use super::{Issuer, device, stored_login};
+use super::{Browser, Wanted, device_page, obtain, stored_login};
 use crate::{
     api_client::ApiClient,
     context::Context,
@@ -13,7 +16,7 @@ use crate::{
     token_store::TokenStore,
 };
 
-/// Runs the device login as `demand` says, and keeps it. Ctrl-C ends it with status 130.
+/// Runs the login as `demand` says, and keeps it. Ctrl-C ends it with status 130.
 pub(crate) async fn log_in_again(context: &Context, demand: &StepUp) -> Result<(), Failure> {
     tokio::select! {
         outcome = Box::pin(log_in(context, demand)) => outcome,
@@ -26,14 +29,18 @@ async fn log_in(context: &Context, demand: &StepUp) -> Result<(), Failure> {
     let store = TokenStore::new(context, client.gateway())?;
     let before = store.load().await?.ok_or_else(|| Failure::not_logged_in("the login has ended meanwhile"))?;
     let info = client.gateway_info().await?;
-    let issuer = Issuer::discover(context, &info.identity.issuer, &info.identity.client_id).await?;
     let hint = hint(&before.principal);
-    let wanted = device::Wanted { demand, hint: Some(&hint), may_open_browser: true };
-    let grant = device::authorize(context, &issuer, &info.identity.scopes, &wanted).await?;
-    let answer = client.exchange(&grant.token(info.identity.token)?).await?;
+    let wanted = Wanted { demand, hint: Some(&hint), may_open_browser: true };
+    let (answer, refresh) = if info.identity.way == LoginWay::DevicePage {
+        (device_page::log_in(context, &client, &info.identity, &wanted).await?, None)
+    } else {
+        let grant = obtain(context, client.gateway(), &info.identity, &wanted, Browser::WhereThereIsOne).await?;
+        let proof = grant.proof(info.identity.token, info.identity.wants_access_token)?;
+        (client.exchange(&proof).await?, grant.refresh)
+    };
     same_person(&before.principal, &answer.principal)?;
     let lock = store.lock().await?;
-    store.replace(&stored_login(info.identity, grant.refresh, answer)).await?;
+    store.replace(&stored_login(info.identity, refresh, answer)).await?;
     drop(lock);
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::{fs, path::PathBuf};
 
-use hoop_gateway_core::api::types::{IdentityInfo, TokenResponse};
+use hoop_gateway_core::api::types::{IdentityInfo, TokenRequest, TokenResponse};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ impl Workload {
                 issuer.client_token(&secret, scope.as_deref()).await?
             }
         };
-        client.exchange(&proof).await
+        client.exchange(&TokenRequest { token: proof.expose_secret().to_owned(), access_token: None }).await
     }
 }
 

@@ -26,6 +26,12 @@ pub(crate) struct StoredLogin {
     pub(crate) expires_at: i64,
     /// Who is logged in.
     pub(crate) principal: Principal,
+    /// Whether the gateway speaks with the issuer for us.
+    #[serde(default)]
+    pub(crate) via_gateway: bool,
+    /// Whether the gateway wants the access token beside the ID token.
+    #[serde(default)]
+    pub(crate) wants_access_token: bool,
     /// Where a service account's proof is found, instead of a refresh token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) workload: Option<Workload>,
@@ -38,12 +44,14 @@ pub(crate) struct IssuerSide {
     pub(crate) client_id: String,
     pub(crate) token_choice: TokenChoice,
     pub(crate) refresh_token: Option<SecretString>,
+    pub(crate) via_gateway: bool,
+    pub(crate) wants_access_token: bool,
 }
 
 impl StoredLogin {
     /// A login from what the issuer and the gateway gave.
     pub(crate) fn new(issuer: IssuerSide, token: SecretString, expires_at: i64, principal: Principal) -> Self {
-        let IssuerSide { issuer, client_id, token_choice, refresh_token } = issuer;
+        let IssuerSide { issuer, client_id, token_choice, refresh_token, via_gateway, wants_access_token } = issuer;
         let workload = None;
         Self {
             version: VERSION,
@@ -54,6 +62,8 @@ impl StoredLogin {
             token,
             expires_at,
             principal,
+            via_gateway,
+            wants_access_token,
             workload,
         }
     }
@@ -121,6 +131,8 @@ pub(super) fn sample() -> StoredLogin {
         client_id: "hoop-cli".to_owned(),
         token_choice: TokenChoice::Access,
         refresh_token: Some("refresh-secret".to_owned().into()),
+        via_gateway: false,
+        wants_access_token: false,
     };
     StoredLogin::new(issuer, "gateway-secret".to_owned().into(), 1_000, principal)
 }

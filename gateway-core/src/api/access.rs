@@ -17,6 +17,7 @@ use super::{
     caller::Caller,
     guard::json,
     problem::ApiError,
+    runs,
     types::{AccessItem, AccessRequest, ApprovalItem, ReviewerItem},
 };
 use crate::{
@@ -38,7 +39,7 @@ pub(super) async fn ask(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<ApprovalItem>, ApiError> {
     let wanted: AccessRequest = json(body)?;
-    let who = caller.principal();
+    let who = &runs::present(&state, caller.principal(), wanted.as_agent.as_ref()).await?;
     let connections = state.0.connections.borrow().clone();
     let found = connections.into_iter().find(|connection| connection.facts.name.as_str() == name);
     let connection = found.ok_or_else(|| ApiError::not_found("no such connection"))?;
@@ -80,7 +81,7 @@ pub(super) async fn ask(
         .map_err(|failure| ApiError::unavailable("the gateway cannot make a request", &failure))?;
     let id = state.0.desk.ask(request).await?;
     let case = state.0.desk.show(&id).await?;
-    Ok(Json(item(&state, who, &case)))
+    Ok(Json(item(&state, caller.principal(), &case)))
 }
 
 /// `GET /access`: what is open to the caller.

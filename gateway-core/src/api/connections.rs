@@ -5,13 +5,19 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use http::StatusCode;
 
 use super::{
     ApiConnection, ApiState,
     access::admission_of,
     caller::Caller,
-    types::{ConnectionItem, MayConnect},
+    problem::ApiError,
+    runs,
+    types::{ConnectionItem, ConnectionsOf, MayConnect},
 };
 use crate::{
     model::{Access, ConnectionFacts, Effect, Operation, Principal, RuleId, Verb, Verdict},
@@ -19,11 +25,18 @@ use crate::{
     session::Admission,
 };
 
-pub(super) async fn list(State(state): State<ApiState>, caller: Caller) -> Json<Vec<ConnectionItem>> {
+/// `GET /connections`, for the caller or for an agent that the caller lends their presence.
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    of: Result<Query<ConnectionsOf>, QueryRejection>,
+) -> Result<Json<Vec<ConnectionItem>>, ApiError> {
+    let Query(of) = of.map_err(|_malformed| ApiError::new(StatusCode::BAD_REQUEST, "`as_agent` is an agent's name"))?;
+    let who = runs::present(&state, caller.principal(), of.as_agent.as_ref()).await?;
     let connections = state.0.connections.borrow().clone();
-    let item = |one: &ApiConnection| (one.facts.name.clone(), shown(&state, caller.principal(), one));
+    let item = |one: &ApiConnection| (one.facts.name.clone(), shown(&state, &who, one));
     let items: BTreeMap<_, _> = connections.iter().map(item).collect();
-    Json(items.into_values().filter(|item| item.may_connect != MayConnect::No).collect())
+    Ok(Json(items.into_values().filter(|item| item.may_connect != MayConnect::No).collect()))
 }
 
 /// One connection as this principal meets it.

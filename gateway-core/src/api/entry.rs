@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{Extensions, HeaderValue, header};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     ApiState,
@@ -18,7 +18,7 @@ use super::{
     problem::ApiError,
     types::{GatewayInfo, TokenRequest, TokenResponse, Whoami},
 };
-use crate::record::GatewayEvent;
+use crate::{identity::TOKEN_LIFE_SECONDS, record::GatewayEvent};
 
 pub(super) async fn gateway(State(state): State<ApiState>) -> Json<GatewayInfo> {
     Json(GatewayInfo {
@@ -35,7 +35,8 @@ pub(super) async fn token(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<TokenResponse>, ApiError> {
     let request: TokenRequest = json(body)?;
-    let verified = state.0.verifier.verify(&request.token).await?;
+    let access = request.access_token.map(SecretString::from);
+    let verified = state.0.verifier.verify_with(&request.token, access.as_ref()).await?;
     let issued = state.0.tokens.issue(&verified)?;
     state.0.last_seen.note(&verified.principal);
     let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
@@ -47,8 +48,14 @@ pub(super) async fn token(
     }))
 }
 
-pub(super) async fn whoami(caller: Caller) -> Json<Whoami> {
-    Json(Whoami { principal: caller.0.principal, expires_at: caller.0.expires_at })
+pub(super) async fn whoami(State(state): State<ApiState>, caller: Caller) -> Json<Whoami> {
+    let believed_for_seconds = state.0.verifier.login_seconds();
+    Json(Whoami {
+        principal: caller.0.principal,
+        expires_at: caller.0.expires_at,
+        renewed_every_seconds: TOKEN_LIFE_SECONDS.min(believed_for_seconds),
+        believed_for_seconds,
+    })
 }
 
 /// The public key that recordings are verified with, as PEM.

@@ -30,7 +30,7 @@ pub(super) async fn guard(State(state): State<ApiState>, request: Request, next:
         return ApiError::new(StatusCode::FORBIDDEN, "another site sent this request").into_response();
     }
     let mut response = match tokio::time::timeout(TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
+        Ok(response) => told(response),
         Err(_elapsed) => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the gateway is too slow right now")
             .hint("try again")
             .into_response(),
@@ -38,6 +38,17 @@ pub(super) async fn guard(State(state): State<ApiState>, request: Request, next:
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// What the framework itself refuses (a path that is no text, say) is told as every other problem is.
+fn told(response: Response) -> Response {
+    let status = response.status();
+    let is_text =
+        response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if is_text && (status.is_client_error() || status.is_server_error()) {
+        return ApiError::new(status, "the request cannot be read").into_response();
+    }
     response
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::{
     recordings::RecordingsError,
-    types::{Problem, STEP_UP_REQUIRED},
+    types::{Problem, STEP_UP_REQUIRED, SiteProblem},
 };
 use crate::{
     approval::{DeskError, ReviewError},
@@ -24,12 +24,13 @@ pub(super) struct ApiError {
     detail: Option<String>,
     hint: Option<String>,
     rule: Option<RuleId>,
-    step_up: Option<StepUp>,
+    step_up: Option<Box<StepUp>>,
+    problems: Vec<SiteProblem>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, title: &'static str) -> Self {
-        Self { status, title, detail: None, hint: None, rule: None, step_up: None }
+        Self { status, title, detail: None, hint: None, rule: None, step_up: None, problems: Vec::new() }
     }
 
     pub(super) fn detail(self, detail: impl Into<String>) -> Self {
@@ -38,6 +39,10 @@ impl ApiError {
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    pub(super) fn problems(self, problems: Vec<SiteProblem>) -> Self {
+        Self { problems, ..self }
     }
 
     /// Nothing of that id that the caller may know of.
@@ -57,7 +62,7 @@ impl ApiError {
 
     /// The caller must authenticate anew before this counts.
     pub(super) fn step_up(demand: StepUp) -> Self {
-        Self { step_up: Some(demand), ..Self::new(StatusCode::FORBIDDEN, "a fresh login is needed") }
+        Self { step_up: Some(Box::new(demand)), ..Self::new(StatusCode::FORBIDDEN, "a fresh login is needed") }
     }
 
     /// Something below does not work, so nothing is shown or changed. The log says what; the caller need not know.
@@ -84,6 +89,7 @@ impl IntoResponse for ApiError {
             rule: self.rule,
             max_age_seconds: self.step_up.as_ref().and_then(|demand| demand.max_age_seconds),
             acr: self.step_up.and_then(|demand| demand.acr),
+            problems: self.problems,
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
@@ -97,12 +103,10 @@ impl IntoResponse for ApiError {
 
 impl From<IdentityError> for ApiError {
     fn from(failure: IdentityError) -> Self {
-        match &failure {
-            IdentityError::Invalid(_) | IdentityError::Expired => Self::unauthenticated(&failure),
-            IdentityError::Unreachable(_) | IdentityError::Settings(_) => {
-                Self::unavailable("the identity provider does not work", &failure).detail(failure.to_string())
-            }
+        if failure.is_the_tokens() {
+            return Self::unauthenticated(&failure);
         }
+        Self::unavailable("the identity provider does not work", &failure).detail(failure.to_string())
     }
 }
 

@@ -165,10 +165,15 @@ impl ApiState {
 }
 
 /// Who the run stands for: the caller, or an agent with the caller's presence, where policy lets the caller act as it.
-async fn present(state: &ApiState, caller: &Principal, agent: Option<&PrincipalName>) -> Result<Principal, ApiError> {
+pub(super) async fn present(
+    state: &ApiState,
+    caller: &Principal,
+    agent: Option<&PrincipalName>,
+) -> Result<Principal, ApiError> {
     let Some(name) = agent else { return Ok(caller.clone()) };
     let absent = || ApiError::not_found("no such agent");
-    let rule = state.0.agents.iter().find(|rule| rule.name == *name).ok_or_else(absent)?;
+    let rules = state.0.agents.rules();
+    let rule = rules.iter().find(|rule| rule.name == *name).ok_or_else(absent)?;
     let agent = Principal {
         kind: PrincipalKind::Agent,
         name: rule.name.clone(),

@@ -3,10 +3,13 @@
 mod access;
 mod health;
 mod live;
+mod matrix;
 mod notifications;
 mod reviews;
 mod runs;
 mod search;
+mod secrets;
+mod site;
 mod step_up;
 mod tokens;
 mod world;

@@ -2,12 +2,14 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
 };
 
 use super::{
     ApiState,
     caller::Caller,
+    guard::json,
     notifications::administers,
     problem::ApiError,
     types::{AcceptTool, ToolItem, ToolState},
@@ -40,9 +42,10 @@ pub(super) async fn accept(
     State(state): State<ApiState>,
     caller: Caller,
     Path((name, tool)): Path<(String, String)>,
-    Json(asked): Json<AcceptTool>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<()>, ApiError> {
     administers(&state, &caller, "accept the definition of a tool").await?;
+    let asked: AcceptTool = json(body)?;
     let tools = of(&state, &name)?;
     // Both go to the record: only what they can be does.
     let is_digest = asked.digest.len() == 64 && asked.digest.bytes().all(|byte| byte.is_ascii_hexdigit());

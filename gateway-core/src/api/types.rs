@@ -4,15 +4,25 @@
 
 mod access;
 mod approvals;
+mod certificate;
 mod check;
+mod device;
 mod health;
 mod live;
 mod notifications;
 mod runs;
+mod secrets;
+mod site;
 mod tools;
 
+pub use certificate::{CertificateRequest, ConnectionCertificate};
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
+pub use device::{DeviceAuthorization, DeviceToken, LoginWay};
 pub use live::KillRequest;
+pub use site::{
+    ApplySite, Change, CompareSite, RollBackSite, SiteApplied, SiteChange, SiteDifference, SiteOrigin, SiteProblem,
+    SiteProblemKind, SiteStanding, SiteVersion,
+};
 pub use tools::{AcceptTool, ToolItem, ToolState};
 
 use std::{collections::BTreeMap, fmt};
@@ -20,11 +30,12 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    access::{AccessItem, AccessRequest, ReviewerItem},
+    access::{AccessItem, AccessRequest, ConnectionsOf, ReviewerItem},
     approvals::{ApprovalItem, ApprovalStatus, Asks, HistoryItem, ReviewItem, ReviewRequest, ShapeChoice},
     health::{ConnectionHealth, HealthDetail, NotificationHealth, ReceiverHealth},
     notifications::{NotificationItem, NotificationState, Notifications},
     runs::{NewRun, RunCounts, RunDetail, RunEnding, RunItem, RunOpened, RunPrincipal, RunToken, TimelineEntry},
+    secrets::{ConfiguredConnection, ConnectionProof, Proof, ProofOutcome, SecretItem, SecretVersion, SetSecret},
 };
 use crate::model::{ApprovalId, ConnectionKind, ConnectionName, Principal, RuleId, RunId, SessionId};
 
@@ -50,6 +61,19 @@ pub struct IdentityInfo {
     pub scopes: Vec<String>,
     /// Which of the issuer's tokens the gateway takes.
     pub token: TokenChoice,
+    /// Whose device page a login goes through.
+    #[serde(default)]
+    pub way: LoginWay,
+    /// Where the issuer sends a browser back to, on the person's own machine; any port where it names none. Without it,
+    /// logins are by code.
+    #[serde(default)]
+    pub redirect_uri: Option<String>,
+    /// Whether the gateway speaks with the issuer for its clients, because it keeps a secret that they must not see.
+    #[serde(default)]
+    pub via_gateway: bool,
+    /// Whether the access token is wanted beside the ID token, to ask for groups.
+    #[serde(default)]
+    pub wants_access_token: bool,
 }
 
 /// Which token of an issuer the gateway validates; Google's access tokens are opaque.
@@ -67,6 +91,9 @@ pub enum TokenChoice {
 pub struct TokenRequest {
     /// The issuer's token.
     pub token: String,
+    /// The access token that came with an ID token, where the gateway wants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
 }
 
 /// The gateway's own short-lived token.
@@ -99,6 +126,12 @@ pub struct Whoami {
     pub principal: Principal,
     /// When my token ends.
     pub expires_at: i64,
+    /// When this machine's sessions end after the issuer disabled me, in seconds at most: tokens are renewed that often.
+    #[serde(default)]
+    pub renewed_every_seconds: i64,
+    /// How long anything goes on after the issuer disabled me, in seconds at most, as sessions of native clients.
+    #[serde(default)]
+    pub believed_for_seconds: i64,
 }
 
 /// `GET /api/v1/health`, without authentication: what works. The status is 503 where something does not.
@@ -308,6 +341,9 @@ pub struct Problem {
     /// With [`STEP_UP_REQUIRED`]: of which kind it must be; one of these words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// What stands in the way of a site, one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<SiteProblem>,
 }
 
 /// The caller may do it, but only after a fresher or stronger login.

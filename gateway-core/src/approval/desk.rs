@@ -45,6 +45,8 @@ pub trait Storage: Send + Sync + 'static {
     fn save_opening(&self, case: &Case, lease: &Lease) -> Result<(), StorageError>;
     /// Reads what is still open.
     fn leases(&self, now_millis: i64) -> Result<Vec<Lease>, StorageError>;
+    /// Ends what is open on a connection.
+    fn end_leases(&self, on: &ConnectionName) -> Result<(), StorageError>;
     /// Reads at most `limit` cases of a shape on a connection, newest first.
     fn of_shape(&self, shape: &ShapeId, on: &ConnectionName, limit: usize) -> Result<Vec<Case>, StorageError>;
     /// Marks every pending case withdrawn: their sessions died with the gateway that ran before.
@@ -245,6 +247,15 @@ impl Desk {
     pub async fn supersede(&self, id: &ApprovalId) -> Result<State, DeskError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Supersede { id: id.clone(), reply };
+        self.commands.send(command).await.map_err(|_closed| DeskError::Closed)?;
+        answer.await.map_err(|_closed| DeskError::Closed)?
+    }
+
+    /// Ends what is open on a connection and supersedes what waits for it: the connection is another one now, and what
+    /// was shown to reviewers was not.
+    pub async fn close_on(&self, connection: &ConnectionName) -> Result<(), DeskError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::CloseOn { connection: connection.clone(), reply };
         self.commands.send(command).await.map_err(|_closed| DeskError::Closed)?;
         answer.await.map_err(|_closed| DeskError::Closed)?
     }

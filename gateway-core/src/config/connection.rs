@@ -11,6 +11,7 @@ use std::{
 use super::{
     SecretReference,
     http::{self, HttpCredential, HttpSettings},
+    lease::{self, EphemeralRole, LeasePer},
     reader::{Document, Table},
     ssh::{self, SshCredential, SshSettings},
 };
@@ -110,6 +111,17 @@ pub enum Credential {
         /// The upstream role.
         username: String,
     },
+    /// A role that is made for one session, and dropped at its end.
+    EphemeralRole(EphemeralRole),
+    /// A login that a Vault makes for one session.
+    VaultRole {
+        /// The path that makes it.
+        secret: SecretReference,
+        /// What sessions work as; approvals are bound to it.
+        role: String,
+        /// Which sessions get one.
+        per: LeasePer,
+    },
     /// What requests over HTTP carry.
     Http(HttpCredential),
     /// What only SSH knows.
@@ -117,13 +129,19 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The upstream role.
+    /// The upstream role that sessions work as; approvals are bound to it.
     pub fn username(&self) -> &str {
         match self {
+            Self::EphemeralRole(EphemeralRole { role, .. }) | Self::VaultRole { role, .. } => role,
             Self::Password { username, .. } | Self::Trust { username } => username,
             Self::Http(credential) => credential.role(),
             Self::Ssh(credential) => credential.username(),
         }
+    }
+
+    /// Who gets what a login of one session came to own.
+    pub fn heir(&self) -> &str {
+        if let Self::EphemeralRole(role) = self { role.heir() } else { self.username() }
     }
 }
 
@@ -199,6 +217,8 @@ pub struct Connection {
     pub ssh: Option<SshSettings>,
     /// What the upstream's own log calls the sessions of a run.
     pub application_name: ApplicationName,
+    /// Whether statements carry a comment that names run and principal to the upstream.
+    pub statement_comment: bool,
     /// Templates of variables that `hoop exec` sets for it besides the usual ones.
     pub environment: BTreeMap<String, String>,
 }
@@ -288,6 +308,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         }
         _ => Err("use session"),
     });
+    let statement_comment = table.boolean("statement_comment").is_some_and(toml::Spanned::into_inner);
     let application_name = table.text("application_name");
     let application_name =
         table.parsed("application_name", application_name, "application_name = \"run\"", |name| match name {
@@ -303,6 +324,10 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         table.missing("credential", "[connection.credential] with type, username and secret");
         None
     };
+    if let (Some(Credential::EphemeralRole(_)), Some(_)) = (&credential, pool) {
+        let fix = "reach the server itself, or write type = \"password\"";
+        table.problem(table.span(), "a pool knows no roles that live as long as a session", fix);
+    }
     Some(Connection {
         name: name?,
         kind: kind?,
@@ -317,6 +342,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         http: None,
         ssh: None,
         application_name: application_name.unwrap_or_default(),
+        statement_comment,
         environment,
     })
 }
@@ -389,28 +415,22 @@ pub(super) fn encryption(table: &mut Table<'_>, root: &Path) -> Option<UpstreamT
 
 fn login(table: &mut Table<'_>, root: &Path) -> Option<Credential> {
     const SECRET: &str = "secret = \"env:PG_PROD_PASSWORD\"";
-    let username = table.required("username", "username = \"hoop\"");
-    let username = table.parsed("username", username, "username = \"hoop\"", |name| {
-        if name.is_empty() || name.len() > 63 { Err("a role has 1 to 63 bytes") } else { Ok(name.to_owned()) }
-    });
+    const USERNAME: &str = "username = \"hoop\"";
     let kind = table.required("type", "type = \"password\"")?;
     match kind.get_ref().as_str() {
-        "trust" => Some(Credential::Trust { username: username? }),
+        "trust" => Some(Credential::Trust { username: lease::role(table, "username", USERNAME)? }),
         "password" => {
+            let username = lease::role(table, "username", USERNAME);
             let text = table.required("secret", SECRET)?;
-            match SecretReference::parse(text.get_ref(), root) {
-                Ok(secret) => Some(Credential::Password { username: username?, secret }),
-                Err(error) => {
-                    let fix =
-                        format!("put it in a variable or a file, and write `{SECRET}` or `secret = \"file:PATH\"`");
-                    table.problem(&text.span(), format!("connection.credential.secret: {error}"), fix);
-                    None
-                }
-            }
+            let secret = lease::reference(table, &text, root)?;
+            Some(Credential::Password { username: username?, secret })
         }
+        "ephemeral-role" => lease::ephemeral_role(table, root),
+        "vault-role" => lease::vault_role(table, root),
         _ => {
-            let _secret = table.text("secret");
-            table.problem(&kind.span(), "this type of credential is not built yet", "write type = \"password\"");
+            let (_username, _secret) = (table.text("username"), table.text("secret"));
+            let fix = "write one of password, trust, ephemeral-role, vault-role";
+            table.problem(&kind.span(), "this type of credential is not built yet", fix);
             None
         }
     }

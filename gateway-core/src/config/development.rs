@@ -11,8 +11,8 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    ApplicationName, Connection, Credential, EMAIL, GatewayConfig, Problem, Site, UpstreamAddress, UpstreamTls,
-    gateway::DEFAULT_LISTEN, masking, reader::Document,
+    ApplicationName, Connection, Credential, EMAIL, GatewayConfig, Problem, Site, SiteFiles, UpstreamAddress,
+    UpstreamTls, gateway::DEFAULT_LISTEN, masking, reader::Document,
 };
 use crate::{
     model::{ConnectionKind, ConnectionName},
@@ -57,6 +57,7 @@ impl Connection {
             http: None,
             ssh: None,
             application_name: ApplicationName::default(),
+            statement_comment: false,
             environment: BTreeMap::new(),
         }
     }
@@ -85,7 +86,17 @@ impl Site {
         }
         let policies = PolicySet::load(&sources, &TagNames(masking.tag_names()))?;
         let gateway = GatewayConfig::local(data_dir, listen, public_url);
-        Ok(Self { root: None, gateway, connections, masking, agents: Vec::new(), sources, policies, cases: Vec::new() })
+        Ok(Self {
+            root: None,
+            gateway,
+            connections,
+            masking,
+            agents: Vec::new(),
+            sources,
+            policies,
+            cases: Vec::new(),
+            files: SiteFiles::default(),
+        })
     }
 }
 
@@ -162,8 +173,8 @@ pub fn check_production(site: &Site) -> Vec<Problem> {
         let fix = "add [tls] with certificate and key, or run with --dev";
         problems.push(problem("gateway.toml", "there is no certificate", fix));
     }
-    if site.gateway.identity.oidc.is_none() {
-        let fix = "add [identity.oidc] with issuer, client_id and audience, or run with --dev";
+    if !site.gateway.identity.names_a_provider() {
+        let fix = "add [identity.oidc] with issuer, client_id and audience, or [identity.saml], or run with --dev";
         problems.push(problem("gateway.toml", "there is no identity provider", fix));
     }
     problems

@@ -1,6 +1,7 @@
 //! `gateway.toml`: where the gateway listens, whom it believes and where it keeps things.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
@@ -9,9 +10,9 @@ use std::{
 use url::{Host, Url};
 
 use super::{
-    NotificationsConfig, SecretsConfig, notifications,
+    NotificationsConfig, OidcOptions, ReferencePattern, SamlConfig, SecretsConfig, notifications, oidc,
     reader::{Document, Table},
-    secrets, workload,
+    saml, secrets, workload,
 };
 use crate::api::types::TokenChoice;
 
@@ -38,6 +39,8 @@ pub struct GatewayConfig {
     pub notifications: NotificationsConfig,
     /// Where secrets come from.
     pub secrets: SecretsConfig,
+    /// What applied sites may refer to, besides what the start folder uses.
+    pub references: Vec<ReferencePattern>,
 }
 
 /// PEM files, relative to the site.
@@ -50,12 +53,32 @@ pub struct TlsFiles {
 }
 
 /// Whom the gateway believes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityConfig {
-    /// An OIDC issuer. `None` only in development, where a built-in provider stands in.
+    /// An OIDC issuer. `None` with SAML, and in development, where a built-in provider stands in.
     pub oidc: Option<OidcConfig>,
+    /// A SAML identity provider, which people log in at instead.
+    pub saml: Option<SamlConfig>,
     /// Issuers whose tokens are of service accounts only.
     pub workloads: Vec<WorkloadIssuer>,
+    /// The claims that policies may read.
+    pub claims: BTreeSet<String>,
+    /// How long a client certificate of `hoop cert` lasts at most.
+    pub certificate_seconds: i64,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        let certificate_seconds = oidc::DEFAULT_CERTIFICATE_MINUTES * 60;
+        Self { oidc: None, saml: None, workloads: Vec::new(), claims: oidc::default_claims(), certificate_seconds }
+    }
+}
+
+impl IdentityConfig {
+    /// Whether people log in at a provider that the site names.
+    pub fn names_a_provider(&self) -> bool {
+        self.oidc.is_some() || self.saml.is_some()
+    }
 }
 
 /// One `[[identity.workload]]`: its tokens are agents of `agents.toml`, never people.
@@ -92,6 +115,8 @@ pub struct OidcConfig {
     pub algorithms: Vec<SigningAlgorithm>,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// The rest.
+    pub options: OidcOptions,
 }
 
 /// Signature algorithms of tokens; symmetric ones and `none` cannot be named.
@@ -164,8 +189,43 @@ impl GatewayConfig {
             export_rows: DEFAULT_EXPORT_ROWS,
             notifications: NotificationsConfig::default(),
             secrets: SecretsConfig::default(),
+            references: Vec::new(),
         }
     }
+}
+
+/// The sections of gateway.toml that differ and that only a restart puts in force. What is not named here is live.
+pub fn needs_restart(running: &GatewayConfig, wanted: &GatewayConfig) -> Vec<&'static str> {
+    // INVARIANT: every field stands here, so that a new one is decided and not forgotten.
+    let GatewayConfig {
+        listen,
+        public_url,
+        data_dir,
+        tls,
+        identity,
+        store,
+        recordings: RecordingsConfig { directory, durability, result_cap_bytes: _ },
+        export_rows: _,
+        notifications,
+        secrets,
+        references,
+    } = running;
+    let differs = [
+        ("listen", *listen != wanted.listen),
+        ("public_url", *public_url != wanted.public_url),
+        ("data_dir", *data_dir != wanted.data_dir),
+        ("[tls]", *tls != wanted.tls),
+        ("[identity]", *identity != wanted.identity),
+        ("[store]", *store != wanted.store),
+        (
+            "[recordings] directory or durability",
+            *directory != wanted.recordings.directory || *durability != wanted.recordings.durability,
+        ),
+        ("[notifications]", *notifications != wanted.notifications),
+        ("[secrets]", *secrets != wanted.secrets),
+        ("[apply]", *references != wanted.references),
+    ];
+    differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
 /// Reads `gateway.toml`.
@@ -184,7 +244,10 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let tls = section(&mut file, "tls", |table| certificate(table, root));
     let identity = section(&mut file, "identity", |table| {
         let oidc = section(table, "oidc", |oidc| issuer(oidc, root));
-        Some(IdentityConfig { workloads: workload::read(table, oidc.as_ref(), root), oidc })
+        let saml = saml::read(table, oidc.as_ref(), root);
+        let (claims, certificate_seconds) = (oidc::claims(table), oidc::certificate_seconds(table));
+        let workloads = workload::read(table, oidc.as_ref(), root);
+        Some(IdentityConfig { oidc, saml, workloads, claims, certificate_seconds })
     });
     let store_path = section(&mut file, "store", |table| table.text("path")).map(|path| root.join(path.get_ref()));
     let data_dir_or_root = data_dir.clone().unwrap_or_else(|| root.to_owned());
@@ -192,6 +255,7 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
     let export_rows = file.number("export_rows").map_or(DEFAULT_EXPORT_ROWS, |rows| *rows.get_ref());
     let notifications = section(&mut file, "notifications", |table| Some(notifications::read(table, root)));
     let secrets = section(&mut file, "secrets", |table| Some(secrets::read(table, root)));
+    let references = section(&mut file, "apply", |table| Some(references(table, root)));
     file.finish();
     Some(GatewayConfig {
         listen: listen?,
@@ -204,7 +268,15 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Option<GatewayConfig
         export_rows,
         notifications: notifications.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
+        references: references.unwrap_or_default(),
     })
+}
+
+fn references(table: &mut Table<'_>, root: &Path) -> Vec<ReferencePattern> {
+    const FIX: &str = "references = [\"env:PG_*\", \"file:secrets/*\"]";
+    let patterns = table.texts("references").unwrap_or_default();
+    let read = |pattern| table.parsed("references", Some(pattern), FIX, |text| ReferencePattern::read(text, root));
+    patterns.into_iter().filter_map(read).collect()
 }
 
 /// Reads an optional section, and refuses what it does not know.
@@ -278,6 +350,7 @@ fn issuer(table: &mut Table<'_>, root: &Path) -> Option<OidcConfig> {
         .map_or_else(default_scopes, |scopes| scopes.into_iter().map(toml::Spanned::into_inner).collect());
     let algorithms = algorithms(table);
     let ca_file = table.text("ca_file").map(|path| root.join(path.get_ref()));
+    let options = oidc::read(table, token.unwrap_or(TokenChoice::Access), root);
     Some(OidcConfig {
         issuer: issuer?,
         client_id: client_id?,
@@ -288,6 +361,7 @@ fn issuer(table: &mut Table<'_>, root: &Path) -> Option<OidcConfig> {
         scopes,
         algorithms,
         ca_file,
+        options,
     })
 }
 

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     model::{ConnectionKind, ConnectionName},
     protocol::{
-        http::route::{Routes, Template},
+        http::{
+            codec::Cookies,
+            route::{Routes, Template},
+        },
         llm::price::{Price, Prices},
     },
 };
@@ -50,6 +53,8 @@ pub enum HttpCredential {
         secret: SecretReference,
         /// What is asked for.
         scopes: Vec<String>,
+        /// How the gateway logs in there.
+        login: TokenLogin,
     },
     /// Requests signed anew for AWS.
     AwsSigV4 {
@@ -64,6 +69,15 @@ pub enum HttpCredential {
         /// The service, where the host does not say it.
         service: Option<String>,
     },
+}
+
+/// How a client says its secret to an authorization server. SPEC: RFC 6749, 2.3.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenLogin {
+    /// In `Authorization: Basic`.
+    Basic,
+    /// In the form.
+    Post,
 }
 
 impl HttpCredential {
@@ -98,12 +112,18 @@ pub struct HttpSettings {
     pub answer_within: Duration,
     /// How long it may say nothing inside of an answer.
     pub quiet_for: Duration,
+    /// How long a client may take for the head of a request, and say nothing inside of its body or between two.
+    pub client_within: Duration,
+    /// Whether cookies go through.
+    pub cookies: Cookies,
+    /// Whether the upstream is told who asks, in which session and run.
+    pub names_principal: bool,
 }
 
 /// The inspection cap where the site says none.
 const BODY_BYTES: u64 = 1 << 20;
 /// The largest that it may say.
-const MOST_BODY_BYTES: u64 = 32 << 20;
+const MOST_BODY_BYTES: u64 = 64 << 20;
 /// How long an upstream may take where the site does not say.
 const PATIENCE_SECONDS: u64 = 300;
 const MOST_SECONDS: u64 = 24 * 3600;
@@ -143,7 +163,9 @@ pub(super) fn connection(
     };
     let routes = routes(table);
     let prices = prices(table, kind);
-    let (body_bytes, answer_within, quiet_for) = limits(table);
+    let Limits { body_bytes, answer_within, quiet_for, client_within } = limits(table);
+    let cookies = cookies(table, kind);
+    let names_principal = table.boolean("identity_headers").is_some_and(toml::Spanned::into_inner);
     let credential = match table.table("credential") {
         Some(mut credential) => {
             let read = credential_of(&mut credential, root);
@@ -153,7 +175,19 @@ pub(super) fn connection(
         None => Some(HttpCredential::None),
     };
     let Place { address, authority, base, secure } = place?;
-    let http = HttpSettings { base, authority, secure, routes, prices, body_bytes, answer_within, quiet_for };
+    let http = HttpSettings {
+        base,
+        authority,
+        secure,
+        routes,
+        prices,
+        body_bytes,
+        answer_within,
+        quiet_for,
+        client_within,
+        cookies,
+        names_principal,
+    };
     Some(Connection {
         name: name?,
         kind,
@@ -169,6 +203,7 @@ pub(super) fn connection(
         http: Some(http),
         ssh: None,
         application_name: super::ApplicationName::Client,
+        statement_comment: false,
     })
 }
 
@@ -244,7 +279,27 @@ fn prices(table: &mut Table<'_>, kind: ConnectionKind) -> Prices {
     Prices::new(given.into_iter().filter_map(read).collect())
 }
 
-fn limits(table: &mut Table<'_>) -> (usize, Duration, Duration) {
+/// Whether cookies go through: `cookies = "pass"`.
+fn cookies(table: &mut Table<'_>, kind: ConnectionKind) -> Cookies {
+    const EXAMPLE: &str = "cookies = \"pass\"";
+    let text = table.text("cookies");
+    let read = |word: &str| match word {
+        "strip" => Ok(Cookies::Strip),
+        "pass" if kind == ConnectionKind::Http => Ok(Cookies::Pass),
+        "pass" => Err("only connections of kind http have cookies"),
+        _ => Err("it is `strip` or `pass`"),
+    };
+    text.and_then(|text| table.parsed("cookies", Some(text), EXAMPLE, read)).unwrap_or(Cookies::Strip)
+}
+
+struct Limits {
+    body_bytes: usize,
+    answer_within: Duration,
+    quiet_for: Duration,
+    client_within: Duration,
+}
+
+fn limits(table: &mut Table<'_>) -> Limits {
     let mut limits = table.table("limits");
     let mut number = |key: &'static str, usual: u64, most: u64| {
         let Some(table) = &mut limits else { return usual };
@@ -258,10 +313,16 @@ fn limits(table: &mut Table<'_>) -> (usize, Duration, Duration) {
     let body_bytes = number("body_bytes", BODY_BYTES, MOST_BODY_BYTES);
     let answer = number("answer_seconds", PATIENCE_SECONDS, MOST_SECONDS);
     let quiet = number("quiet_seconds", PATIENCE_SECONDS, MOST_SECONDS);
+    let client = number("client_seconds", PATIENCE_SECONDS, MOST_SECONDS);
     if let Some(table) = limits {
         table.finish();
     }
-    (usize::try_from(body_bytes).unwrap_or(usize::MAX), Duration::from_secs(answer), Duration::from_secs(quiet))
+    Limits {
+        body_bytes: usize::try_from(body_bytes).unwrap_or(usize::MAX),
+        answer_within: Duration::from_secs(answer),
+        quiet_for: Duration::from_secs(quiet),
+        client_within: Duration::from_secs(client),
+    }
 }
 
 /// What a gateway sets itself, or what frames a message: no credential goes there.
@@ -304,7 +365,16 @@ fn credential_of(table: &mut Table<'_>, root: &Path) -> Option<HttpCredential> {
             let secret = secret(table, "secret", root);
             let scopes = table.texts("scopes").unwrap_or_default();
             let scopes = scopes.into_iter().map(toml::Spanned::into_inner).collect();
-            Some(HttpCredential::OAuth2Client { token_url: token_url?, client_id: client_id?, secret: secret?, scopes })
+            let login = table.text("login").and_then(|text| {
+                table.parsed("login", Some(text), "login = \"basic\"", |word| match word {
+                    "basic" => Ok(TokenLogin::Basic),
+                    "post" => Ok(TokenLogin::Post),
+                    _ => Err("it is `basic` or `post`"),
+                })
+            });
+            let login = login.unwrap_or(TokenLogin::Basic);
+            let (token_url, client_id, secret) = (token_url?, client_id?, secret?);
+            Some(HttpCredential::OAuth2Client { token_url, client_id, secret, scopes, login })
         }
         "aws-sigv4" => {
             let access_key_id = plain(table, "access_key_id", "access_key_id = \"AKIA…\"");

@@ -85,6 +85,32 @@ fn a_literal_secret_is_refused_and_never_shown() {
 }
 
 #[test]
+fn logins_of_one_session_are_read_and_what_cannot_work_is_refused() {
+    let with = |credential: &str, more: &str| {
+        let (before, _) = CONNECTION.split_once("[connection.credential]").unwrap();
+        load(&[("connections.toml", &format!("{before}{more}[connection.credential]\n{credential}"))])
+    };
+    let role = "type = \"ephemeral-role\"\nusername = \"maker\"\nsecret = \"store:maker\"\nrole = \"app\"\n";
+    let read = with(&format!("{role}per = \"approval\"\nreassign_to = \"owner\"\n"), "").unwrap();
+    let Credential::EphemeralRole(made) = &read.connections[0].credential else { panic!("a role") };
+    assert_eq!((made.role.as_str(), made.heir(), made.per), ("app", "owner", LeasePer::Approval));
+    assert_eq!((read.connections[0].credential.username(), read.connections[0].credential.heir()), ("app", "owner"));
+    let vault = "type = \"vault-role\"\nrole = \"app\"\nsecret = ";
+    assert!(with(&format!("{vault}\"vault:database/creds/app\""), "").is_ok());
+    for (credential, more) in [
+        (role.replace("\"app\"", "\"maker\""), ""),
+        (role.to_owned(), "pool = \"session\"\n"),
+        (format!("{role}per = \"statement\"\n"), ""),
+        (format!("{vault}\"vault:secret/data/pg#password\""), ""),
+        (format!("{vault}\"env:PW\""), ""),
+        (format!("{vault}\"hunter2\""), ""),
+    ] {
+        let told = format!("{:?}", with(&credential, more).expect_err("it loads"));
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
 fn all_problems_of_all_files_are_told_at_once() {
     let problems = load(&[
         ("gateway.toml", "listen = \"here\"\npublic_url = \"http://x\"\n"),

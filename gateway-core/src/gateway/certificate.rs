@@ -11,7 +11,10 @@ use std::{
 
 use aws_lc_rs::digest;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use rustls::{
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
+};
 
 use crate::config::TlsFiles;
 
@@ -45,6 +48,9 @@ pub enum CertificateError {
     /// Generation failed.
     #[error("a development certificate cannot be made")]
     Generate(#[from] rcgen::Error),
+    /// rustls refuses the authority of native clients.
+    #[error("client certificates cannot be asked for")]
+    Clients(#[from] rustls::server::VerifierBuilderError),
     /// rustls refuses the pair.
     #[error("the certificate and key do not make a TLS server")]
     Tls(#[from] rustls::Error),
@@ -62,13 +68,13 @@ pub struct ServerTls {
     pub binding: Option<Arc<[u8]>>,
 }
 
-/// A server configuration from the operator's files.
-pub fn from_files(files: &TlsFiles) -> Result<ServerTls, CertificateError> {
+/// A server configuration from the operator's files. `clients` vouches for the certificates of native clients.
+pub fn from_files(files: &TlsFiles, clients: &CertificateDer<'_>) -> Result<ServerTls, CertificateError> {
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|_unreadable| pem(&files.certificate, "certificate"))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|_unreadable| pem(&files.key, "private key"))?;
-    server(chain, key)
+    server(chain, key, clients)
 }
 
 fn pem(path: &Path, kind: &'static str) -> CertificateError {
@@ -77,7 +83,7 @@ fn pem(path: &Path, kind: &'static str) -> CertificateError {
 
 /// A server configuration for `--dev` and the CA certificate (PEM) that vouches for it. The CA is kept in `directory`
 /// so that a restart does not break the trust of the same user's CLI.
-pub fn development(directory: &Path) -> Result<(ServerTls, String), CertificateError> {
+pub fn development(directory: &Path, clients: &CertificateDer<'_>) -> Result<(ServerTls, String), CertificateError> {
     let wrote = |path: &Path, source| CertificateError::File { path: path.to_owned(), action: "written", source };
     fs::create_dir_all(directory).map_err(|source| wrote(directory, source))?;
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(|source| wrote(directory, source))?;
@@ -89,7 +95,7 @@ pub fn development(directory: &Path) -> Result<(ServerTls, String), CertificateE
     leaf.distinguished_name.push(DnType::CommonName, "hoop development gateway");
     let signed = leaf.signed_by(&key, &authority)?;
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|_malformed| pem(directory, "private key"))?;
-    Ok((server(vec![signed.der().clone()], key)?, certificate))
+    Ok((server(vec![signed.der().clone()], key, clients)?, certificate))
 }
 
 fn development_authority(directory: &Path) -> Result<(Issuer<'static, KeyPair>, String), CertificateError> {
@@ -113,17 +119,27 @@ fn development_authority(directory: &Path) -> Result<(Issuer<'static, KeyPair>, 
     Ok((Issuer::new(parameters, key), certificate))
 }
 
-fn server(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<ServerTls, CertificateError> {
+fn server(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    clients: &CertificateDer<'_>,
+) -> Result<ServerTls, CertificateError> {
     let binding = chain.first().and_then(|leaf| channel_binding(leaf));
     if binding.is_none() {
         tracing::warn!("the certificate's signature names no hash: native clients cannot use channel_binding=require");
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    let mut native = config.clone();
+    let builder = || {
+        let provider = Arc::clone(&provider);
+        rustls::ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13])
+    };
+    let mut config = builder()?.with_no_client_auth().with_single_cert(chain.clone(), key.clone_key())?;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(clients.clone().into_owned())?;
+    // A client without a certificate proves itself by a password; one of another authority is not let in at all.
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let verifier = verifier.allow_unauthenticated().build()?;
+    let mut native = builder()?.with_client_cert_verifier(verifier).with_single_cert(chain, key)?;
     config.alpn_protocols = vec![LINK_PROTOCOL.to_vec(), b"h2".to_vec(), b"http/1.1".to_vec()];
     native.alpn_protocols = vec![NATIVE_PROTOCOL.to_vec()];
     // No PostgreSQL client resumes, so a ticket is only work and memory.
@@ -156,8 +172,10 @@ mod tests {
     #[test]
     fn a_restart_keeps_the_authority_and_its_key_is_private() {
         let folder = tempfile::tempdir().unwrap();
-        let (_, first) = development(folder.path()).unwrap();
-        let (_, second) = development(folder.path()).unwrap();
+        let clients = KeyPair::generate().unwrap();
+        let clients = CertificateParams::new(Vec::new()).unwrap().self_signed(&clients).unwrap();
+        let (_, first) = development(folder.path(), clients.der()).unwrap();
+        let (_, second) = development(folder.path(), clients.der()).unwrap();
         assert_eq!(first, second);
         let mode = fs::metadata(folder.path().join("ca.key.pem")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

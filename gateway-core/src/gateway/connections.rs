@@ -8,29 +8,37 @@ use crate::{
     clock::WallClock,
     config::{Connection, Credential, HttpCredential, SecretReference, Site, SshCredential, secrets_of},
     credential::Secrets,
-    model::ConnectionKind,
+    model::{ConnectionKind, ConnectionName},
     protocol::{
         http::{aws, dialect::Dialect, plain::PlainHttp},
         llm::dialect::LlmDialect,
         mcp::dialect::McpDialect,
     },
-    session::{HttpSide, Served, SshSide},
+    session::{HttpSide, Leases, Served, SshSide},
     store::ToolShelf,
     upstream::{Injector, SshKeys, SshLogin, Target},
 };
 
 /// Prepares what every connection needs to be dialled. Fails on the first that cannot be.
+///
+/// `kept` gives those that are ready already.
 pub(super) async fn serve(
     site: &Site,
-    secrets: &Secrets,
+    kept: &(dyn Fn(&ConnectionName) -> Option<Arc<Served>> + Send + Sync),
+    leases: &Leases,
     dev: bool,
     clock: &WallClock,
     tools: &ToolShelf,
     ssh: &SshKeys,
 ) -> Result<ServedConnections, GatewayError> {
     let mut served = BTreeMap::new();
+    let secrets = leases.secrets();
     for connection in &site.connections {
         let name = connection.name.to_string();
+        if let Some(ready) = kept(&connection.name) {
+            served.insert(name, ready);
+            continue;
+        }
         for reference in references(&connection.credential) {
             try_out(secrets, &name, reference).await?;
         }
@@ -38,7 +46,7 @@ pub(super) async fn serve(
             .map_err(|source| GatewayError::UpstreamTls { connection: name.clone(), source })?;
         let target =
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
-        let ready = Served::new(connection.clone(), target, secrets.clone());
+        let ready = Served::new(connection.clone(), target, leases.clone(), site.policies.clone());
         let ready = if connection.kind == ConnectionKind::Ssh {
             let login = SshLogin::new(connection.credential.clone(), secrets.clone(), ssh.clone(), clock.clone());
             ready.over_ssh(SshSide { keys: ssh.clone(), login: Arc::new(login) })
@@ -90,7 +98,10 @@ fn http_side(
 fn references(credential: &Credential) -> Vec<&SecretReference> {
     match credential {
         Credential::Password { secret, .. } | Credential::Ssh(SshCredential::Key { secret, .. }) => vec![secret],
-        Credential::Trust { .. } | Credential::Ssh(SshCredential::Certificate { .. }) => Vec::new(),
+        Credential::EphemeralRole(role) => role.secret.iter().collect(),
+        Credential::Trust { .. }
+        | Credential::VaultRole { .. }
+        | Credential::Ssh(SshCredential::Certificate { .. }) => Vec::new(),
         Credential::Http(credential) => {
             let (secret, session_token) = secrets_of(credential);
             secret.into_iter().chain(session_token).collect()
@@ -118,17 +129,27 @@ async fn try_out(secrets: &Secrets, connection: &str, reference: &SecretReferenc
     }
 }
 
-/// The connections as the API lists them.
-pub(super) fn listed(site: &Site, listeners: &[NativeListener], keys: &SshKeys) -> Vec<ApiConnection> {
+/// Where native clients reach which connection.
+pub(super) fn native_addresses(site: &Site, listeners: &[NativeListener]) -> BTreeMap<ConnectionName, NativeAddress> {
     let host = site.gateway.public_url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let address = |listener: &NativeListener| NativeAddress { host: host.to_owned(), port: listener.address().port() };
+    let reached = listeners.iter().flat_map(|listener| listener.connections().map(move |name| (name, listener)));
+    reached.map(|(name, listener)| (name.clone(), address(listener))).collect()
+}
+
+/// The connections as the API lists them.
+pub(super) fn listed(
+    site: &Site,
+    native: &BTreeMap<ConnectionName, NativeAddress>,
+    keys: &SshKeys,
+) -> Vec<ApiConnection> {
     let listed = |connection: &Connection| {
         let facts = connection.facts();
         let rules = site.masking.columns.iter().filter(|rule| rule.connection.selects(&facts));
         let tags =
             rules.map(|rule| rule.tag.clone()).chain(site.masking.detected().map(|class| class.as_str().to_owned()));
         let tags: std::collections::BTreeSet<String> = tags.collect();
-        let reached = listeners.iter().find(|listener| listener.connections().any(|name| *name == facts.name));
-        let native = reached.map(|listener| NativeAddress { host: host.to_owned(), port: listener.address().port() });
+        let native = native.get(&facts.name).cloned();
         let (upstream, role) = (connection.upstream.clone(), connection.credential.username().to_owned());
         let environment = connection.environment.clone();
         let ssh = (facts.kind == ConnectionKind::Ssh).then(|| keys.published());

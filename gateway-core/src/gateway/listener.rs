@@ -19,9 +19,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::certificate::LINK_PROTOCOL;
 use crate::{
     clock::WallClock,
-    identity::{GatewayTokens, IdentityError},
+    identity::GatewayTokens,
     model::Presence,
-    session::{self, Environment},
+    session::{self, Surroundings},
 };
 
 /// How long a TLS handshake may take.
@@ -36,15 +36,15 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Turns verified streams of links into sessions.
 #[derive(Debug)]
 pub(super) struct SessionAcceptor {
-    environment: Arc<Environment>,
+    surroundings: Surroundings,
     tokens: GatewayTokens,
     clock: WallClock,
 }
 
 impl SessionAcceptor {
-    pub(super) fn new(environment: Arc<Environment>, tokens: GatewayTokens) -> Self {
-        let clock = environment.clock.clone();
-        Self { environment, tokens, clock }
+    pub(super) fn new(surroundings: Surroundings, tokens: GatewayTokens) -> Self {
+        let clock = surroundings.borrow().clock.clone();
+        Self { surroundings, tokens, clock }
     }
 }
 
@@ -52,12 +52,12 @@ impl Acceptor for SessionAcceptor {
     type Principal = Presence;
 
     async fn authenticate(&self, token: &SecretString) -> Result<Authenticated<Presence>, Rejection> {
-        let verified = self.tokens.verify_stream(token.expose_secret()).map_err(|error| match error {
-            IdentityError::Unreachable(_) | IdentityError::Settings(_) => Rejection::Unavailable(error.to_string()),
-            IdentityError::Invalid(_) | IdentityError::Expired => Rejection::Invalid(error.to_string()),
+        let verified = self.tokens.verify_stream(token.expose_secret()).map_err(|error| {
+            let why = error.to_string();
+            if error.is_the_tokens() { Rejection::Invalid(why) } else { Rejection::Unavailable(why) }
         })?;
         let (presence, expires_at) = verified;
-        if presence.run().is_some_and(|run| !self.environment.registry.is_running(run)) {
+        if presence.run().is_some_and(|run| !self.surroundings.borrow().registry.is_running(run)) {
             return Err(Rejection::Invalid("this run has ended; start it again with `hoop exec`".to_owned()));
         }
         let left = expires_at.saturating_sub(self.clock.unix_seconds());
@@ -66,7 +66,8 @@ impl Acceptor for SessionAcceptor {
     }
 
     async fn open(&self, incoming: Incoming<Presence>) {
-        Box::pin(session::serve(Arc::clone(&self.environment), incoming)).await;
+        let environment = self.surroundings.borrow().clone();
+        Box::pin(session::serve(environment, incoming)).await;
     }
 }
 

@@ -20,15 +20,15 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{crowd::Crowd, login::Believed};
+use self::{crowd::Crowd, login::Believed, start::Started};
 use super::{GatewayError, certificate::ServerTls, listen};
 use crate::{
     config::{NativeListen, Site},
-    identity::{ConnectionTokens, GatewayTokens, Verifier},
+    identity::{ClientCertificates, ConnectionTokens, GatewayTokens, Verifier},
     model::{ConnectionName, Presence, Verdict},
     policy::{Circumstances, Source},
     protocol::postgres::{message::Start, refuse::Report},
-    session::{Arrival, ClientStream, Environment, Served},
+    session::{Arrival, ClientStream, Environment, Served, Surroundings},
 };
 
 /// How long a client may take from its first byte to a login.
@@ -78,23 +78,24 @@ impl NativeListener {
 /// What every native login needs.
 #[derive(Debug)]
 pub(super) struct Doorkeeper {
-    environment: Arc<Environment>,
-    tokens: GatewayTokens,
-    connection_tokens: ConnectionTokens,
-    verifier: Verifier,
+    surroundings: Surroundings,
+    proofs: Proofs,
     tls: ServerTls,
     crowd: Crowd,
 }
 
+/// What a client may prove itself with.
+#[derive(Debug)]
+pub(super) struct Proofs {
+    pub(super) tokens: GatewayTokens,
+    pub(super) connection_tokens: ConnectionTokens,
+    pub(super) certificates: ClientCertificates,
+    pub(super) verifier: Verifier,
+}
+
 impl Doorkeeper {
-    pub(super) fn new(
-        environment: Arc<Environment>,
-        tokens: GatewayTokens,
-        connection_tokens: ConnectionTokens,
-        verifier: Verifier,
-        tls: ServerTls,
-    ) -> Arc<Self> {
-        Arc::new(Self { environment, tokens, connection_tokens, verifier, tls, crowd: Crowd::default() })
+    pub(super) fn new(surroundings: Surroundings, proofs: Proofs, tls: ServerTls) -> Arc<Self> {
+        Arc::new(Self { surroundings, proofs, tls, crowd: Crowd::default() })
     }
 }
 
@@ -194,16 +195,18 @@ async fn come_in(
 ) -> Option<Guest> {
     let names: Vec<ConnectionName> = connections.iter().map(|(name, _)| name.clone()).collect();
     let acceptor = TlsAcceptor::from(Arc::clone(&door.tls.native));
-    let cancel = |process_id, key: &_| door.environment.registry.cancel_native(&names, process_id, key);
-    let (mut client, mut buffer, start) = start::start(tcp, &acceptor, cancel).await?;
-    let outcome = login::log_in(door, connections, peer, &mut client, &mut buffer, &start).await;
+    let cancel = |process_id, key: &_| door.surroundings.borrow().registry.cancel_native(&names, process_id, key);
+    let Started { mut client, mut buffer, start, certificate } = start::start(tcp, &acceptor, cancel).await?;
+    let from = login::From { peer, certificate: certificate.as_deref() };
+    // One site for the decision and the session.
+    let outcome = login::log_in(door, connections, &from, &mut client, &mut buffer, &start).await;
+    let environment = door.surroundings.borrow().clone();
     let decided = match outcome {
-        Ok(believed) => admitted(door, believed),
+        Ok(believed) => admitted(&environment, believed),
         Err(refusal) => Err(refusal),
     };
     match decided {
         Ok((believed, served, policies)) => {
-            let environment = Arc::clone(&door.environment);
             let left = believed.verified.expires_at.saturating_sub(environment.clock.unix_seconds());
             let expires_at = Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0));
             let principal = believed.verified.principal;
@@ -232,7 +235,7 @@ async fn come_in(
 
 /// The connect decision, after the client proved who it is.
 fn admitted(
-    door: &Doorkeeper,
+    environment: &Environment,
     believed: Believed,
 ) -> Result<(Believed, Arc<Served>, crate::policy::PolicySet), BytesMut> {
     let refused = |message: &str, rule: Option<String>, hint: Option<&str>| {
@@ -244,11 +247,11 @@ fn admitted(
         report.hint(hint.unwrap_or("`hoop ls` lists the connections that you may use.")).write(&mut out);
         out
     };
-    let Some(served) = door.environment.connections.get(believed.connection.as_str()).cloned() else {
+    let Some(served) = environment.connections.get(believed.connection.as_str()).cloned() else {
         return Err(refused("there is no such connection", None, None));
     };
-    let policies = door.environment.policies.borrow().clone();
-    let unix_seconds = door.environment.clock.unix_seconds();
+    let policies = served.policies.borrow().clone();
+    let unix_seconds = environment.clock.unix_seconds();
     let circumstances = Circumstances::at(unix_seconds, Source::Native);
     match policies.connect(&believed.verified.principal, &served.facts, &circumstances) {
         // What needs an approval waits for it when the session is opened: the client is told then.

@@ -3,9 +3,8 @@
 //! Its keys live in memory and die with the process; nothing without a [`DevelopmentMode`] can make or trust it. Its
 //! page takes a secret that only the starting terminal printed, so that no other user, page or agent logs in.
 
-mod forms;
-mod grants;
 mod page;
+mod refreshes;
 mod routes;
 
 use std::{
@@ -26,12 +25,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use self::{forms::Forms, grants::Grants};
-use super::{IdentityError, PublicOrigin, Verifier};
+use self::refreshes::Refreshes;
+use super::{IdentityError, PublicOrigin, Verifier, codes::random_text, forms::Forms, grants::Grants};
 use crate::{
     api::types::TokenChoice,
     clock::WallClock,
-    config::{AgentRule, OidcConfig, SigningAlgorithm},
+    config::{AgentRule, OidcConfig, OidcOptions, SigningAlgorithm},
     model::{GroupName, PrincipalName},
 };
 
@@ -80,8 +79,9 @@ struct Inner {
 
 /// What changes: grants under way, forms handed out, attempts counted.
 struct Desk {
-    grants: Grants,
-    forms: Forms,
+    grants: Grants<String>,
+    refreshes: Refreshes,
+    forms: Forms<()>,
 }
 
 impl fmt::Debug for DevelopmentProvider {
@@ -112,7 +112,11 @@ impl DevelopmentProvider {
             signing: EncodingKey::from_ed_der(document.as_ref()),
             secret: SecretString::from(random_text(16)?),
             clock,
-            desk: Mutex::new(Desk { grants: Grants::default(), forms: Forms::default() }),
+            desk: Mutex::new(Desk {
+                grants: Grants::default(),
+                refreshes: Refreshes::default(),
+                forms: Forms::default(),
+            }),
         })))
     }
 
@@ -149,6 +153,7 @@ impl DevelopmentProvider {
             scopes: SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
             algorithms: vec![SigningAlgorithm::EdDsa],
             ca_file: None,
+            options: OidcOptions::default(),
         };
         Verifier::in_process(config, vec![rule], self.0.key_set.to_string().as_bytes(), self.0.clock.clone())
     }
@@ -211,29 +216,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     }
-}
-
-/// Digits and letters without the ones that look alike; 32 of them, so that each random byte gives five even bits.
-const READABLE: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-
-/// Random text worth eight bits for every byte asked, written in [`READABLE`].
-fn random_text(bytes: usize) -> Result<String, IdentityError> {
-    random_of(READABLE, (bytes * 8).div_ceil(5))
-}
-
-/// `length` characters of an alphabet of at most 256, evenly.
-fn random_of(alphabet: &[u8], length: usize) -> Result<String, IdentityError> {
-    let even = 256 - 256 % alphabet.len().max(1);
-    let mut text = String::with_capacity(length);
-    while text.len() < length {
-        let mut random = [0_u8; 64];
-        aws_lc_rs::rand::fill(&mut random)
-            .map_err(|_failed| IdentityError::Settings("the system gives no randomness".to_owned()))?;
-        let even_bytes = random.iter().map(|byte| usize::from(*byte)).filter(|byte| *byte < even);
-        let digits = even_bytes.filter_map(|byte| alphabet.get(byte % alphabet.len()));
-        text.extend(digits.map(|digit| char::from(*digit)).take(length - text.len()));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

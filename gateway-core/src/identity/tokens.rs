@@ -18,16 +18,17 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{IdentityError, Verified};
+use super::{IdentityError, Verified, ended::EndedLogins};
 use crate::{
     clock::WallClock,
     model::{Authentication, ConnectionName, Presence, Principal, RunId, RunScope},
 };
 
-/// The longest life of a token.
+/// The longest life of a token of a login that can be renewed.
 pub const TOKEN_LIFE_SECONDS: i64 = 600;
 
 const AUDIENCE: &str = "hoop-gateway";
+const ENDED_FILE: &str = "ended-logins.json";
 const TYPE: &str = "hoop-gateway+jwt";
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 const MAX_KEY_FILE_BYTES: u64 = 4 * 1024;
@@ -44,6 +45,12 @@ pub enum TokenKeyError {
     /// It is not an Ed25519 key.
     #[error("the token key `{}` is damaged; delete it to make a new one", .0.display())]
     Damaged(PathBuf),
+    /// The list of logins that were ended cannot be read.
+    #[error(
+        "the list of ended logins `{}` cannot be read; delete it only if every token of the last ten minutes may count",
+        .0.display()
+    )]
+    Ended(PathBuf, #[source] io::Error),
     /// No key could be made.
     #[error("no token key could be made")]
     Unmade,
@@ -77,6 +84,7 @@ struct Inner {
     issuer: String,
     validation: Validation,
     clock: WallClock,
+    ended: EndedLogins,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +94,9 @@ struct Claims {
     sub: String,
     iat: i64,
     exp: i64,
+    /// When it was made, to the millisecond: a logout ends what was made before it.
+    #[serde(default)]
+    made_millis: i64,
     /// When the login that proved it ends: what native sessions live by, which nobody renews.
     #[serde(default)]
     login: Option<i64>,
@@ -121,17 +132,25 @@ impl GatewayTokens {
             Err(failure) => return Err(TokenKeyError::File(path, failure)),
         };
         let pair = Ed25519KeyPair::from_pkcs8(&key).map_err(|_damaged| TokenKeyError::Damaged(path))?;
-        Ok(Self::with_key(&key, &pair, issuer, clock))
+        let list = directory.join(ENDED_FILE);
+        let ended = EndedLogins::open(&list).map_err(|failure| TokenKeyError::Ended(list, failure))?;
+        Ok(Self::with_key(&key, &pair, issuer, clock, ended))
     }
 
     /// Tokens of a key that lives in memory only.
     pub fn ephemeral(issuer: &str, clock: WallClock) -> Result<Self, TokenKeyError> {
         let key = generate()?;
         let pair = Ed25519KeyPair::from_pkcs8(&key).map_err(|_unmade| TokenKeyError::Unmade)?;
-        Ok(Self::with_key(&key, &pair, issuer, clock))
+        Ok(Self::with_key(&key, &pair, issuer, clock, EndedLogins::in_memory()))
     }
 
-    fn with_key(key: &[u8], pair: &Ed25519KeyPair, issuer: &str, clock: WallClock) -> Self {
+    /// Ends every token that was made for a principal until now. One that cannot be kept is an error, and ends nothing.
+    pub fn end(&self, principal: &Principal) -> io::Result<()> {
+        let now = self.0.clock.unix_millis();
+        self.0.ended.end(principal, now, now.saturating_sub(TOKEN_LIFE_SECONDS * 1_000))
+    }
+
+    fn with_key(key: &[u8], pair: &Ed25519KeyPair, issuer: &str, clock: WallClock, ended: EndedLogins) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[AUDIENCE]);
@@ -144,22 +163,28 @@ impl GatewayTokens {
             issuer: issuer.to_owned(),
             validation,
             clock,
+            ended,
         }))
     }
 
     /// Issues a token for a verified principal: ten minutes, never longer than what proved it.
     pub fn issue(&self, verified: &Verified) -> Result<Issued, IdentityError> {
-        self.issue_for(verified, None)
+        self.issue_for(verified, None, TOKEN_LIFE_SECONDS)
+    }
+
+    /// Issues a token that lasts as long as what proved it: of a login that nothing can renew.
+    pub fn issue_whole_login(&self, verified: &Verified) -> Result<Issued, IdentityError> {
+        self.issue_for(verified, None, i64::MAX)
     }
 
     /// Issues the token of a run: good for opening streams on its connections and for nothing else.
     pub fn issue_run(&self, verified: &Verified, scope: RunScope) -> Result<Issued, IdentityError> {
-        self.issue_for(verified, Some(scope))
+        self.issue_for(verified, Some(scope), TOKEN_LIFE_SECONDS)
     }
 
-    fn issue_for(&self, verified: &Verified, scope: Option<RunScope>) -> Result<Issued, IdentityError> {
+    fn issue_for(&self, verified: &Verified, scope: Option<RunScope>, longest: i64) -> Result<Issued, IdentityError> {
         let now = self.0.clock.unix_seconds();
-        let expires_at = verified.expires_at.min(now + TOKEN_LIFE_SECONDS);
+        let expires_at = verified.expires_at.min(now.saturating_add(longest));
         if expires_at <= now {
             return Err(IdentityError::Expired);
         }
@@ -172,6 +197,7 @@ impl GatewayTokens {
             sub: principal.name.to_string(),
             iat: now,
             exp: expires_at,
+            made_millis: self.0.clock.unix_millis(),
             login: Some(verified.expires_at),
             authentication: verified.authentication.clone(),
             principal,
@@ -231,6 +257,10 @@ impl GatewayTokens {
         // Our own clock signed it, so there is no leeway.
         if data.claims.exp <= now {
             return Err(IdentityError::Expired);
+        }
+        // A run's token counts for its agent and for whoever lent it their presence.
+        if data.claims.principal.everyone().any(|one| self.0.ended.covers(one, data.claims.made_millis)) {
+            return Err(IdentityError::Invalid("its login was ended (`hoop logout`)"));
         }
         Ok(data.claims)
     }

@@ -1,5 +1,7 @@
 //! Which answer of a model proposed what is asked, as far as the gateway saw it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{OperationNumber, SessionId};
@@ -36,6 +38,9 @@ pub struct AnswerPlace {
     pub operation: OperationNumber,
     /// Which model gave it.
     pub model: String,
+    /// Who asked for it, as the program itself says: crew, agent, task. Labels for people, and nothing decides by them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
 }
 
 impl ProposedBy {
@@ -43,13 +48,15 @@ impl ProposedBy {
     pub fn describe(&self) -> String {
         let Some(answer) = &self.answer else { return "no answer of a model in this run".to_owned() };
         let level = self.level.as_str();
-        let AnswerPlace { session, operation, model } = answer;
+        let AnswerPlace { session, operation, model, names } = answer;
         let others = match self.others {
             0 => String::new(),
             1 => "; ambiguous: another answer says the same".to_owned(),
             others => format!("; ambiguous: {others} other answers say the same"),
         };
-        format!("{model} in {session} #{operation} ({level}){others}", operation = operation.0)
+        let named: Vec<String> = names.iter().map(|(word, name)| format!("{word} {name}")).collect();
+        let named = if named.is_empty() { String::new() } else { format!(", for {}", named.join(", ")) };
+        format!("{model} in {session} #{operation} ({level}){named}{others}", operation = operation.0)
     }
 }
 

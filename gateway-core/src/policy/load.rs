@@ -18,7 +18,10 @@ use super::{
     rule::{self, AnnotationProblem, Obligation, Rule},
     schema::Vocabulary,
 };
-use crate::config::{Problem, place::line_and_column};
+use crate::{
+    config::{Problem, place::line_and_column},
+    model::RuleId,
+};
 
 /// The policies that are part of every site.
 const BUILT_IN: &str = include_str!("builtin.cedar");
@@ -103,6 +106,15 @@ pub(super) fn load(sources: &[PolicySource], tags: &TagNames) -> Result<Loaded, 
         reads_names,
         reads_requests,
     })
+}
+
+impl Loaded {
+    /// The text of each policy of the site by its name; what every site has is left out.
+    pub(super) fn texts(&self) -> BTreeMap<RuleId, String> {
+        let all = self.hard.policies().chain(self.liftable.policies());
+        let named = all.map(|policy| (super::rule_id(policy.id()), policy.to_string()));
+        named.filter(|(id, _)| !id.0.starts_with("hoop:")).collect()
+    }
 }
 
 fn parse<'source>(source: &'source PolicySource, problems: &mut Vec<Problem>) -> Vec<Placed<'source>> {

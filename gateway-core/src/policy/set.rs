@@ -1,6 +1,6 @@
 //! An immutable, validated set of policies and the questions that may be put to it.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     ApiAction, ApiResource, Circumstances, Decision, Permitted, PolicySource, PolicyVersion, TagNames,
@@ -63,6 +63,11 @@ impl PolicySet {
         self.0.loaded.reads_estimates
     }
 
+    /// Whether some policy reads what a run has used up.
+    pub fn reads_usage(&self) -> bool {
+        self.0.loaded.reads_usage
+    }
+
     /// Whether some policy reads `has_where`, which the planner may deny where the text does not.
     pub fn reads_has_where(&self) -> bool {
         self.0.loaded.reads_has_where
@@ -71,6 +76,11 @@ impl PolicySet {
     /// Whether some answer about an operation can depend on what its names mean, or is an approval, which binds to it.
     pub fn reads_names(&self) -> bool {
         self.0.loaded.reads_names || self.0.loaded.lifts
+    }
+
+    /// The text of each policy of the site by its name; what every site has is left out.
+    pub fn texts(&self) -> BTreeMap<RuleId, String> {
+        self.0.loaded.texts()
     }
 
     /// The Cedar schema that policies are validated against, in human syntax.

@@ -10,6 +10,7 @@
 //!
 //! Formats: <https://platform.openai.com/docs/api-reference>, <https://docs.anthropic.com/en/api/messages>.
 
+mod baggage;
 pub mod codec;
 pub mod dialect;
 #[doc(hidden)]

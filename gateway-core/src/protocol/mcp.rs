@@ -19,4 +19,5 @@ pub mod inspect;
 pub mod message;
 pub mod reframe;
 pub mod refuse;
+mod sessions;
 pub mod tools;

@@ -201,8 +201,14 @@ pub enum OwnPurpose {
     Estimate,
     /// Cancelling a running operation.
     Cancel,
+    /// Making a login for one session, or taking it away.
+    Lease,
+    /// Proving that a connection works.
+    Probe,
     /// Ending the conversation.
     Terminate,
+    /// Answering what a server asked of a client that is not asked.
+    Decline,
 }
 
 impl OwnPurpose {
@@ -216,7 +222,10 @@ impl OwnPurpose {
             Self::ForcedError => "forced_error",
             Self::Estimate => "estimate",
             Self::Cancel => "cancel",
+            Self::Lease => "lease",
+            Self::Probe => "probe",
             Self::Terminate => "terminate",
+            Self::Decline => "decline",
         }
     }
 }
@@ -324,10 +333,24 @@ pub enum GatewayEvent {
         /// `permit`, `refuse`, `approval` or `error`; `None` where the gateway is about to read what it needs for it.
         decision: Option<&'static str>,
     },
-    /// The site was applied or reloaded.
-    PolicyChanged {
-        /// Digest of the policies now in force.
-        version: String,
+    /// Another version of the site comes into force; on record before it does.
+    SiteChanged {
+        /// The version that was in force until now; 0 where there was none.
+        before: u64,
+        /// `folder`, `apply` or `rollback`.
+        origin: &'static str,
+        /// Which earlier version is taken up again.
+        again: Option<u64>,
+        /// Who; nobody where the gateway's operator started it with this folder, or had it read again.
+        by: Option<Principal>,
+        /// Why, as they said.
+        message: Option<String>,
+        /// Digest of its files.
+        digest: String,
+        /// Digest of its policies.
+        policies: String,
+        /// Why it could not be put in force after all.
+        failed: Option<String>,
     },
     /// Someone asked to connect for a time.
     AccessAsked {
@@ -380,6 +403,37 @@ pub enum GatewayEvent {
         what: String,
         /// Why.
         why: &'static str,
+    },
+    /// A login is about to be made for a session.
+    LoginLent {
+        /// For whom; nobody where it is the gateway's own.
+        who: Option<Principal>,
+        /// Where.
+        connection: ConnectionName,
+        /// For which session; `gateway` where it is the gateway's own.
+        session: String,
+        /// Its name, where the gateway chose it.
+        login: Option<String>,
+        /// When it ends at the latest, milliseconds since 1970.
+        ends_at_millis: i64,
+    },
+    /// It is about to be taken away.
+    LoginReturned {
+        /// Where.
+        connection: ConnectionName,
+        /// For which session it was.
+        session: String,
+        /// Its name, or that of its lease.
+        login: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// Someone had it proved that a connection works.
+    Probed {
+        /// Who.
+        who: Principal,
+        /// Which connection.
+        connection: ConnectionName,
     },
     /// Someone started a run.
     RunStarted {

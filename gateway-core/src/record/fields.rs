@@ -137,11 +137,14 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::Administered { .. } => "administered",
         GatewayEvent::Killed { .. } => "killed",
         GatewayEvent::Checked { .. } => "checked",
-        GatewayEvent::PolicyChanged { .. } => "policy_changed",
+        GatewayEvent::SiteChanged { .. } => "site_changed",
         GatewayEvent::AccessAsked { .. } => "access_asked",
         GatewayEvent::AccessDecided { .. } => "access_decided",
         GatewayEvent::LeaseOpened { .. } => "lease_opened",
         GatewayEvent::LeaseClosed { .. } => "lease_closed",
+        GatewayEvent::LoginLent { .. } => "login_lent",
+        GatewayEvent::LoginReturned { .. } => "login_returned",
+        GatewayEvent::Probed { .. } => "probed",
         GatewayEvent::RunStarted { .. } => "run_started",
         GatewayEvent::RunLooked { .. } => "run_looked",
         GatewayEvent::RunEnded { .. } => "run_ended",
@@ -153,9 +156,17 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
 #[expect(clippy::too_many_lines, reason = "one short arm for each event, read like a table")]
 pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
     match event {
-        GatewayEvent::Started { version }
-        | GatewayEvent::Stopped { version }
-        | GatewayEvent::PolicyChanged { version } => to.field("version", version),
+        GatewayEvent::Started { version } | GatewayEvent::Stopped { version } => to.field("version", version),
+        GatewayEvent::SiteChanged { before, origin, again, by, message, digest, policies, failed } => {
+            to.number("before", *before);
+            to.field("origin", origin);
+            to.number("again", again.unwrap_or(0));
+            to.json_field("by", by);
+            optional("message", message.as_deref(), to);
+            to.field("digest", digest);
+            to.field("policies", policies);
+            optional("failed", failed.as_deref(), to);
+        }
         GatewayEvent::Recovered { cut_bytes, unknown_outcomes, ended_sessions } => {
             to.number("cut_bytes", *cut_bytes);
             to.number("unknown_outcomes", *unknown_outcomes);
@@ -233,6 +244,25 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
             to.field("approval", approval.as_str());
             to.field("what", what);
             to.field("why", why);
+        }
+        GatewayEvent::LoginLent { who, connection, session, login, ends_at_millis } => {
+            if let Some(who) = who {
+                to.json_field("who", who);
+            }
+            to.field("connection", connection.as_str());
+            to.field("session", session);
+            optional("login", login.as_deref(), to);
+            to.number("ends_at_millis", u64::try_from(*ends_at_millis).unwrap_or(0));
+        }
+        GatewayEvent::LoginReturned { connection, session, login, why } => {
+            to.field("connection", connection.as_str());
+            to.field("session", session);
+            to.field("login", login);
+            to.field("why", why);
+        }
+        GatewayEvent::Probed { who, connection } => {
+            to.json_field("who", who);
+            to.field("connection", connection.as_str());
         }
         GatewayEvent::RunStarted { run, who, connections, labels, command, jailed } => {
             to.field("run", run.as_str());

@@ -13,7 +13,9 @@ use tokio::{io::AsyncReadExt as _, sync::watch};
 use super::{
     client::ClientStream,
     hold::so_far,
+    login::Failure,
     open::{Arrival, NoRandomness, negotiate, random},
+    registry::{self, End},
     relay::{Ending, Session},
 };
 use crate::{
@@ -156,6 +158,7 @@ pub(crate) fn access_request(wish: Wish<'_>, need: &ApprovalNeed, now_millis: i6
 enum Wake {
     Told(State),
     Changed,
+    Retired(End),
     Client(std::io::Result<usize>),
 }
 
@@ -173,7 +176,8 @@ impl Arrival {
         buffer: &mut BytesMut,
         start: &Start,
     ) -> Result<bool, NotAdmitted> {
-        let (mut policies, mut leases) = (self.environment.policies.clone(), self.environment.desk.leases());
+        let (mut policies, mut leases) = (self.served.policies.clone(), self.environment.desk.leases());
+        let mut retired = self.served.retired();
         let mut waits: Option<(ApprovalNeed, Ticket)> = None;
         let mut out = BytesMut::new();
         let mut welcomed = false;
@@ -222,6 +226,7 @@ impl Arrival {
                     Wake::Changed
                 }
                 Ok(()) = policies.changed() => Wake::Changed,
+                end = registry::told(&mut retired) => Wake::Retired(end),
                 state = ticket.changed() => Wake::Told(state),
                 Ok(()) = leases.changed() => Wake::Changed,
                 read = client.read_buf(buffer) => Wake::Client(read),
@@ -229,6 +234,11 @@ impl Arrival {
             self.still_logged_in(client).await?;
             match wake {
                 Wake::Changed => {}
+                Wake::Retired(end) => {
+                    Report::fatal("57P01", &Failure::ended(&end).message).hint("Connect again.").write(&mut out);
+                    last_word(client, &out).await;
+                    return Err(NotAdmitted);
+                }
                 Wake::Told(state) => match ended(ticket.id(), state) {
                     Ok(Some(change)) => refuse::change_notice(ticket.id(), &change, &mut out),
                     // Approved: the window is open before this is told.

@@ -298,7 +298,7 @@ impl Session {
         let fatal = matches!(fields.field(b'V').or_else(|| fields.field(b'S')), Some("FATAL" | "PANIC"));
         let ours = match self.talk.front() {
             Some(Expect::Fault { answer, .. }) if !fatal => Some(answer.clone()),
-            _ => None,
+            _ => self.cut_short(&sqlstate),
         };
         let scope = self.error_scope();
         let front = self.talk.front().and_then(Expect::number);
@@ -333,7 +333,7 @@ impl Session {
 
     /// What an error or notice may quote: everything of the operation in front, and of triggers behind it.
     fn error_scope(&mut self) -> ErrorScope {
-        if !self.sight.hides_columns() {
+        if !self.sight.shows_masked() {
             return ErrorScope::Untagged;
         }
         let number = self.talk.front().and_then(Expect::number);
@@ -341,7 +341,7 @@ impl Session {
             Some(entry) => !matches!(entry.understood.masking, Masking::Untouched),
             None => number.is_some(),
         };
-        if touched { ErrorScope::TaggedInScope } else { ErrorScope::TaggedElsewhere }
+        super::sealing::error_scope(touched, &self.sight)
     }
 
     fn notice(&mut self, frame: &Frame) -> Result<(), Ending> {
@@ -442,6 +442,7 @@ impl Session {
         let entry = Entry {
             understood: Arc::clone(understood),
             started: Instant::now(),
+            began: self.budgeted_usage(),
             rows: initial_treatment(understood, self.sight.detects() || self.sight.hides_columns()),
             capture: Capture::new(self.environment.result_cap_bytes, understood),
             touched: 0,

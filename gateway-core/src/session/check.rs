@@ -3,6 +3,8 @@
 //! The same reading, the same policies, the same masks, in the same order as `frontend`; only that nothing is forwarded,
 //! held or submitted. What the gateway itself reads for it (names, the planner's word) is recorded first.
 
+mod request;
+
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -10,9 +12,9 @@ use tokio::sync::Semaphore;
 
 use super::{
     columns,
-    environment::{Environment, Served},
+    environment::{Environment, Served, Surroundings},
     login::Failure,
-    names::{side_order, sight, tags_of},
+    names::{overheard, side_order, sight, tags_of},
     sealing,
 };
 use crate::{
@@ -37,7 +39,7 @@ const AT_ONCE: usize = 4;
 /// Checks statements for the API.
 #[derive(Debug)]
 pub struct StatementChecker {
-    environment: Arc<Environment>,
+    surroundings: Surroundings,
     room: Semaphore,
 }
 
@@ -53,8 +55,8 @@ struct Question<'asked> {
 
 impl StatementChecker {
     /// Checks against these connections, policies and masks.
-    pub fn new(environment: Arc<Environment>) -> Self {
-        Self { environment, room: Semaphore::new(AT_ONCE) }
+    pub fn new(surroundings: Surroundings) -> Self {
+        Self { surroundings, room: Semaphore::new(AT_ONCE) }
     }
 
     async fn answer(
@@ -65,20 +67,20 @@ impl StatementChecker {
     ) -> Result<CheckAnswer, CheckError> {
         let gone = |_closed| CheckError("the gateway is ending".to_owned());
         let _room = self.room.acquire().await.map_err(gone)?;
-        let served = self.environment.connections.get(connection.as_str());
+        let environment = self.surroundings.borrow().clone();
+        let served = environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| CheckError("there is no such connection".to_owned()))?;
-        if served.facts.kind != ConnectionKind::Postgres {
-            let kind = served.facts.kind.as_str();
-            return Err(CheckError(format!("what would become of a request is not built for {kind} connections")));
+        if served.facts.kind == ConnectionKind::Ssh {
+            return Err(CheckError("what would become of a command is not built for ssh connections".to_owned()));
         }
         let hash = digest::digest(&digest::SHA256, request.text.as_bytes());
         let text_digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-        let unix_seconds = self.environment.clock.unix_seconds();
+        let unix_seconds = environment.clock.unix_seconds();
         let question = Question {
-            environment: &self.environment,
+            environment: &environment,
             served,
             who,
-            policies: self.environment.policies.borrow().clone(),
+            policies: served.policies.borrow().clone(),
             circumstances: Circumstances::at(unix_seconds, Source::Tunnel),
             event: GatewayEvent::Checked {
                 who: who.clone(),
@@ -87,11 +89,12 @@ impl StatementChecker {
                 decision: None,
             },
         };
-        let answer = question.answer(request).await?;
+        let answer =
+            if served.facts.kind.is_http() { question.request(request) } else { question.answer(request).await? };
         // FAIL-CLOSED: an answer that is not on record is not given.
         let decision = Some(answer.decision.as_str());
         let event = GatewayEvent::Checked { who: who.clone(), connection: connection.clone(), text_digest, decision };
-        let recorder = &self.environment.recorder;
+        let recorder = &environment.recorder;
         let noted = async { recorder.durable(recorder.gateway(&event)?).await };
         noted.await.map_err(|error| CheckError(format!("it cannot be recorded: {error}")))?;
         Ok(answer)
@@ -131,7 +134,9 @@ impl Question<'_> {
         let read = async || {
             let order = self.connection(OwnPurpose::Catalogue).await?;
             let tag_of = tags_of(self.environment, self.served);
-            Catalogue::read(order, &tag_of).await.map_err(|error| CheckError(error.to_string()))
+            Catalogue::read(order, &tag_of, &overheard(self.environment, self.served))
+                .await
+                .map_err(|error| CheckError(error.to_string()))
         };
         let catalogue = self.served.catalogue(false, read).await?;
         Ok(sight(self.environment, &self.policies, self.who, self.served, catalogue, path.into()))
@@ -239,8 +244,19 @@ impl Question<'_> {
             (_, Masking::Refused(reason)) => Verdict::Refuse(sealing::unmaskable(reason)),
             (verdict, Masking::Untouched | Masking::Rows(_)) => verdict,
         };
-        let (decision, rules) = word(&verdict);
-        (answer.decision, answer.rules) = (decision, rules);
+        self.put_verdict(&mut answer, verdict);
+        answer.operations = operations.iter().map(|operation| self.operation(operation)).collect();
+        if answer.decision != CheckDecision::Refuse {
+            answer.masked = masked(&understood.masking, sight);
+            answer.detected = sight.detectors.classes().map(|class| class.as_str().to_owned()).collect();
+        }
+        answer.unresolved = understood.unresolved;
+        answer.estimate_note = estimate_note;
+        answer
+    }
+
+    fn put_verdict(&self, answer: &mut CheckAnswer, verdict: Verdict) {
+        (answer.decision, answer.rules) = word(&verdict);
         match verdict {
             Verdict::Permit { .. } => {}
             Verdict::Refuse(refusal) => (answer.message, answer.hint) = (Some(refusal.message), refusal.hint),
@@ -252,14 +268,6 @@ impl Question<'_> {
                 answer.expires_seconds = Some(need.expires_after.as_secs());
             }
         }
-        answer.operations = operations.iter().map(|operation| self.operation(operation)).collect();
-        if answer.decision != CheckDecision::Refuse {
-            answer.masked = masked(&understood.masking, sight);
-            answer.detected = sight.detectors.classes().map(|class| class.as_str().to_owned()).collect();
-        }
-        answer.unresolved = understood.unresolved;
-        answer.estimate_note = estimate_note;
-        answer
     }
 
     fn operation(&self, operation: &Operation) -> CheckedOperation {

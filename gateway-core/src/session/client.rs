@@ -85,6 +85,17 @@ impl ClientWrite {
         matches!(self, Self::Native { unflushed: true, .. })
     }
 
+    /// Waits until there is nobody to write to any more. Cancel safe.
+    pub(super) async fn gone(&mut self) {
+        match self {
+            Self::Link(write) => {
+                std::future::poll_fn(|context| write.poll_reset(context)).await;
+            }
+            // A native client's end shows where it is read.
+            Self::Native { .. } => std::future::pending().await,
+        }
+    }
+
     /// Says that nothing more comes.
     pub(super) async fn finish(&mut self) -> io::Result<()> {
         match self {

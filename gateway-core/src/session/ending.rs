@@ -52,6 +52,11 @@ pub(super) enum Ending {
     },
     /// The run that it belongs to ended.
     RunEnded,
+    /// The site changed, and with it what this session rests on.
+    SiteChanged {
+        /// What changed.
+        why: String,
+    },
     /// The gateway stops.
     Stopped,
     /// The catalogue could not be read.
@@ -71,6 +76,7 @@ impl From<End> for Ending {
             End::Killed { by, reason } => Self::Killed { by, reason },
             End::RunEnded => Self::RunEnded,
             End::LoggedOut => Self::Identity,
+            End::SiteChanged { why } => Self::SiteChanged { why },
             End::Stopped => Self::Stopped,
         }
     }
@@ -102,6 +108,7 @@ impl Ending {
             Self::Killed { by, reason: Some(reason) } => format!("ended by {by}: {reason}"),
             Self::Killed { by, reason: None } => format!("ended by {by}"),
             Self::RunEnded => "its run ended".to_owned(),
+            Self::SiteChanged { why } => format!("the site changed: {why}"),
             Self::Stopped => "the gateway stopped".to_owned(),
             Self::Catalogue(_) => "the catalogue could not be read".to_owned(),
         }
@@ -173,6 +180,9 @@ impl Ending {
             }
             Self::RunEnded => {
                 say("57P01", "the run of this connection has ended", "Start it again with `hoop exec`.");
+            }
+            Self::SiteChanged { why } => {
+                say("57P01", &format!("the gateway's site changed: {why}"), "Connect again.");
             }
             Self::Stopped => say("57P01", "the gateway is shutting down", "Connect again in a moment."),
             Self::Catalogue(why) => {

@@ -33,7 +33,7 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
 enum Parting {
     /// Nothing runs: it is told.
     Goodbye,
-    /// Something runs that nobody may want any more: it is ended.
+    /// Something runs that nobody may want any more: it is ended. What a run asked ends with the run.
     Abort(Option<Recorded<Own<CancelOrder>>>),
     /// It is gone, or what runs may run on: the stream is closed after what was on its way.
     Leave,
@@ -61,6 +61,11 @@ impl Session {
             tracing::warn!(session = %self.id, error = ?error, "a withdrawn request could not be recorded");
         }
         self.record_what_was_open();
+        // Before anybody is waited for: a login ends with its session, whatever the client or the server still do.
+        match self.lease.take() {
+            Some(lease) if ending.lets_work_go_on() => lease.let_go(),
+            lease => drop(lease),
+        }
         let parting = self.parting(&ending);
         let last = self.last_words(&ending);
         let Self { outlet, recorder, environment, served, counts, id, .. } = self;
@@ -93,7 +98,7 @@ impl Session {
         let is_idle = self.talk.is_settled() && self.outlet.pending() == 0;
         if matches!(ending, Ending::UpstreamEnded(_) | Ending::Io(_)) {
             Parting::Leave
-        } else if is_idle || ending.lets_work_go_on() {
+        } else if is_idle || (ending.lets_work_go_on() && self.meter.run().is_none()) {
             Parting::Goodbye
         } else {
             Parting::Abort(self.cancel_order())

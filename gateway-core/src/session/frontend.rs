@@ -69,7 +69,7 @@ impl Session {
             match self.frontend.next(&mut self.client_in) {
                 Ok(None) => break,
                 Ok(Some(Piece::Frame(frame))) => match parse_frontend(&frame) {
-                    Ok(message) => self.client_message(message).await?,
+                    Ok(message) => self.client_message(self.commented(message)).await?,
                     Err(error) if error.breaks_framing() => return Err(Ending::Protocol(error)),
                     // Nothing can fail in the place of a message amid data.
                     Err(_) if self.talk.takes_data().is_some() => {

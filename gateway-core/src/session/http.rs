@@ -4,12 +4,18 @@
 //! One session for each stream of a client. Requests of one stream may overlap (HTTP/2); the record is one chain.
 
 mod answer;
+mod budget;
 mod conversation;
+mod decline;
 mod exchange;
 mod hold;
+mod intake;
 mod provenance;
 mod recording;
+mod sight;
 mod websocket;
+
+pub(super) use self::sight::sight;
 
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
@@ -21,7 +27,7 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 
-use self::conversation::Conversation;
+use self::{conversation::Conversation, intake::Intake};
 use super::{
     access::{Admission, admission, moves},
     client::ClientStream,
@@ -38,8 +44,6 @@ use crate::{
     record::SessionRecorder,
 };
 
-/// How long a client may take to send the head of a request, and stay idle between two.
-const HEAD_TIMEOUT: Duration = Duration::from_mins(5);
 /// HTTP/2 limits against floods of streams and resets.
 const MOST_STREAMS: u32 = 64;
 const MOST_RESETS: usize = 32;
@@ -80,7 +84,7 @@ async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), Box<
     let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
     let key = CancelKey::new(Bytes::copy_from_slice(&key)).ok_or_else(|| unopened("no key".to_owned()))?;
     let (recorder, known): (SessionRecorder, _) = arrival.recorded(&id, None, now).await.map_err(unopened)?;
-    let entry = Entry { known, source: arrival.source, process_id: 0, key };
+    let entry = Entry { known, source: arrival.source, process_id: 0, key, retired: arrival.served.retired() };
     let membership = arrival.environment.registry.enter(entry);
     let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
     let conversation = conversation.ok_or_else(|| {
@@ -97,8 +101,10 @@ async fn run(arrival: Arrival, conversation: Arc<Conversation>, mut membership: 
         let conversation = Arc::clone(&exchanging);
         async move { Ok::<_, Infallible>(Box::pin(conversation.exchange(request)).await) }
     });
-    let builder = builder();
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(client), service);
+    let client_within = conversation.served.connection.http.as_ref().map_or(PATIENCE, |http| http.client_within);
+    let builder = builder(client_within);
+    let intake = Intake::new(client, Arc::clone(&conversation.turns), client_within);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(intake), service);
     let mut connection = Some(Box::pin(connection));
     let wake = wake(&arrival, &mut membership);
     let mut wake = std::pin::pin!(wake);
@@ -140,12 +146,13 @@ async fn over<C: Future>(connection: &mut Option<Pin<Box<C>>>) -> C::Output {
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
+/// `client_within`: how long a client may take to send the head of a request, and stay idle between two.
+fn builder(client_within: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(client_within)
         .max_headers(MOST_HEADERS)
         .max_buf_size(usize::try_from(HEADER_BYTES).unwrap_or(usize::MAX));
     builder
@@ -163,7 +170,7 @@ fn builder() -> Builder<TokioExecutor> {
 async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
     let environment = &arrival.environment;
     let mut identity = arrival.identity.clone();
-    let mut policies = environment.policies.clone();
+    let mut policies = arrival.served.policies.clone();
     let mut failed = environment.recorder.failed();
     let mut leases = environment.desk.leases();
     let mut window = arrival.window.clone();

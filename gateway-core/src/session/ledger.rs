@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    model::{Operation, OperationNumber},
+    model::{Operation, OperationNumber, Usage},
     protocol::postgres::{
         inspect::Understood,
         reframe::{CopyPlan, MaskTally, RowPlan},
@@ -34,6 +34,8 @@ pub(super) enum RowTreatment {
 pub(super) struct Entry {
     pub(super) understood: Arc<Understood>,
     pub(super) started: Instant,
+    /// What the run had used up when it was let through, where a policy asks for it.
+    pub(super) began: Option<Usage>,
     pub(super) rows: RowTreatment,
     pub(super) capture: Capture,
     pub(super) touched: u64,

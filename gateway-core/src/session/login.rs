@@ -8,13 +8,15 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use super::{
+    access::Window,
     environment::{Environment, Served},
+    leases::HeldLease,
     names::{Backend, read_backend, read_catalogue},
     registry::End,
 };
 use crate::{
-    credential::CredentialError,
-    model::ConnectionName,
+    credential::lease::LeaseError,
+    model::{ConnectionName, Principal, SessionId},
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece},
         handshake::{Login, LoginStep, Replication, StartPlan},
@@ -37,14 +39,25 @@ pub(super) struct Opened {
     pub(super) search_path: Vec<String>,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) upstream_in: BytesMut,
+    /// What it logged in with, where that was made for it.
+    pub(super) lease: Option<HeldLease>,
 }
 
-/// Dials, logs in with the gateway's credential, and reads what statements will mean.
+/// Whose session logs in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comer<'who> {
+    pub(super) who: &'who Principal,
+    pub(super) session: &'who SessionId,
+    pub(super) window: Option<&'who Window>,
+}
+
+/// Dials, logs in with the gateway's credential or one made for this session, and reads what statements will mean.
 pub(super) async fn log_in(
     environment: &Environment,
     served: &Served,
     recorder: &mut SessionRecorder,
     plan: &StartPlan,
+    comer: Comer<'_>,
 ) -> Result<Opened, Failure> {
     let catalogue = read_catalogue(environment, served, recorder, false).await?;
     if catalogue.is_superuser() && !served.connection.allow_superuser {
@@ -57,13 +70,24 @@ pub(super) async fn log_in(
             hint: "Give the connection a plain role, or set `allow_superuser = true` in connections.toml.".to_owned(),
         });
     }
+    let Comer { who, session, window } = comer;
+    let borrowed = served.session_login(who, session, window).await.map_err(|error| uncredentialed(&error))?;
+    let login = match &borrowed {
+        Some(one) => Login::new(one.username.clone(), Some(one.password.clone())),
+        None => {
+            let password = served.password().await.map_err(|error| uncredentialed(&error.into()))?;
+            Login::new(served.connection.credential.username().to_owned(), password)
+        }
+    };
+    let renamed = borrowed.as_ref().and_then(|one| plan.log_in_as(&one.username));
+    let plan = renamed.as_ref().unwrap_or(plan);
     let wire = upstream::dial(&served.target).await.map_err(|error| unreachable(&error))?;
     let (mut read, mut write) = tokio::io::split(wire);
     drop(recorder.own(OwnPurpose::Authenticate, ()).map_err(|error| unrecorded(&error))?);
     let mut upstream_in = BytesMut::with_capacity(8 * 1024);
     let mut decoder = FrameDecoder::backend();
     let Greeting { parameters, backend_key } =
-        authenticate(served, plan, &mut read, &mut write, &mut decoder, &mut upstream_in).await?;
+        authenticate(login, plan, &mut read, &mut write, &mut decoder, &mut upstream_in).await?;
     let mut outlet = Outlet::new(write);
     let announced = backend_key.as_ref().map(|(process_id, _)| *process_id);
     let Backend { search_path, process_id } = match plan.replication {
@@ -76,7 +100,8 @@ pub(super) async fn log_in(
     if served.connection.pool.is_none() && announced != process_id {
         return Err(pooled(&served.connection.name));
     }
-    Ok(Opened { read, outlet, greeting: parameters, backend_key, search_path, catalogue, upstream_in })
+    let lease = borrowed.map(|one| one.lease);
+    Ok(Opened { read, outlet, greeting: parameters, backend_key, search_path, catalogue, upstream_in, lease })
 }
 
 /// FAIL-CLOSED: who announces another process than the one that answers is a pool. In transaction mode it would give each
@@ -100,15 +125,13 @@ struct Greeting {
 }
 
 async fn authenticate(
-    served: &Served,
+    mut login: Login,
     plan: &StartPlan,
     read: &mut (impl AsyncRead + Unpin),
     write: &mut (impl AsyncWrite + Unpin),
     decoder: &mut FrameDecoder,
     buffer: &mut BytesMut,
 ) -> Result<Greeting, Failure> {
-    let password = served.password().await.map_err(|error| uncredentialed(&error))?;
-    let mut login = Login::new(served.connection.credential.username().to_owned(), password);
     let mut greeting = Greeting::default();
     let mut out = BytesMut::new();
     codec::encode_startup(&plan.parameters, &mut out);
@@ -149,6 +172,7 @@ impl Failure {
             End::Killed { by, reason: None } => (format!("{by} ended this session"), "Connect again."),
             End::RunEnded => ("the run of this connection has ended".to_owned(), "Start it again with `hoop exec`."),
             End::LoggedOut => ("the login behind this connection was ended".to_owned(), "Run `hoop login`."),
+            End::SiteChanged { why } => (format!("the gateway's site changed: {why}"), "Connect again."),
             End::Stopped => ("the gateway is shutting down".to_owned(), "Connect again in a moment."),
         };
         Self { sqlstate: "57P01", message, hint: hint.to_owned() }
@@ -164,7 +188,14 @@ pub(super) fn unreachable(error: &DialError) -> Failure {
 }
 
 /// The operator reads what is missing in the gateway's log; the client is told that it is not their fault.
-pub(super) fn uncredentialed(error: &CredentialError) -> Failure {
+pub(super) fn uncredentialed(error: &LeaseError) -> Failure {
+    if matches!(error, LeaseError::NeedsApproval) {
+        return Failure {
+            sqlstate: "42501",
+            message: error.to_string(),
+            hint: "Ask for it: hoop connect NAME --request 'why' --for 1h".to_owned(),
+        };
+    }
     tracing::error!(why = chain(error), "a connection has no credential");
     Failure {
         sqlstate: "08001",

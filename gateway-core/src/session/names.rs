@@ -19,7 +19,7 @@ use super::{
     relay::{Ending, Session},
 };
 use crate::{
-    model::Principal,
+    model::{ConnectionKind, Principal},
     policy::{PolicySet, Reveal},
     protocol::postgres::{
         codec::FrameDecoder,
@@ -27,7 +27,7 @@ use crate::{
         message::backend::DataRow,
     },
     record::{Own, OwnPurpose, Recorded, SessionRecorder},
-    upstream::{self, Catalogue, CatalogueRead, Outlet, OwnMessage},
+    upstream::{self, Catalogue, CatalogueRead, Outlet, Overheard, OwnMessage},
 };
 
 /// Distinguishes sights, so that sessions with the same one share what was understood.
@@ -110,7 +110,7 @@ pub(super) async fn read_catalogue(
         .catalogue(fresh, async || {
             let order = side_connection(served, recorder, OwnPurpose::Catalogue).await?;
             let tag_of = tags_of(environment, served);
-            Catalogue::read(order, &tag_of).await.map_err(|error| Failure {
+            Catalogue::read(order, &tag_of, &overheard(environment, served)).await.map_err(|error| Failure {
                 sqlstate: "08001",
                 message: error.to_string(),
                 hint: "The gateway's operator must mend the connection's credential or its rights.".to_owned(),
@@ -129,6 +129,23 @@ pub(super) fn tags_of<'site>(
     }
 }
 
+/// Which tags texts may carry that run in other databases of the same server: a statistics view shows them here too.
+pub(super) fn overheard(environment: &Environment, served: &Served) -> Overheard {
+    let (mut found, here) = (Overheard::default(), &served.target);
+    let is_beside = |other: &&Arc<Served>| {
+        other.facts.name != served.facts.name
+            && other.facts.kind == ConnectionKind::Postgres
+            && (other.target.host.as_str(), other.target.port) == (here.host.as_str(), here.port)
+    };
+    for other in environment.connections.values().filter(is_beside) {
+        let rules = environment.masking.columns.iter();
+        for rule in rules.filter(|rule| rule.connection.selects(&other.facts)) {
+            found.add(&rule.tag, &other.facts);
+        }
+    }
+    found
+}
+
 /// What a principal's statements mean on a connection now.
 pub(super) fn sight(
     environment: &Environment,
@@ -140,12 +157,20 @@ pub(super) fn sight(
 ) -> Sight {
     let reveal = |tag: &str| policies.reveal(principal, &served.facts, tag);
     let mut veils = BTreeMap::new();
+    let (mut hides, mut overhears) = (false, false);
+    let elsewhere = overheard(environment, served);
     for tag in catalogue.all_tags() {
-        if let Reveal::Masked { function, rule } = reveal(&tag) {
+        // What is overheard is masked where it would be masked at either place.
+        let is_own = catalogue.own_tags().contains(&tag);
+        let taggers = if is_own { &[] } else { elsewhere.taggers(&tag) };
+        let there = taggers.iter().map(|there| policies.reveal(principal, there, &tag));
+        let mut masked =
+            std::iter::once(reveal(&tag)).chain(there).filter(|said| matches!(said, Reveal::Masked { .. }));
+        if let Some(Reveal::Masked { function, rule }) = masked.next() {
             veils.insert(tag, Veil { function, rule });
+            (hides, overhears) = (hides || is_own, overhears || !is_own);
         }
     }
-    let hides = !veils.is_empty();
     let mut detectors = environment.detectors.idle();
     for class in environment.detectors.classes() {
         if let Reveal::Masked { function, rule } = reveal(class.as_str()) {
@@ -157,7 +182,7 @@ pub(super) fn sight(
         veils.iter().map(|(tag, veil)| (&**tag, format!("{:?}", veil.function))).collect();
     let fingerprint = HASHER.hash_one((catalogue.serial(), served.connection.name.as_str(), &*search_path, veiled));
     let record_detectors = environment.detectors.clone();
-    Sight { catalogue, search_path, veils: Arc::new(veils), hides, detectors, record_detectors, fingerprint }
+    Sight { catalogue, search_path, veils: Arc::new(veils), hides, overhears, detectors, record_detectors, fingerprint }
 }
 
 /// A snapshot older than this is taken anew before the next statement: not every change of names goes through here.

@@ -17,10 +17,11 @@ use super::{
     conversation::Conversation,
     environment::{Environment, Served},
     ledger::Ledger,
-    login::{Failure, Opened, log_in},
+    login::{Comer, Failure, Opened, log_in},
     meaning::Meaning,
     metering::SessionMeter,
     names::sight,
+    overdrawn::Overdraft,
     registry::{self, Entry, Membership},
     relay::{Session, Watches},
     reported::Reported,
@@ -193,7 +194,13 @@ impl Arrival {
         };
         // From here on it can be ended, even while the upstream does not answer.
         let Secrets { process_id, key, .. } = &secrets;
-        let entry = Entry { known, source: self.source, process_id: *process_id, key: key.clone() };
+        let entry = Entry {
+            known,
+            source: self.source,
+            process_id: *process_id,
+            key: key.clone(),
+            retired: self.served.retired(),
+        };
         let membership = self.environment.registry.enter(entry);
         let greeting = Greeting { start: &start, welcomed };
         self.log_in(client, buffer, greeting, plan, Begun { secrets, recorder, membership }).await
@@ -251,10 +258,11 @@ impl Arrival {
         plan: StartPlan,
         mut begun: Begun,
     ) -> Option<Box<Ready>> {
+        let comer = Comer { who: &self.principal, session: &begun.secrets.id, window: self.window.as_ref() };
         let opened = tokio::select! {
             biased;
             end = registry::told(&mut begun.membership.end) => Err(Failure::ended(&end)),
-            opened = log_in(&self.environment, &self.served, &mut begun.recorder, &plan) => opened,
+            opened = log_in(&self.environment, &self.served, &mut begun.recorder, &plan, comer) => opened,
         };
         match opened {
             Ok(opened) => {
@@ -315,7 +323,7 @@ impl Arrival {
         }
         let watches = Watches {
             identity: self.identity.clone(),
-            policies: self.environment.policies.clone(),
+            policies: self.served.policies.clone(),
             recorder_failed: self.environment.recorder.failed(),
             leases: self.environment.desk.leases(),
             membership,
@@ -332,7 +340,7 @@ impl Arrival {
         recorder: SessionRecorder,
         Opening { replication, opened }: Opening,
     ) -> (Session, ReadHalf<Wire>) {
-        let Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in } = opened;
+        let Opened { read, outlet, greeting, backend_key, search_path, catalogue, upstream_in, lease } = opened;
         let role = self.served.connection.credential.username().to_owned();
         let binding = Binding {
             requester: &self.principal,
@@ -372,6 +380,7 @@ impl Arrival {
             leaving: false,
             changed_catalogue: false,
             meaning,
+            overdraft: Overdraft::default(),
             recorder,
             counts: SessionCounts::default(),
             meter,
@@ -392,6 +401,7 @@ impl Arrival {
             sending: Bytes::new(),
             outlet,
             backend_key,
+            lease,
             reported: Reported::greeting(&greeting),
         };
         (session, read)

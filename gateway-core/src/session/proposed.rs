@@ -7,6 +7,6 @@ impl Session {
     /// Which answer of the same run proposed this text; `None` outside of runs.
     pub(super) fn proposed_by(&self, understood: &Understood) -> Option<ProposedBy> {
         let run = self.circumstances().run?;
-        Some(self.environment.registry.provenance().link(run.as_str(), &understood.text))
+        Some(self.environment.registry.provenance().link(run.as_str(), self.uncommented(&understood.text)))
     }
 }

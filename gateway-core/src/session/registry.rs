@@ -44,6 +44,11 @@ pub enum End {
     LoggedOut,
     /// The run that it belongs to ended.
     RunEnded,
+    /// The site changed, and with it what this session rests on.
+    SiteChanged {
+        /// What changed.
+        why: String,
+    },
     /// The gateway stops.
     Stopped,
 }
@@ -57,6 +62,7 @@ struct Live {
     counts: Arc<LiveCounts>,
     signals: mpsc::Sender<Signal>,
     end: watch::Sender<Option<End>>,
+    retired: watch::Receiver<Option<End>>,
 }
 
 impl Live {
@@ -90,6 +96,8 @@ pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) process_id: u32,
     pub(super) key: CancelKey,
+    /// Turns to a reason when its connection is taken out of service.
+    pub(super) retired: watch::Receiver<Option<End>>,
 }
 
 /// The live sessions of a gateway.
@@ -127,15 +135,29 @@ impl Registry {
     pub(super) fn enter(&self, entry: Entry) -> Membership {
         let (sender, signals) = mpsc::channel(4);
         let (ender, end) = watch::channel(self.has_stopped().then_some(End::Stopped));
-        let Entry { known, source, process_id, key } = entry;
+        let Entry { known, source, process_id, key, retired } = entry;
         let (id, counts) = (known.id.clone(), Arc::<LiveCounts>::default());
-        let live =
-            Live { entry: known, source, process_id, key, counts: Arc::clone(&counts), signals: sender, end: ender };
+        let live = Live {
+            entry: known,
+            source,
+            process_id,
+            key,
+            counts: Arc::clone(&counts),
+            signals: sender,
+            end: ender,
+            retired,
+        };
+        let gone = live.retired.clone();
         let run = live.entry.run.clone();
         self.lock().insert(id.clone(), live);
         // A run that ended while this session was on its way in found it not yet here.
         if let Some(run) = run.filter(|run| !self.is_running(run)) {
             self.end_sessions_of(&run);
+        }
+        // So does a connection that was taken out of service.
+        let closed = gone.borrow().clone();
+        if let (Some(closed), Some(live)) = (closed, self.lock().get(&id)) {
+            live.end(closed);
         }
         Membership { registry: self.clone(), id, signals, end, counts }
     }
@@ -166,10 +188,10 @@ impl Registry {
         }
     }
 
-    /// Ends the native sessions of a principal who logged out. Those of tunnels end with their link.
+    /// Ends the sessions of a principal who logged out, and of agents to whom they lent their presence.
     pub fn log_out(&self, principal: &Principal) {
         let live = self.lock();
-        for live in live.values().filter(|live| live.source == Source::Native && live.is_of(principal)) {
+        for live in live.values().filter(|live| live.is_of(principal)) {
             live.end(End::LoggedOut);
         }
     }
@@ -180,6 +202,13 @@ impl Registry {
         let Some(live) = live.get(id) else { return false };
         live.end(End::Killed { by: by.clone(), reason });
         true
+    }
+
+    /// Ends the sessions of connections that were taken out of service, and says how many.
+    pub fn end_retired(&self) -> usize {
+        let live = self.lock();
+        let gone = live.values().filter_map(|live| Some((live, live.retired.borrow().clone()?)));
+        gone.map(|(live, end)| live.end(end)).count()
     }
 
     /// Ends every live session, and every one that comes: the gateway stops.
@@ -280,7 +309,8 @@ impl Registry {
     /// A session that lives without a relay, for tests of those who watch and end it.
     pub(crate) fn pretend(&self, entry: SessionEntry) -> Membership {
         let key = CancelKey::new(bytes::Bytes::from_static(&[7; 32])).unwrap();
-        self.enter(Entry { known: Arc::new(entry), source: Source::Tunnel, process_id: 7, key })
+        let retired = watch::Sender::new(None).subscribe();
+        self.enter(Entry { known: Arc::new(entry), source: Source::Tunnel, process_id: 7, key, retired })
     }
 }
 

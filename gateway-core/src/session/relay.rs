@@ -19,9 +19,11 @@ use super::{
     conversation::Conversation,
     environment::{Environment, Served},
     hold::Held,
+    leases::HeldLease,
     ledger::Ledger,
     meaning::Meaning,
     metering::SessionMeter,
+    overdrawn::Overdraft,
     registry::{Membership, Signal},
     reported::Reported,
     room::Room,
@@ -78,6 +80,7 @@ pub(super) struct Session {
     pub(super) recorder: SessionRecorder,
     pub(super) counts: SessionCounts,
     pub(super) meter: SessionMeter,
+    pub(super) overdraft: Overdraft,
     pub(super) talk: Conversation,
     pub(super) ledger: Ledger,
     pub(super) held: Option<Held>,
@@ -101,6 +104,8 @@ pub(super) struct Session {
     pub(super) fault_query: Text,
     pub(super) fault_portal: Text,
     pub(super) backend_key: Option<(u32, CancelKey)>,
+    /// What it logged in with, where that was made for it.
+    pub(super) lease: Option<HeldLease>,
 }
 
 /// What wakes a session besides bytes.
@@ -124,6 +129,7 @@ enum Wake {
     Policies,
     Recorder,
     Window,
+    Budget,
 }
 
 /// More than this waiting for one side stops the reading of the other.
@@ -192,6 +198,7 @@ impl Session {
                     self.policies_changed(policies).await?;
                 }
                 Wake::Window => self.check_window(&self.policies.clone())?,
+                Wake::Budget => self.look_at_budget().await?,
                 Wake::Recorder => {
                     if *watches.recorder_failed.borrow_and_update() {
                         return Err(Ending::Unrecorded);
@@ -213,7 +220,16 @@ impl Session {
         let has_room = self.client_in.len() < limit && self.outlet.pending() < HIGH_WATER_BYTES;
         let reads_client = !self.leaving && (has_room || self.held.is_some());
         let reads_upstream = self.to_client.len() < HIGH_WATER_BYTES;
+        let look = self.next_look();
+        let look_again = async move {
+            match look {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         let window_moves = access::moves(self.window.clone(), self.environment.clock.clone(), &mut watches.leases);
+        // Who said goodbye is not read any more, and still waited for. In a run its loss ends what it asked.
+        let watches_client = self.leaving && self.meter.run().is_some();
         let Self { client_in, upstream_in, client_room, upstream_room, outlet, held, sending, .. } = self;
         let writes_upstream = outlet.pending() > 0;
         let writes_client = !sending.is_empty() || write.is_pending();
@@ -230,6 +246,13 @@ impl Session {
                 None => std::future::pending().await,
             }
         };
+        let writing = async {
+            if writes_client {
+                return Wake::ClientWritten(write.send(sending).await);
+            }
+            write.gone().await;
+            Wake::Client(Err(io::ErrorKind::ConnectionAborted.into()))
+        };
         // In no fixed order: a server that never pauses must not make the gateway deaf to the client, nor the other way round.
         let reads = async {
             tokio::select! {
@@ -245,8 +268,9 @@ impl Session {
             Ok(()) = watches.policies.changed() => Wake::Policies,
             Ok(()) = watches.recorder_failed.changed() => Wake::Recorder,
             () = window_moves => Wake::Window,
+            () = look_again, if look.is_some() => Wake::Budget,
             result = outlet.write_some(), if writes_upstream => Wake::UpstreamWritten(result),
-            result = write.send(sending), if writes_client => Wake::ClientWritten(result),
+            wake = writing, if writes_client || watches_client => wake,
             wake = reads, if reads_upstream || reads_client => wake,
             state = waits, if is_held => Wake::Held(state),
         }

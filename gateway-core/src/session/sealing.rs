@@ -22,7 +22,7 @@ use crate::{
             Bind, Format, Frontend, FunctionCall,
             backend::{DataRow, Field},
         },
-        reframe::{self, CellType, MaskTally, RowPlan},
+        reframe::{self, CellType, ErrorScope, MaskTally, RowPlan},
     },
     record::{SealedText, Sealer},
     upstream::RelationKind,
@@ -200,6 +200,16 @@ pub(super) fn treatment(
     }
     let plan = plan(fields, masking, statement, resolved, sight, &veils(sight));
     if plan.passes() { RowTreatment::Pass } else { RowTreatment::Plan(Arc::new(plan)) }
+}
+
+/// What an error may quote, of an operation that does or does not touch something masked.
+pub(super) fn error_scope(touched: bool, sight: &Sight) -> ErrorScope {
+    match (touched, sight.hides_columns()) {
+        (true, _) => ErrorScope::TaggedInScope,
+        (false, true) => ErrorScope::TaggedElsewhere,
+        // Only a text of another database could be shown, and this operation reads none.
+        (false, false) => ErrorScope::Untagged,
+    }
 }
 
 /// How this session's principal sees tags.

@@ -116,7 +116,7 @@ async fn run(
 async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
     let environment = &arrival.environment;
     let mut identity = arrival.identity.clone();
-    let mut policies = environment.policies.clone();
+    let mut policies = arrival.served.policies.clone();
     let mut failed = environment.recorder.failed();
     let mut leases = environment.desk.leases();
     let mut window = arrival.window.clone();

@@ -36,7 +36,7 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
         let message = format!("there is no connection `{}`; `hoop ls` lists yours", printable(&incoming.connection));
         return incoming.reject(RejectStatus::NotFound, &message);
     };
-    let policies = environment.policies.borrow().clone();
+    let policies = served.policies.borrow().clone();
     let run = incoming.principal.run().cloned();
     let circumstances = environment.circumstances(Source::Tunnel, run.as_ref());
     // What needs an approval waits for it once the client has said what it wants: then it can be told.

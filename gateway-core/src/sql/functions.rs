@@ -102,6 +102,9 @@ const RUNS_TEXT: &[&str] = &[
     "xpath_table",
 ];
 
+/// Show the texts that run in any database of the server.
+const SHOWS_TEXTS: &[&str] = &["pg_stat_get_activity", "pg_stat_get_backend_activity", "pg_stat_statements"];
+
 /// Read a large object, or move in one that is open. A descriptor opened for writing writes by `lowrite` only.
 const OBJECT_READS: &[&str] =
     &["lo_close", "lo_get", "lo_lseek", "lo_lseek64", "lo_open", "lo_tell", "lo_tell64", "loread"];
@@ -109,6 +112,11 @@ const OBJECT_READS: &[&str] =
 /// Whether a function of this name gives what a large object holds: bytes that no lineage and no tag follows.
 pub fn reads_large_object(name: &str) -> bool {
     matches!(name, "lo_get" | "loread")
+}
+
+/// Whether a function of this name shows texts that run in other databases of the server.
+pub fn shows_texts(name: &str) -> bool {
+    SHOWS_TEXTS.contains(&name)
 }
 
 /// What calling a function by this name does at worst, where that is known to be more than reading.

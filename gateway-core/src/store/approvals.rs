@@ -28,6 +28,14 @@ impl Storage for Store {
         .map_err(|failure| failed(&failure))
     }
 
+    fn end_leases(&self, on: &ConnectionName) -> Result<(), StorageError> {
+        self.run(|connection| {
+            connection.execute("DELETE FROM lease WHERE json_extract(content, '$.connection') = ?1", [on.as_str()])?;
+            Ok(())
+        })
+        .map_err(|failure| failed(&failure))
+    }
+
     fn of_shape(&self, shape: &ShapeId, on: &ConnectionName, limit: usize) -> Result<Vec<Case>, StorageError> {
         self.run(|connection| {
             let mut statement = connection.prepare_cached(

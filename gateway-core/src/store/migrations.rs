@@ -98,6 +98,26 @@ const STEPS: &[&str] = &[
         wrapped BLOB NOT NULL,
         sealed BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE lent_login (
+        id TEXT PRIMARY KEY,
+        connection TEXT NOT NULL,
+        session TEXT NOT NULL,
+        heir TEXT NOT NULL,
+        lent_at_millis INTEGER NOT NULL
+    ) STRICT;
+",
+    "
+    CREATE TABLE site_version (
+        version INTEGER PRIMARY KEY AUTOINCREMENT,
+        origin TEXT NOT NULL,
+        again INTEGER,
+        by TEXT NOT NULL,
+        message TEXT,
+        at_millis INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        policies TEXT NOT NULL,
+        files TEXT NOT NULL
+    ) STRICT;
 ",
 ];
 

@@ -5,10 +5,12 @@
 //! with the query that fills it. Pure once loaded. Knows no principal: whether a tag is masked for somebody is
 //! `policy`'s word.
 
+mod assumed;
 mod conversions;
 mod hooks;
 mod keys;
 mod local;
+mod overheard;
 mod relations;
 mod routines;
 #[cfg(test)]
@@ -32,6 +34,7 @@ use tokio_postgres::{Client, NoTls};
 pub use conversions::Conversion;
 pub use hooks::{Events, Runs};
 pub use local::{Local, LocalColumn, LocalRelation};
+pub(crate) use overheard::Overheard;
 pub use relations::{Column, Relation, RelationKind};
 pub use routines::{Cast, Routine, Volatility};
 pub use tags::TaggedColumn;
@@ -80,6 +83,8 @@ pub struct Catalogue {
     by_name: HashMap<Arc<str>, Vec<u32>>,
     columns: HashMap<u32, Vec<Column>>,
     tagged: HashMap<u32, Vec<TaggedColumn>>,
+    /// The tags that this database's own columns carry.
+    own_tags: BTreeSet<Arc<str>>,
     derived: HashMap<u32, BTreeSet<Arc<str>>>,
     routines: routines::Routines,
     /// Names of functions and operators that one session's open transaction made.
@@ -94,18 +99,23 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads a snapshot. `tag_of` says which tags a column (schema, table, column) carries.
-    pub(crate) async fn read(order: Recorded<Own<CatalogueRead>>, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
+    /// Reads a snapshot. `tag_of` says which tags a column (schema, table, column) carries; `overheard` which are carried
+    /// in other databases of the server.
+    pub(crate) async fn read(
+        order: Recorded<Own<CatalogueRead>>,
+        tag_of: &TagsOf<'_>,
+        overheard: &Overheard,
+    ) -> Result<Self, CatalogueError> {
         let CatalogueRead { wire, login } = order.into_inner().into_message();
         let (client, connection) = login.connect_raw(wire, NoTls).await?;
         let driver = tokio::spawn(connection);
-        let loaded = Box::pin(Self::load(&client, tag_of)).await;
+        let loaded = Box::pin(Self::load(&client, tag_of, overheard)).await;
         drop(client);
         driver.abort();
         loaded
     }
 
-    async fn load(client: &Client, tag_of: &TagsOf<'_>) -> Result<Self, CatalogueError> {
+    async fn load(client: &Client, tag_of: &TagsOf<'_>, overheard: &Overheard) -> Result<Self, CatalogueError> {
         let mut catalogue = Self { serial: SERIALS.fetch_add(1, Ordering::Relaxed), ..Self::default() };
         // Compiling the catalogue's queries was measured to take a second, and running them some milliseconds. Said here
         // and not at start-up, where pgbouncer takes no options.
@@ -127,13 +137,14 @@ impl Catalogue {
         }
         catalogue.load_relations(&relations)?;
         catalogue.load_columns(&columns)?;
+        catalogue.overhear(client, overheard).await?;
         let opaque = catalogue.load_tags(&tags, tag_of)?;
         catalogue.load_routines(&routines)?;
         catalogue.load_conversions(&conversions)?;
         catalogue.load_hooks(&hooks)?;
         catalogue.load_types(&types)?;
         catalogue.load_keys(&keys)?;
-        if catalogue.has_tags() {
+        if catalogue.has_tags() || catalogue.overhears() {
             catalogue.load_shown(client, &opaque).await?;
         }
         Ok(catalogue)
@@ -154,4 +165,6 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{} ({})", db.message(), db.code().code()))
 }
 
-const SUPERUSER: &str = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
+/// A role that may become a superuser with `SET ROLE` is one.
+const SUPERUSER: &str = "select coalesce(pg_catalog.bool_or(rolsuper), false) from pg_catalog.pg_roles \
+     where pg_catalog.pg_has_role(current_user, oid, 'member')";

@@ -126,7 +126,7 @@ pub async fn dial(target: &Target) -> Result<Wire, DialError> {
 }
 
 /// Dials `target` within ten seconds, TLS from the first byte where it wants TLS, offering these protocols (ALPN).
-pub(super) async fn dial_secured(target: &Target, protocols: &[&[u8]]) -> Result<Wire, DialError> {
+pub(crate) async fn dial_secured(target: &Target, protocols: &[&[u8]]) -> Result<Wire, DialError> {
     let attempt = async {
         let tcp = connect(target).await?;
         let TlsMode::Use(config) = &target.tls else { return Ok(Wire::Tcp(tcp)) };

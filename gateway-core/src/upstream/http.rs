@@ -25,21 +25,22 @@
 
 mod channel;
 mod credential;
+mod outgoing;
+mod steady;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, header};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use self::channel::Channels;
 pub use self::credential::{CredentialOrder, Injector, InjectorError};
+use self::{channel::Channels, outgoing::Outgoing};
 use super::{DialError, Target};
 use crate::{
     config::HttpSettings,
     policy::Permitted,
-    protocol::http::message::HttpRequest,
+    protocol::http::message::{Carriage, HttpRequest},
     record::{Own, Recorded},
 };
 
@@ -70,6 +71,37 @@ pub enum SendError {
     Unwritable,
 }
 
+/// What came back.
+#[derive(Debug)]
+pub enum Answered {
+    /// An answer.
+    Answer(Response<Incoming>),
+    /// The upstream says that the token is not good (any more): the request, to be sent once more with another.
+    Unauthorized(Unauthorized),
+}
+
+/// What the gateway itself says to an upstream, in the place of a client that is not asked.
+#[derive(Debug)]
+pub struct OwnRequest(HttpRequest);
+
+impl OwnRequest {
+    /// This request, once it is on record.
+    pub fn new(request: HttpRequest) -> Self {
+        Self(request)
+    }
+}
+
+impl Unauthorized {
+    /// The order to ask for another token.
+    pub const fn renewal() -> CredentialOrder {
+        CredentialOrder::renewal()
+    }
+}
+
+/// A request whose token was not taken. Goes nowhere but through [`HttpOutlet::send_anew`], once.
+#[derive(Debug)]
+pub struct Unauthorized(Box<HttpRequest>);
+
 /// Sends the requests of one session.
 #[derive(Debug)]
 pub struct HttpOutlet {
@@ -97,12 +129,34 @@ impl HttpOutlet {
 
     /// Sends a request that was permitted and durably recorded; returns the head of the answer, with its body to come.
     /// Cancelled, the stream that it went out on is closed.
-    pub async fn send(
+    pub async fn send(&self, message: Recorded<Permitted<HttpRequest>>, marks: &Marks) -> Result<Answered, SendError> {
+        let message = message.into_inner().into_message();
+        let answer = self.exchange(message.clone(), marks).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED && self.injector.renews() {
+            return Ok(Answered::Unauthorized(Unauthorized(Box::new(message))));
+        }
+        Ok(Answered::Answer(answer))
+    }
+
+    /// Sends a request that its upstream did not take the token of once more, with another: the same request, under the
+    /// same permit and record, since nothing of it was done.
+    pub async fn send_anew(
         &self,
-        message: Recorded<Permitted<HttpRequest>>,
+        refused: Unauthorized,
+        order: Recorded<Own<CredentialOrder>>,
         marks: &Marks,
     ) -> Result<Response<Incoming>, SendError> {
-        let message = message.into_inner().into_message();
+        self.injector.fetch(order).await?;
+        self.exchange(*refused.0, marks).await
+    }
+
+    /// Says something of the gateway's own, which is on record; what comes back to it is nobody's.
+    pub async fn say(&self, own: Recorded<Own<OwnRequest>>, marks: &Marks) -> Result<(), SendError> {
+        let OwnRequest(message) = own.into_inner().into_message();
+        self.exchange(message, marks).await.map(drop)
+    }
+
+    async fn exchange(&self, message: HttpRequest, marks: &Marks) -> Result<Response<Incoming>, SendError> {
         let upgrades = message.head.upgrades;
         let request = self.request(message, marks).await?;
         let answer = self.channels.exchange(request, upgrades);
@@ -112,8 +166,24 @@ impl HttpOutlet {
         }
     }
 
+    /// Asks for nothing but whether the credential is taken: `HEAD` of the connection's own path. What it sends is on record.
+    pub async fn probe(&self, order: Recorded<Own<()>>) -> Result<StatusCode, SendError> {
+        drop(order);
+        let scheme = if self.settings.secure { "https" } else { "http" };
+        let uri = format!("{scheme}://{}{}/", self.settings.authority, self.settings.base);
+        let request = Request::builder().method(http::Method::HEAD).uri(uri);
+        let request = request.header(header::HOST, &self.settings.authority).header(header::USER_AGENT, "hoop gateway");
+        let mut request = request.body(Bytes::new()).map_err(|_unwritable| SendError::Unwritable)?;
+        self.injector.inject(&mut request).await?;
+        let answer = self.channels.exchange(request.map(|_none| Outgoing::default()), false);
+        match tokio::time::timeout(self.settings.answer_within, answer).await {
+            Ok(answer) => Ok(answer?.status()),
+            Err(_elapsed) => Err(SendError::Slow(self.settings.answer_within)),
+        }
+    }
+
     /// The request as it goes out: the canonical one, the gateway's own marks, the credential.
-    async fn request(&self, message: HttpRequest, marks: &Marks) -> Result<Request<Full<Bytes>>, SendError> {
+    async fn request(&self, message: HttpRequest, marks: &Marks) -> Result<Request<Outgoing>, SendError> {
         let HttpRequest { head, body } = message;
         let scheme = if self.settings.secure { "https" } else { "http" };
         let uri = format!("{scheme}://{}{}{}", self.settings.authority, self.settings.base, head.target());
@@ -131,6 +201,28 @@ impl HttpOutlet {
         }
         let mut request = request.body(body).map_err(|_unwritable| SendError::Unwritable)?;
         self.injector.inject(&mut request).await?;
-        Ok(request.map(Full::new))
+        // What is signed has a length, and nothing behind it that is not.
+        let carriage = if self.injector.signs() { Carriage::default() } else { head.carriage };
+        carry(request, carriage)
     }
+}
+
+/// The body as the client carried it, with what follows it.
+fn carry(request: Request<Bytes>, carriage: Carriage) -> Result<Request<Outgoing>, SendError> {
+    let Carriage { is_chunked, expects, takes_trailers, trailers } = carriage;
+    let names: Vec<&str> = trailers.keys().map(http::HeaderName::as_str).collect();
+    let names = (!names.is_empty()).then(|| HeaderValue::try_from(names.join(", ")));
+    let has_body = !request.body().is_empty();
+    let mut request = request.map(|body| Outgoing::new(body, is_chunked, trailers));
+    let headers = request.headers_mut();
+    if let Some(names) = names {
+        headers.insert(header::TRAILER, names.map_err(|_unwritable| SendError::Unwritable)?);
+    }
+    if takes_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    if expects && has_body {
+        headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+    }
+    Ok(request)
 }

@@ -1,7 +1,7 @@
 //! Ways to carry a masked value out: every one shows nothing of it, whatever else it answers.
 
 use super::{
-    leaks,
+    Tunnel, leaks,
     raw::{Raw, bind, execute, parse, shown, sync},
     stage,
 };
@@ -294,4 +294,75 @@ fn recordings_and_reviewers_see_no_masked_constant() {
         shown += usize::from(replay.output.contains("customers"));
     }
     assert!(shown > 0, "no recording was replayed: {sessions}");
+}
+
+/// Ways to read what runs in another database of the server.
+const OVERHEARING: &[&str] = &[
+    "select query from pg_stat_activity",
+    "select a from pg_stat_activity a",
+    "select a.* from pg_catalog.pg_stat_activity a",
+    "select upper(q) from (select query as q from pg_stat_activity) s",
+    "select string_agg(query, ';') from pg_stat_activity",
+    "select * from busy",
+    "select harmless || '' from busier",
+    "copy (select query from pg_stat_activity) to stdout",
+    "select query::int from pg_stat_activity where query like '%phone%'",
+    "select count(*) from pg_stat_activity where 1 / (case when query like '%7946%' then 0 else 1 end) > 0 and query::int = 1",
+    "insert into kept select query from pg_stat_activity returning line",
+    "select pg_notify('loot', query) from pg_stat_activity",
+    "prepare loot as select query from pg_stat_activity; execute loot",
+    "begin; declare c cursor for select query from pg_stat_activity; fetch all from c",
+    "select pg_stat_get_backend_activity(i) from pg_stat_get_backend_idset() i",
+    "select a from pg_stat_get_activity(null) a",
+    "explain (analyze, verbose) select query from pg_stat_activity where query = (select max(query) from pg_stat_activity)",
+];
+
+/// A connection without tags, to another database of the same server with the same login: it shows what runs there, and
+/// of the tagged database nothing.
+#[test]
+fn a_database_without_tags_does_not_tell_what_runs_in_one_with_tags() {
+    let other = super::Cluster::shared().database();
+    other
+        .direct()
+        .run(
+            "create view busy as select query as harmless from pg_stat_activity; \
+        create view busier as select harmless from busy; create table kept (line text primary key); \
+        grant select on busy, busier to hoop_app; grant all on kept to hoop_app; insert into kept values ('here');",
+        )
+        .success();
+    let stage = super::stage_with(|site| {
+        let prod = std::fs::read_to_string(site.path().join("connections.toml")).expect("readable");
+        let name =
+            prod.split("database = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a name").to_owned();
+        let side = prod.replace("\"pg-prod\"", "\"pg-side\"").replace(&name, &other.name);
+        site.write("connections.toml", &format!("{prod}\n{side}"));
+        site.policy("side", "permit(principal in Group::\"engineers\", action in [Action::\"connect\", Action::\"exec\"], \
+            resource == Connection::\"pg-side\");\npermit(principal in Group::\"engineers\", action in Action::\"exec\", resource);")
+    });
+    let mut victim = stage.tunnel.psql().going_on().start();
+    victim.write("select id as found from customers where phone = '+44 20 7946 0001';\n\\echo ran\n");
+    victim.expect_line("ran");
+    let side = Tunnel::open(&stage.alice, "pg-side");
+    let direct = other.value(
+        "select query from pg_stat_activity where query like '%customers where phone%' and pid <> pg_backend_pid()",
+    );
+    assert!(!leaks(&direct).is_empty(), "there is something to overhear: {direct}");
+    let mut told = Vec::new();
+    for statement in OVERHEARING {
+        let outcome = side.psql().with(&["-q"]).run(&format!("{statement};\n"));
+        let text = format!("{}{}", outcome.output, outcome.errors);
+        if !leaks(&text).is_empty() || text.contains("+44") {
+            told.push((statement, text));
+        }
+    }
+    assert!(told.is_empty(), "{told:#?}");
+    assert_eq!(other.value("select count(*) from kept"), "1");
+    // What is none of the other database's stays as it is: errors in full, other columns, code.
+    let plain = side.psql().going_on().run(
+        "insert into kept values ('here');\nselect count(*) > 0 as counted, max(state) from pg_stat_activity;\n\
+        do $$ begin perform 1; end $$;\n",
+    );
+    assert!(plain.errors.contains("Key (line)=(here) already exists"), "{plain:?}");
+    assert!(plain.output.contains('t') && !plain.errors.contains("cannot be"), "{plain:?}");
+    victim.finish();
 }

@@ -87,7 +87,7 @@ impl Gateway {
         let mut program = Program::start(&mut command);
         // With an issuer of its own there is no built-in provider and no secret.
         let settings = fs::read_to_string(self.site.path().join("gateway.toml")).expect("readable");
-        let foreign = settings.contains("[identity.oidc]");
+        let foreign = ["[identity.oidc]", "[identity.saml]"].iter().any(|section| settings.contains(section));
         // It says both when it is ready, in whichever order.
         let said = (RefCell::new(foreign.then(String::new)), RefCell::new(None));
         let (secret, url) = program.expect("that it is ready", |_, line| {

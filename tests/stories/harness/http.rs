@@ -54,6 +54,36 @@ impl Browser {
         panic!("the login never ended: {page:?}");
     }
 
+    /// Confirms a login up to the form that leads to this address, and gives what it would send.
+    pub(crate) fn approve_up_to(&mut self, target: &str, address: &str, person: &str) -> Vec<(String, String)> {
+        let mut page = self.open(address);
+        for _ in 0..6 {
+            assert!(page.status < 400, "{page:?}");
+            let form = Form::first(&page.body).unwrap_or_else(|| panic!("no form: {page:?}"));
+            let (url, fields) = (page.url.join(&form.action).expect("an address"), form.filled(person, ""));
+            if url.as_str() == target {
+                return fields;
+            }
+            page = self.send(&url, &fields);
+        }
+        panic!("the login never came to {target}: {page:?}");
+    }
+
+    /// Fills in the forms from this page on, with these answers; the titles that follow are these.
+    pub(crate) fn fill_in(&mut self, mut page: Page, answers: &[(&str, &str)], then: &str, last: &str) {
+        for title in [then, last] {
+            let form = Form::first(&page.body).expect("a form");
+            let mut fields = form.filled("", "");
+            for (name, value) in &mut fields {
+                if let Some((_, answer)) = answers.iter().find(|(asked, _)| asked == name) {
+                    (*answer).clone_into(value);
+                }
+            }
+            page = self.send(&page.url.join(&form.action).expect("an address"), &fields);
+            assert!(page.body.contains(&format!("<h1>{title}</h1>")), "{title}: {page:?}");
+        }
+    }
+
     /// Says no to a device login, by the button that the page has for it.
     pub(crate) fn deny(&mut self, address: &str, person: &str, secret: &str) {
         let mut page = self.open(address);
@@ -125,10 +155,16 @@ impl Browser {
         self.exchange(url.clone(), request)
     }
 
+    /// Posts JSON as a program does.
+    pub(crate) fn post_json(&mut self, url: &Url, body: &serde_json::Value) -> Page {
+        let request = self.client.post(url.clone()).json(body);
+        self.exchange(url.clone(), request)
+    }
+
     fn follow(&mut self, mut page: Page) -> Page {
         for _ in 0..8 {
-            let Some(location) = &page.location else { return page };
-            let url = page.url.join(location).expect("an address");
+            let Some(location) = page.location.clone().or_else(|| refresh(&page.body)) else { return page };
+            let url = page.url.join(&location).expect("an address");
             let request = self.client.get(url.clone());
             page = self.exchange(url, request);
         }
@@ -196,6 +232,12 @@ impl Form {
         };
         self.fields.iter().map(fill).collect()
     }
+}
+
+/// Where a page leads on to by itself.
+fn refresh(body: &str) -> Option<String> {
+    let (_, rest) = body.split_once("http-equiv=\"refresh\" content=\"0;url=")?;
+    Some(rest.split('"').next()?.replace("&amp;", "&"))
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {

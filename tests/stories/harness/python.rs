@@ -17,15 +17,16 @@ pub(crate) fn python(script: &str, tunnel: &Tunnel) -> Outcome {
 
 /// Runs a script of the fixtures with these facts in its environment.
 pub(crate) fn python_with(script: &str, facts: &[(&str, &str)]) -> Outcome {
-    Program::run(&mut command(script, facts), "")
+    Program::run(&mut python_command(script, facts), "")
 }
 
 /// Starts a script of the fixtures with these facts in its environment.
 pub(crate) fn start_python(script: &str, facts: &[(&str, &str)]) -> Program {
-    Program::start(&mut command(script, facts))
+    Program::start(&mut python_command(script, facts))
 }
 
-fn command(script: &str, facts: &[(&str, &str)]) -> Command {
+/// A script of the fixtures, or an option of the interpreter, with these facts in its environment.
+pub(crate) fn python_command(script: &str, facts: &[(&str, &str)]) -> Command {
     let mut command = Command::new(interpreter());
     command
         .env_clear()

@@ -5,19 +5,10 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::PeerError;
+use super::{Descent, PeerError};
 
 /// The name under which the keeper of a run stands in the process table.
 pub const RUN_MARK: &str = "hoop-run";
-
-/// Where a socket may come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Descent {
-    /// From nobody's run.
-    NoRun,
-    /// From the run with this keeper, and not from a run inside it.
-    Run(u32),
-}
 
 /// Passes only when every process that holds the socket has this descent. A socket that nobody holds passes for nobody.
 pub(super) fn check(inode: u32, wanted: Descent) -> Result<(), PeerError> {

@@ -26,6 +26,9 @@ pub(crate) struct Runs {
     pub(crate) fetching: Option<RunId>,
     /// The run that is open.
     pub(crate) opened: Option<OpenedRun>,
+    /// Whether something happened in a run since the gateway was asked, and when that was.
+    pub(crate) is_stale: bool,
+    pub(crate) asked_at_millis: i64,
 }
 
 /// One run, in words.
@@ -96,6 +99,14 @@ impl OpenedRun {
             String::new(),
         ];
         Self { id: run.id.clone(), heading, lines: timeline(entries, WIDEST), top: 0, room: 1 }
+    }
+
+    /// The same run some time later: who read its end sees the new end, anybody else the same lines.
+    pub(crate) fn later(&self, mut new: Self) -> Self {
+        (new.top, new.room) = (self.top, self.room);
+        let was_at_end = self.top + self.room >= self.lines.len();
+        new.scroll_by(if was_at_end { isize::MAX } else { 0 });
+        new
     }
 
     /// Scrolls, as far as there are lines.

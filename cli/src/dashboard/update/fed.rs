@@ -23,7 +23,10 @@ pub(super) fn fed(state: &mut State, fed: Fed) -> Outcome {
         Fed::Approvals { items, are_all } => approvals(state, items, are_all),
         Fed::Approval(item) => approval(state, *item, true),
         Fed::Sessions(items) => sessions(state, items),
-        Fed::Session(item) => Outcome::when(session(state, *item, true)),
+        Fed::Session(item) => {
+            super::runs::stir(state, item.run.as_ref());
+            Outcome::when(session(state, *item, true))
+        }
     }
 }
 

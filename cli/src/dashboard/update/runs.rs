@@ -19,8 +19,32 @@ use crate::{
 /// The page was opened, or is to be fresh: the gateway is asked.
 pub(super) fn ask(state: &mut State) -> Outcome {
     state.runs.opened = None;
-    Outcome::effect(Effect::ListRuns)
+    again(state)
 }
+
+/// Something happened in a session: the page is brought up to date while somebody looks at it.
+pub(super) fn stir(state: &mut State, run: Option<&RunId>) {
+    state.runs.is_stale |= run.is_some();
+}
+
+/// When the page is asked for again: soon after something happened, and now and then in any case.
+pub(super) fn due(state: &State) -> i64 {
+    state.runs.asked_at_millis + if state.runs.is_stale { SOON_MILLIS } else { NOW_AND_THEN_MILLIS }
+}
+
+/// Asks for what the page shows.
+pub(super) fn again(state: &mut State) -> Outcome {
+    (state.runs.is_stale, state.runs.asked_at_millis) = (false, state.now_millis);
+    let mut outcome = Outcome::effect(Effect::ListRuns);
+    if let Some(opened) = state.runs.opened.as_ref().filter(|_| state.runs.fetching.is_none()) {
+        outcome.effects.push(Effect::FetchRun(opened.id.clone()));
+        state.runs.fetching = Some(opened.id.clone());
+    }
+    outcome
+}
+
+const SOON_MILLIS: i64 = 1_000;
+const NOW_AND_THEN_MILLIS: i64 = 10_000;
 
 /// The list is there, or is not.
 pub(super) fn listed(state: &mut State, outcome: Result<Vec<RunItem>, Trouble>) -> Outcome {
@@ -62,7 +86,11 @@ pub(super) fn fetched(
     }
     state.notice = None;
     match outcome {
-        Ok((detail, entries)) => state.runs.opened = Some(OpenedRun::new(&detail, &entries)),
+        Ok((detail, entries)) => {
+            let new = OpenedRun::new(&detail, &entries);
+            let before = state.runs.opened.take().filter(|before| before.id == new.id);
+            state.runs.opened = Some(before.map_or_else(|| new.clone(), |before| before.later(new.clone())));
+        }
         Err(trouble) => state.say(Tone::Bad, trouble.in_one_line()),
     }
     Outcome::redraw()

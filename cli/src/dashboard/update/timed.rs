@@ -38,6 +38,9 @@ pub(super) fn tick(state: &mut State, now_millis: i64) -> Outcome {
         state.health.asked_at_millis = Some(now_millis);
         outcome.effects.push(Effect::AskHealth);
     }
+    if state.tab == Tab::Runs && now_millis >= super::runs::due(state) {
+        outcome.effects.extend(super::runs::again(state).effects);
+    }
     if now_millis >= me_due(state) {
         state.asked_me_at_millis = now_millis;
         outcome.effects.push(Effect::AskMe);
@@ -60,6 +63,9 @@ pub(crate) fn next_change(state: &State) -> i64 {
     }
     if state.tab == Tab::Health {
         due = due.min(health_due(state));
+    }
+    if state.tab == Tab::Runs {
+        due = due.min(super::runs::due(state));
     }
     let due = due.min(state.approvals.tally(now).due_millis).min(state.sessions.tally(now).due_millis);
     due.max(now + 1)

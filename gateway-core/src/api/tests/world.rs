@@ -62,7 +62,21 @@ permit(principal in Group::"security", action == Action::"approve", resource);
 "#;
 
 /// A connection without tables.
-struct NoTables;
+pub(super) struct NoTables;
+
+impl api::Prober for NoTables {
+    fn configured(&self) -> Vec<types::ConfiguredConnection> {
+        Vec::new()
+    }
+
+    fn prove<'prober>(
+        &'prober self,
+        _who: &'prober Principal,
+        connection: &'prober crate::model::ConnectionName,
+    ) -> api::Proving<'prober> {
+        Box::pin(async { types::ConnectionProof { connection: connection.clone(), proofs: Vec::new() } })
+    }
+}
 
 impl api::Sampler for NoTables {
     fn sample<'sampler>(
@@ -157,20 +171,25 @@ impl World {
             origin: PublicOrigin::new(&url).unwrap(),
             dev: true,
             verifier: provider.verifier().unwrap(),
+            saml: None,
             tokens: tokens.clone(),
             connection_tokens: ConnectionTokens::new(clock.clone()).unwrap(),
+            client_certificates: crate::identity::ClientCertificates::new(900, clock.clone()).unwrap(),
             registry: registry.clone(),
             streams: api::Streams::default(),
             desk: desk.clone(),
             last_seen: last_seen.clone(),
             sessions: sessions.clone(),
             runs,
-            agents: vec![crew()],
+            agents: vec![crew()].into(),
             recordings: shared,
             outbox: outbox.clone(),
             tools: ToolShelf::new(Store::in_memory().unwrap()),
+            secrets: crate::credential::Secrets::of_store(Store::in_memory().unwrap()).await,
+            prober: Arc::new(NoTables),
             sampler: Arc::new(NoTables),
             checker: Arc::new(NoTables),
+            site: Arc::new(NoTables),
             policies,
             connections,
             clock: clock.clone(),
@@ -372,7 +391,11 @@ impl Recordings for FakeRecordings {
             | GatewayEvent::AccessDecided { .. }
             | GatewayEvent::LeaseOpened { .. }
             | GatewayEvent::LeaseClosed { .. }
-            | GatewayEvent::PolicyChanged { .. }) => format!("{other:?}"),
+            | GatewayEvent::LoginLent { .. }
+            | GatewayEvent::LoginReturned { .. }
+            | GatewayEvent::Probed { .. }
+            | GatewayEvent::PolicyChanged { .. }
+            | GatewayEvent::SiteChanged { .. }) => format!("{other:?}"),
         };
         Box::pin(async move {
             if !self.works() {

@@ -14,6 +14,18 @@ pub struct AccessRequest {
     /// For how long; without it an hour, or less where policy caps it.
     #[serde(default)]
     pub for_seconds: Option<u64>,
+    /// The agent that the caller lends their presence: the access is asked for both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_agent: Option<PrincipalName>,
+}
+
+/// Query of `GET /api/v1/connections`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionsOf {
+    /// The agent that the caller lends their presence: what both may reach is listed.
+    #[serde(default)]
+    pub as_agent: Option<PrincipalName>,
 }
 
 /// One row of `GET /api/v1/access`: a connection that is open to the caller for a time.

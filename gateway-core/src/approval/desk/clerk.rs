@@ -14,7 +14,7 @@ use super::{
 use crate::{
     approval::{Case, Fact, Lease, LeaseKind, Leases, Oversight, Request, Review, ReviewError, State},
     clock::WallClock,
-    model::ApprovalId,
+    model::{ApprovalId, ConnectionName},
 };
 
 /// How late an expiry may be noticed when the wall clock jumps.
@@ -31,6 +31,7 @@ pub(super) enum Command {
     Review { id: ApprovalId, review: Box<Review>, reply: oneshot::Sender<Result<State, DeskError>> },
     Supersede { id: ApprovalId, reply: oneshot::Sender<Result<State, DeskError>> },
     Withdraw { id: ApprovalId, reply: oneshot::Sender<Result<State, DeskError>> },
+    CloseOn { connection: ConnectionName, reply: oneshot::Sender<Result<(), DeskError>> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -94,6 +95,7 @@ impl Clerk {
             Command::Review { id, review, reply } => drop(reply.send(self.review(&id, *review).await)),
             Command::Supersede { id, reply } => drop(reply.send(self.settle(&id, Case::supersede).await)),
             Command::Withdraw { id, reply } => drop(reply.send(self.settle(&id, Case::withdraw).await)),
+            Command::CloseOn { connection, reply } => drop(reply.send(self.close_on(&connection).await)),
             Command::Close { reply } => {
                 self.close().await;
                 reply.send(()).unwrap_or_default();
@@ -208,6 +210,25 @@ impl Clerk {
             }
         }
         self.close_leases(now).await;
+    }
+
+    async fn close_on(&mut self, connection: &ConnectionName) -> Result<(), DeskError> {
+        let (storage, on) = (Arc::clone(&self.tools.storage), connection.clone());
+        blocking(move || storage.end_leases(&on)).await?;
+        let (over, open): (Vec<Lease>, Vec<Lease>) =
+            self.tools.leases.borrow().iter().cloned().partition(|lease| lease.connection == *connection);
+        if !over.is_empty() {
+            self.tools.leases.send_replace(Leases::new(open));
+        }
+        for lease in over {
+            if let Err(failure) = self.tools.oversight.note(Fact::Closed(&lease, "its connection was changed")).await {
+                tracing::error!(approval = %lease.approval, %failure, "the end of a lease could not be recorded");
+            }
+        }
+        for id in self.queue.on(connection) {
+            self.settle(&id, Case::supersede).await?;
+        }
+        Ok(())
     }
 
     async fn close_leases(&mut self, now: i64) {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::{Limits, SubmitError, clerk::Attempt, ticket::Told};
 use crate::{
     approval::{Asks, Case, Request, State},
-    model::{ApprovalId, Principal, SessionId},
+    model::{ApprovalId, ConnectionName, Principal, SessionId},
 };
 
 /// How often the same may wait at once.
@@ -137,6 +137,14 @@ impl Queue {
         let over = |waiting: &&Waiting| waiting.case.request().expires_at_millis <= now_millis;
         let cases = self.0.values().filter(over).map(|waiting| waiting.case.clone());
         cases.filter_map(|mut case| case.expire(now_millis).then_some(case)).collect()
+    }
+
+    /// The pending requests on a connection.
+    pub(super) fn on(&self, connection: &ConnectionName) -> Vec<ApprovalId> {
+        let here = self.0.values().filter(|waiting| waiting.case.request().connection.name == *connection);
+        here.filter(|waiting| waiting.case.state().is_pending())
+            .map(|waiting| waiting.case.request().id.clone())
+            .collect()
     }
 
     /// When the next case's time is over.

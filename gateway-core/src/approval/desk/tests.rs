@@ -155,6 +155,9 @@ impl Storage for Failing {
     fn leases(&self, now_millis: i64) -> Result<Vec<Lease>, StorageError> {
         self.store.leases(now_millis)
     }
+    fn end_leases(&self, on: &ConnectionName) -> Result<(), StorageError> {
+        self.store.end_leases(on)
+    }
     fn of_shape(&self, shape: &ShapeId, on: &ConnectionName, limit: usize) -> Result<Vec<Case>, StorageError> {
         self.store.of_shape(shape, on, limit)
     }
@@ -255,6 +258,20 @@ async fn approved_access_opens_a_window_that_survives_a_restart_and_ends() {
     drop(again.submit(request(9, person("carol", &[]))).await.unwrap());
     assert!(again.leases().borrow().is_empty());
     assert!(desk_over(&store, &clock).await.leases().borrow().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_open_on_a_connection_ends_when_the_connection_becomes_another_one() {
+    let (desk, store, clock) = desk().await;
+    let id = desk.ask(access(1)).await.unwrap();
+    desk.review(&id, &person("bob", &["dba"]), Vote::Approve, None).await.unwrap();
+    let pending = desk.ask(Request { requester: person("eve", &[]), same: [7; 32], ..access(2) }).await.unwrap();
+    desk.close_on(&"pg-other".parse().unwrap()).await.unwrap();
+    assert_eq!(desk.leases().borrow().iter().count(), 1, "another connection's change ends nothing here");
+    desk.close_on(&crate::approval::testing::connection().name).await.unwrap();
+    assert!(desk.leases().borrow().is_empty());
+    assert_eq!(*desk.show(&pending).await.unwrap().state(), State::Superseded);
+    assert!(desk_over(&store, &clock).await.leases().borrow().is_empty(), "not even after a restart");
 }
 
 #[tokio::test]

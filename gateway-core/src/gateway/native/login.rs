@@ -1,4 +1,5 @@
-//! Who a native client is: SCRAM with a password of `hoop token`, or a JWT in cleartext inside TLS.
+//! Who a native client is: a certificate of `hoop cert`, SCRAM with a password of `hoop token`, or a JWT in cleartext
+//! inside TLS.
 //!
 //! The client chooses by `-c hoop.auth=jwt` in its `options`, before anything secret is sent; the site says what holds
 //! where a client does not. Whatever is wrong looks the same from outside.
@@ -14,7 +15,7 @@ use super::{Doorkeeper, start::fatal};
 use crate::{
     config::{NativeAuthentication, NativeListen},
     identity::{
-        IdentityError, Verified,
+        Verified,
         scram::{self, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramError},
     },
     model::ConnectionName,
@@ -36,6 +37,12 @@ pub(super) struct Believed {
     pub(super) connection: ConnectionName,
 }
 
+/// Where a client comes from, and what it showed before it said anything.
+pub(super) struct From<'start> {
+    pub(super) peer: SocketAddr,
+    pub(super) certificate: Option<&'start [u8]>,
+}
+
 /// Why a login fails: what the log says, and what the client hears.
 enum Failed {
     /// It left.
@@ -52,11 +59,12 @@ enum Failed {
 pub(super) async fn log_in(
     door: &Doorkeeper,
     connections: &[(ConnectionName, NativeListen)],
-    peer: SocketAddr,
+    from: &From<'_>,
     client: &mut ClientStream,
     buffer: &mut BytesMut,
     start: &Start,
 ) -> Result<Believed, BytesMut> {
+    let peer = from.peer;
     let user = start.parameter("user").unwrap_or_default();
     if user.is_empty() {
         return Err(fatal(
@@ -77,6 +85,18 @@ pub(super) async fn log_in(
         let hint = "Several connections share this address: name one with dbname=, as `hoop ls` lists them.";
         return Err(fatal("3D000", "the database names no connection of this address", hint));
     };
+    if let Some(shown) = from.certificate {
+        let believed = certificate(door, connection, user, shown);
+        if let Err(why) = &believed {
+            door.crowd.failed(peer.ip(), Instant::now());
+            tracing::info!(%peer, %connection, why, "a native login by certificate failed");
+        }
+        let verified = believed.map_err(|why| unopened(connection, why))?;
+        let mut out = BytesMut::new();
+        negotiate(start, &mut out);
+        client.say(&out).await.map_err(|_gone| BytesMut::new())?;
+        return Ok(Believed { verified, connection: connection.clone() });
+    }
     let mechanism = match wanted_authentication(start).as_deref() {
         None => native.authentication,
         Some("token") => NativeAuthentication::Token,
@@ -121,6 +141,33 @@ pub(super) async fn log_in(
     })
 }
 
+/// A certificate of `hoop cert`: TLS proved its key, and that our authority signed it.
+fn certificate(
+    door: &Doorkeeper,
+    connection: &ConnectionName,
+    user: &str,
+    shown: &[u8],
+) -> Result<Verified, &'static str> {
+    let ended = "it has ended: by its time, by a logout, or by a restart of the gateway";
+    let holder = door.proofs.certificates.holder(shown).ok_or(ended)?;
+    if holder.connection != *connection {
+        return Err("it is for another connection");
+    }
+    if holder.verified.principal.name.as_str() != user {
+        return Err("it is another user's");
+    }
+    tracing::info!(certificate = holder.id, %connection, "a certificate was used");
+    Ok(holder.verified)
+}
+
+fn unopened(connection: &ConnectionName, why: &str) -> BytesMut {
+    fatal(
+        "28000",
+        &format!("the client certificate does not open this connection: {why}"),
+        &format!("`hoop cert {connection}` gives one; without sslcert, a password of `hoop token` does."),
+    )
+}
+
 /// A password of `hoop token`, by SCRAM. Used up as soon as its proof was accepted.
 async fn token(
     door: &Doorkeeper,
@@ -139,12 +186,12 @@ async fn token(
     rand::fill(&mut nonce)
         .map_err(|_unspecified| Failed::Unavailable("the system gives no random bytes".to_owned()))?;
     let nonce = STANDARD_NO_PAD.encode(nonce);
-    let parameters = door.connection_tokens.parameters(user, connection);
+    let parameters = door.proofs.connection_tokens.parameters(user, connection);
     let challenge = scram::challenge(mechanism.as_str(), &message, binding, &nonce, &parameters).map_err(refused)?;
     codec::authentication_sasl_continue(&challenge.message, &mut talk.out);
     let body = talk.ask(scram::MAX_MESSAGE_BYTES).await?;
     let proof = challenge.proof(&body).map_err(refused)?;
-    let redeemed = door.connection_tokens.redeem(user, connection, &proof);
+    let redeemed = door.proofs.connection_tokens.redeem(user, connection, &proof);
     let redeemed = redeemed.ok_or_else(|| Failed::Unproved("no live password fits".to_owned()))?;
     tracing::info!(token = redeemed.id, %connection, "a password was used");
     codec::authentication_sasl_final(&redeemed.answer, &mut talk.out);
@@ -166,11 +213,14 @@ async fn jwt(door: &Doorkeeper, user: &str, talk: &mut Talk<'_>) -> Result<Verif
     let malformed = || Failed::Malformed("the password message is malformed".to_owned());
     let text = body.strip_suffix(b"\0").ok_or_else(malformed)?;
     let text = std::str::from_utf8(text).map_err(|_invalid| malformed())?;
-    let verified = match door.tokens.verify_with_login(text) {
+    let verified = match door.proofs.tokens.verify_with_login(text) {
         Ok((verified, login)) => Verified { expires_at: login, ..verified },
-        Err(_not_ours) => door.verifier.verify(text).await.map_err(|error| match error {
-            IdentityError::Unreachable(_) | IdentityError::Settings(_) => Failed::Unavailable(error.to_string()),
-            IdentityError::Invalid(_) | IdentityError::Expired => Failed::Unproved(error.to_string()),
+        Err(_not_ours) => door.proofs.verifier.verify(text).await.map_err(|error| {
+            if error.is_the_tokens() {
+                Failed::Unproved(error.to_string())
+            } else {
+                Failed::Unavailable(error.to_string())
+            }
         })?,
     };
     if verified.principal.name.as_str() != user {

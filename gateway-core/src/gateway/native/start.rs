@@ -24,12 +24,17 @@ const TLS_HANDSHAKE: u8 = 0x16;
 /// Requests for encryption before one is granted: GSSAPI, then TLS.
 const MOST_REQUESTS: usize = 2;
 
+/// A client that said what it wants, inside TLS.
+pub(super) struct Started {
+    pub(super) client: ClientStream,
+    pub(super) buffer: BytesMut,
+    pub(super) start: Start,
+    /// The certificate whose key it proved, which the authority of native clients signed.
+    pub(super) certificate: Option<Vec<u8>>,
+}
+
 /// Brings a client to its start-up message; `None` when it left, was sent away, or only wanted to cancel.
-pub(super) async fn start(
-    mut tcp: TcpStream,
-    tls: &TlsAcceptor,
-    cancel: impl Fn(u32, &CancelKey),
-) -> Option<(ClientStream, BytesMut, Start)> {
+pub(super) async fn start(mut tcp: TcpStream, tls: &TlsAcceptor, cancel: impl Fn(u32, &CancelKey)) -> Option<Started> {
     let mut first = [0];
     let direct = tcp.peek(&mut first).await.ok()? == 1 && first == [TLS_HANDSHAKE];
     if !direct {
@@ -41,10 +46,12 @@ pub(super) async fn start(
         tracing::debug!("direct TLS without the application protocol postgresql");
         return None;
     }
+    let proved = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let certificate = proved.map(|certificate| certificate.as_ref().to_vec());
     let (mut client, mut buffer) = (ClientStream::Native(Box::new(stream)), BytesMut::with_capacity(512));
     loop {
         match parse_startup(&mut buffer) {
-            Ok(Some(Startup::Start(start))) => return Some((client, buffer, start)),
+            Ok(Some(Startup::Start(start))) => return Some(Started { client, buffer, start, certificate }),
             Ok(Some(Startup::Cancel { process_id, key })) => {
                 cancel(process_id, &key);
                 bye(&mut client).await;

@@ -16,14 +16,16 @@ use serde_json::json;
 
 use super::{
     CLIENT_ID, DevelopmentProvider, PATH, SCOPES, TOKEN_SECONDS, USERS,
-    grants::{
-        GRANT_SECONDS, INTERVAL_SECONDS, Login, USER_CODE_ALPHABET, USER_CODE_LENGTH, Unmet, canonical_user_code,
-        spaced_user_code,
-    },
     page::{self, Shown},
-    random_of, random_text,
+    refreshes::Login,
 };
-use crate::identity::IdentityError;
+use crate::identity::{
+    IdentityError,
+    codes::{self, canonical_user_code, random_text, spaced_user_code},
+    forms::cookie,
+    grants::{Asked, GRANT_SECONDS, INTERVAL_SECONDS, Unmet},
+    pages::outcome,
+};
 
 const COOKIE: &str = "hoop_development_form";
 const MAX_BODY_BYTES: usize = 8 * 1024;
@@ -47,10 +49,10 @@ async fn guard(State(provider): State<DevelopmentProvider>, request: Request, ne
     let origin = &provider.0.origin;
     if !origin.is_addressed_by(request.uri(), request.headers()) {
         let text = "This address is not the gateway's public one.";
-        return page::outcome(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text);
+        return outcome(StatusCode::MISDIRECTED_REQUEST, "Wrong address", text);
     }
     if request.method() != Method::GET && !origin.is_not_cross_site(request.headers()) {
-        return page::outcome(StatusCode::FORBIDDEN, "Refused", "Another site sent this request.");
+        return outcome(StatusCode::FORBIDDEN, "Refused", "Another site sent this request.");
     }
     let mut response = next.run(request).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -98,11 +100,12 @@ async fn device_authorization(
     if scopes.len() > SCOPES.len() || !scopes.iter().all(|scope| SCOPES.contains(&scope.as_str())) {
         return oauth_error("invalid_scope");
     }
-    let (Ok(device_code), Ok(user_code)) = (random_text(32), random_of(USER_CODE_ALPHABET, USER_CODE_LENGTH)) else {
+    let (Ok(device_code), Ok(user_code)) = (random_text(32), codes::user_code()) else {
         return oauth_error("server_error");
     };
     let now = provider.0.clock.unix_seconds();
-    if !provider.desk().grants.begin(device_code.clone(), user_code.clone(), scopes, now) {
+    let asked = Asked { scopes, from: None, anew: false };
+    if !provider.desk().grants.begin(device_code.clone(), user_code.clone(), asked, now) {
         return oauth_error("temporarily_unavailable");
     }
     let page = format!("{}/device", provider.0.issuer);
@@ -132,8 +135,12 @@ async fn token(State(provider): State<DevelopmentProvider>, Form(asked): Form<To
     }
     let now = provider.0.clock.unix_seconds();
     let login = match (asked.grant_type.as_str(), &asked.device_code, &asked.refresh_token) {
-        (DEVICE_GRANT, Some(code), _) => provider.desk().grants.poll(code, now),
-        ("refresh_token", _, Some(token)) => provider.desk().grants.refresh(token, now),
+        (DEVICE_GRANT, Some(code), _) => {
+            let mut desk = provider.desk();
+            let approved = desk.grants.poll(code, now);
+            approved.map(|approved| desk.refreshes.login(approved))
+        }
+        ("refresh_token", _, Some(token)) => provider.desk().refreshes.refresh(token, now),
         (DEVICE_GRANT | "refresh_token", _, _) => return oauth_error("invalid_request"),
         _ => return oauth_error("unsupported_grant_type"),
     };
@@ -154,7 +161,7 @@ async fn revoke(State(provider): State<DevelopmentProvider>, Form(asked): Form<R
     if asked.client_id != CLIENT_ID {
         return oauth_error("invalid_client");
     }
-    provider.desk().grants.revoke(&asked.token);
+    provider.desk().refreshes.revoke(&asked.token);
     StatusCode::OK.into_response()
 }
 
@@ -164,7 +171,7 @@ fn grant(provider: &DevelopmentProvider, login: &Login, now: i64) -> Result<Resp
         "access_token": access, "token_type": "Bearer", "expires_in": TOKEN_SECONDS, "scope": login.scopes.join(" "),
     });
     let refresh = random_text(32)?;
-    provider.desk().grants.remember(refresh.clone(), login, now);
+    provider.desk().refreshes.remember(refresh.clone(), login, now);
     if let Some(fields) = answer.as_object_mut() {
         fields.insert("refresh_token".to_owned(), refresh.into());
         id.and_then(|id| fields.insert("id_token".to_owned(), id.into()));
@@ -193,13 +200,13 @@ async fn show_page(State(provider): State<DevelopmentProvider>, Query(asked): Qu
     let user_code = canonical_user_code(&asked.user_code);
     {
         let mut desk = provider.desk();
-        if desk.forms.is_limited(now) {
+        if desk.forms.is_limited(None, now) {
             drop(desk);
             return limited();
         }
         // Asking for codes until one is there is guessing too.
         if user_code.as_ref().is_some_and(|code| desk.grants.waiting(code, now).is_none()) {
-            desk.forms.failed(now);
+            desk.forms.failed(None, now);
         }
     }
     fresh_form(&provider, StatusCode::OK, user_code.as_deref(), None)
@@ -226,16 +233,16 @@ async fn submit_page(
 ) -> Response {
     let now = provider.0.clock.unix_seconds();
     if !provider.0.origin.is_source_of(&headers) {
-        return page::outcome(StatusCode::FORBIDDEN, "Refused", "This form must be sent from the gateway's own page.");
+        return outcome(StatusCode::FORBIDDEN, "Refused", "This form must be sent from the gateway's own page.");
     }
-    if provider.desk().forms.is_limited(now) {
+    if provider.desk().forms.is_limited(None, now) {
         return limited();
     }
     let user_code = canonical_user_code(&form.user_code);
     match decide(&provider, &headers, &form, user_code.as_deref(), now) {
-        Ok(text) => page::outcome(StatusCode::OK, "Done", &text),
+        Ok(text) => outcome(StatusCode::OK, "Done", &text),
         Err(alert) => {
-            provider.desk().forms.failed(now);
+            provider.desk().forms.failed(None, now);
             fresh_form(&provider, StatusCode::FORBIDDEN, user_code.as_deref(), Some(alert))
         }
     }
@@ -250,7 +257,8 @@ fn decide(
     now: i64,
 ) -> Result<String, &'static str> {
     let mut desk = provider.desk();
-    if !cookie(headers).is_some_and(|cookie| desk.forms.take_back(&form.form_token, cookie, now)) {
+    let ours = cookie(headers, COOKIE).and_then(|cookie| desk.forms.take_back(&form.form_token, cookie, now));
+    if ours.is_none() {
         return Err("This form was sent before, is too old, or came without its cookie. Try again.");
     }
     if !provider.is_secret(&form.secret) {
@@ -264,7 +272,7 @@ fn decide(
         }
         _ => return Err("Approve or deny."),
     };
-    let decided = user_code.is_some_and(|code| desk.grants.decide(code, user, now));
+    let decided = user_code.is_some_and(|code| desk.grants.decide(code, user.map(str::to_owned), now));
     match (decided, user) {
         (false, _) => Err("No login waits under this code. Compare it with what the program shows."),
         (true, None) => Ok("You denied the login. You can close this page.".to_owned()),
@@ -281,13 +289,13 @@ fn fresh_form(
     alert: Option<&'static str>,
 ) -> Response {
     let (Ok(form_token), Ok(cookie)) = (random_text(16), random_text(16)) else {
-        return page::outcome(StatusCode::INTERNAL_SERVER_ERROR, "Failed", "The system gives no randomness.");
+        return outcome(StatusCode::INTERNAL_SERVER_ERROR, "Failed", "The system gives no randomness.");
     };
     let now = provider.0.clock.unix_seconds();
     let scopes = {
         let mut desk = provider.desk();
-        desk.forms.hand_out(form_token.clone(), cookie.clone(), now);
-        user_code.and_then(|code| desk.grants.waiting(code, now).map(<[String]>::to_vec))
+        desk.forms.hand_out(form_token.clone(), cookie.clone(), (), now);
+        user_code.and_then(|code| desk.grants.waiting(code, now).map(|asked| asked.scopes.clone()))
     };
     let shown = Shown { form_token: &form_token, user_code, scopes: scopes.as_deref(), alert };
     let mut response = page::form(status, &shown);
@@ -299,15 +307,8 @@ fn fresh_form(
     response
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let pairs =
-        headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(';'));
-    let mut ours = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _value)| *name == COOKIE);
-    ours.next().map(|(_name, value)| value)
-}
-
 fn limited() -> Response {
-    let mut response = page::outcome(
+    let mut response = outcome(
         StatusCode::TOO_MANY_REQUESTS,
         "Too many attempts",
         "Too many attempts failed. Wait a minute, then try again.",

@@ -10,21 +10,14 @@ use serde_json::{Map, Value};
 
 use crate::{
     api::types::TokenChoice,
-    config::{AgentRule, OidcConfig, WorkloadIssuer},
+    config::{AgentRule, DEFAULT_CLOCK_SKEW_SECONDS, GroupsFrom, OidcConfig, WorkloadIssuer},
     identity::{IdentityError, Verified},
     model::{Authentication, CLOCK_SKEW_SECONDS, GroupName, Principal, PrincipalKind, PrincipalName},
 };
 
-/// How far the issuer's clock may be off.
-pub(super) const LEEWAY_SECONDS: i64 = 60;
-
-const MAX_GROUPS: usize = 500;
-const MAX_CLAIMS: usize = 32;
+/// The most groups that a person may be in.
+pub(super) const MAX_GROUPS: usize = 500;
 const MAX_CLAIM_BYTES: usize = 256;
-
-/// Claims about the token itself rather than about who holds it; policies do not see them.
-const OF_THE_TOKEN: &[&str] =
-    &["exp", "iat", "nbf", "jti", "aud", "nonce", "at_hash", "c_hash", "s_hash", "sid", "session_state", "auth_time"];
 
 /// The claims of a token, and the `typ` of its header.
 pub(super) struct Presented<'token> {
@@ -32,29 +25,48 @@ pub(super) struct Presented<'token> {
     pub(super) claims: &'token Map<String, Value>,
 }
 
-/// Checks every claim and names the principal.
+/// Checks every claim and names the principal. Of its claims, those of these names are kept.
 pub(super) fn prove(
     presented: &Presented<'_>,
     config: &OidcConfig,
     agents: &[AgentRule],
+    readable: &BTreeSet<String>,
     now: i64,
 ) -> Result<Verified, IdentityError> {
     let claims = presented.claims;
     if claims.get("iss").and_then(Value::as_str) != Some(config.issuer.as_str()) {
         return Err(IdentityError::Invalid("another issuer made it"));
     }
-    let expires_at = check_times(claims, now)?;
+    let skew = config.options.clock_skew_seconds;
+    let expires_at = check_times(claims, skew, now)?;
     match config.token {
         TokenChoice::Access => check_access_token(presented, config)?,
         TokenChoice::Id => check_id_token(presented, config)?,
     }
-    let principal = match matching_agent(claims, &config.issuer, agents)? {
-        Some(rule) => agent(rule, claims),
+    let (principal, expires_at) = match matching_agent(claims, &config.issuer, agents)? {
+        Some(rule) => (agent(rule, kept(claims, readable)?), expires_at),
         // FAIL-CLOSED: RFC 9068 §2.2 has a client that asked for itself as the subject; it is nobody's namesake.
         None if is_a_clients(claims) => return Err(NO_AGENT),
-        None => person(claims, config)?,
+        None => (person(claims, config, readable)?, end_of_belief(claims, config, expires_at, now)?),
     };
     Ok(Verified { principal, expires_at, authentication: authentication(claims, now)? })
+}
+
+/// A person who was disabled since is not told of by a token, so that none is believed for long.
+fn end_of_belief(
+    claims: &Map<String, Value>,
+    config: &OidcConfig,
+    expires_at: i64,
+    now: i64,
+) -> Result<i64, IdentityError> {
+    let Some(made_at) = seconds(claims, "iat")? else { return Ok(expires_at) };
+    let end = made_at.saturating_add(config.options.login_seconds);
+    if now >= end {
+        return Err(IdentityError::Invalid(
+            "it was made longer ago than this gateway believes a token (login_minutes)",
+        ));
+    }
+    Ok(expires_at.min(end))
 }
 
 const NO_AGENT: IdentityError =
@@ -65,18 +77,20 @@ pub(super) fn prove_workload(
     presented: &Presented<'_>,
     config: &WorkloadIssuer,
     agents: &[AgentRule],
+    readable: &BTreeSet<String>,
     now: i64,
 ) -> Result<Verified, IdentityError> {
     let claims = presented.claims;
     if claims.get("iss").and_then(Value::as_str) != Some(config.issuer.as_str()) {
         return Err(IdentityError::Invalid("another issuer made it"));
     }
-    let expires_at = check_times(claims, now)?;
+    let expires_at = check_times(claims, DEFAULT_CLOCK_SKEW_SECONDS, now)?;
     if !audiences(claims).contains(&config.audience.as_str()) {
         return Err(IdentityError::Invalid("it is meant for another audience"));
     }
     let rule = matching_agent(claims, &config.issuer, agents)?.ok_or(NO_AGENT)?;
-    Ok(Verified { principal: agent(rule, claims), expires_at, authentication: authentication(claims, now)? })
+    let principal = agent(rule, kept(claims, readable)?);
+    Ok(Verified { principal, expires_at, authentication: authentication(claims, now)? })
 }
 
 /// The issuer that a token names, before anything of it is proved.
@@ -97,14 +111,15 @@ fn is_a_clients(claims: &Map<String, Value>) -> bool {
     subject.is_some() && client
 }
 
-fn check_times(claims: &Map<String, Value>, now: i64) -> Result<i64, IdentityError> {
+fn check_times(claims: &Map<String, Value>, skew: i64, now: i64) -> Result<i64, IdentityError> {
     let expires_at = seconds(claims, "exp")?.ok_or(IdentityError::Invalid("it never expires"))?;
-    if now >= expires_at.saturating_add(LEEWAY_SECONDS) {
-        return Err(IdentityError::Expired);
+    if now >= expires_at.saturating_add(skew) {
+        return Err(IdentityError::Ended { ago_seconds: now.saturating_sub(expires_at) });
     }
     for start in ["nbf", "iat"] {
-        if seconds(claims, start)?.is_some_and(|start| start > now.saturating_add(LEEWAY_SECONDS)) {
-            return Err(IdentityError::Expired);
+        let ahead = seconds(claims, start)?.map_or(0, |start| start.saturating_sub(now));
+        if ahead > skew {
+            return Err(IdentityError::Ahead { seconds: ahead, allowed_seconds: skew });
         }
     }
     Ok(expires_at)
@@ -196,7 +211,7 @@ fn matching_agent<'rules>(
     let mut matching = agents.iter().filter(|rule| {
         rule.issuer == issuer
             && !rule.claims.is_empty()
-            && rule.claims.iter().all(|(path, wanted)| claim_at_dotted(claims, path).is_some_and(|is| is == *wanted))
+            && rule.claims.iter().all(|(path, wanted)| claim_at_dotted(claims, path) == Found::Text(wanted.clone()))
     });
     let first = matching.next();
     if matching.next().is_some() {
@@ -207,37 +222,47 @@ fn matching_agent<'rules>(
     Ok(first)
 }
 
-/// The claim of that very name, else the one at the dotted path; scalars only.
-fn claim_at_dotted(claims: &Map<String, Value>, path: &str) -> Option<String> {
-    if let Some(value) = claims.get(path) {
-        return scalar(value);
-    }
-    let mut steps = path.split('.');
-    let first = claims.get(steps.next()?)?;
-    scalar(steps.try_fold(first, |value, step| value.as_object()?.get(step))?)
+/// What is at a name.
+#[derive(PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Text(String),
+    /// A list, a table: nothing that a policy compares.
+    Other,
 }
 
-fn scalar(value: &Value) -> Option<String> {
+/// The claim of that very name, else the one at the dotted path.
+fn claim_at_dotted(claims: &Map<String, Value>, path: &str) -> Found {
+    let value = claims.get(path).or_else(|| {
+        let mut steps = path.split('.');
+        let first = claims.get(steps.next()?)?;
+        steps.try_fold(first, |value, step| value.as_object()?.get(step))
+    });
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        None | Some(Value::Null) => Found::Nothing,
+        Some(Value::String(text)) => Found::Text(text.clone()),
+        Some(Value::Bool(truth)) => Found::Text(truth.to_string()),
+        Some(Value::Number(number)) => Found::Text(number.to_string()),
+        Some(Value::Array(_) | Value::Object(_)) => Found::Other,
     }
 }
 
-fn agent(rule: &AgentRule, claims: &Map<String, Value>) -> Principal {
+fn agent(rule: &AgentRule, claims: BTreeMap<String, String>) -> Principal {
     Principal {
         kind: PrincipalKind::Agent,
         name: rule.name.clone(),
         groups: rule.groups.clone(),
-        claims: readable(claims),
+        claims,
         owner: Some(rule.owner.clone()),
         lent_by: None,
     }
 }
 
-fn person(claims: &Map<String, Value>, config: &OidcConfig) -> Result<Principal, IdentityError> {
+fn person(
+    claims: &Map<String, Value>,
+    config: &OidcConfig,
+    readable: &BTreeSet<String>,
+) -> Result<Principal, IdentityError> {
     let claim = config.principal_claim.as_str();
     let name = claims
         .get(claim)
@@ -252,42 +277,72 @@ fn person(claims: &Map<String, Value>, config: &OidcConfig) -> Result<Principal,
     Ok(Principal {
         kind: PrincipalKind::User,
         name,
-        groups: groups(claims, &config.groups_claim)?,
-        claims: readable(claims),
+        groups: match config.options.groups_from {
+            GroupsFrom::Token => groups(claims, config)?,
+            // Asked for once the person is known.
+            GroupsFrom::Userinfo | GroupsFrom::Google(_) => BTreeSet::new(),
+        },
+        claims: kept(claims, readable)?,
         owner: None,
         lent_by: None,
     })
 }
 
-fn groups(claims: &Map<String, Value>, path: &[String]) -> Result<BTreeSet<GroupName>, IdentityError> {
-    let elsewhere = claims.get("_claim_names").and_then(Value::as_object);
-    if let (Some(elsewhere), Some(first)) = (elsewhere, path.first())
-        && elsewhere.contains_key(first)
-    {
-        return Err(IdentityError::Invalid("it names too many groups to carry them; limit the groups in the token"));
+/// The groups in claims, of a token or of an answer of the userinfo endpoint. Groups that were left out are not taken
+/// for none.
+pub(super) fn groups(claims: &Map<String, Value>, config: &OidcConfig) -> Result<BTreeSet<GroupName>, IdentityError> {
+    let mut steps = config.groups_claim.iter();
+    let first = steps.next().ok_or(IdentityError::Invalid("no claim is named for its groups"))?;
+    if left_out(claims, first) {
+        return Err(IdentityError::Invalid(
+            "the person is in more groups than the issuer puts into a token (Entra: group overage, more than 200); in \
+             Entra, emit only groups assigned to the application, or app roles (groups_claim = \"roles\")",
+        ));
     }
-    let mut steps = path.iter();
-    let found = steps.next().and_then(|first| claims.get(first));
-    let found = steps.fold(found, |value, step| value?.as_object()?.get(step));
-    let malformed = IdentityError::Invalid("its groups are not names");
-    let group = |value: &Value| value.as_str().and_then(|name| GroupName::new(name).ok()).ok_or(malformed.clone());
-    match found {
-        None | Some(Value::Null) => Ok(BTreeSet::new()),
-        Some(Value::Array(several)) if several.len() > MAX_GROUPS => {
-            Err(IdentityError::Invalid("it names too many groups"))
+    let found = steps.fold(claims.get(first), |value, step| value?.as_object()?.get(step));
+    let malformed = || IdentityError::Invalid("its groups are not names");
+    let group = |name: &str| GroupName::new(name).map_err(|_refused| malformed());
+    let found: BTreeSet<GroupName> = match (found, config.options.groups_separator) {
+        (None | Some(Value::Null), _) => BTreeSet::new(),
+        (Some(Value::Array(several)), _) if several.len() > MAX_GROUPS => return Err(TOO_MANY_GROUPS),
+        (Some(Value::Array(several)), _) => {
+            several.iter().map(|value| group(value.as_str().ok_or_else(malformed)?)).collect::<Result<_, _>>()?
         }
-        Some(Value::Array(several)) => several.iter().map(group).collect(),
-        Some(one @ Value::String(_)) => Ok(BTreeSet::from([group(one)?])),
-        Some(_other) => Err(malformed),
-    }
+        (Some(Value::String(text)), Some(separator)) => {
+            let names = text.split(separator).map(str::trim).filter(|name| !name.is_empty());
+            names.take(MAX_GROUPS + 1).map(group).collect::<Result<_, _>>()?
+        }
+        (Some(Value::String(one)), None) => BTreeSet::from([group(one)?]),
+        (Some(_other), _) => return Err(malformed()),
+    };
+    if found.len() > MAX_GROUPS { Err(TOO_MANY_GROUPS) } else { Ok(found) }
 }
 
-fn readable(claims: &Map<String, Value>) -> BTreeMap<String, String> {
-    claims
-        .iter()
-        .filter(|(name, _value)| !OF_THE_TOKEN.contains(&name.as_str()) && name.len() <= MAX_CLAIM_BYTES)
-        .filter_map(|(name, value)| Some((name.clone(), scalar(value)?)))
-        .filter(|(_name, value)| value.len() <= MAX_CLAIM_BYTES)
-        .take(MAX_CLAIMS)
-        .collect()
+/// Somebody in more groups than can be looked at.
+pub(super) const TOO_MANY_GROUPS: IdentityError = IdentityError::Invalid("it names too many groups (more than 500)");
+
+/// SPEC: OpenID Connect Core §5.6.2 (claims kept elsewhere); Entra says `hasgroups` where an address has no room for that.
+fn left_out(claims: &Map<String, Value>, first: &str) -> bool {
+    let elsewhere =
+        claims.get("_claim_names").and_then(Value::as_object).is_some_and(|names| names.contains_key(first));
+    let unsaid = !claims.contains_key(first) && claims.get("hasgroups").is_some_and(|has| *has != Value::Bool(false));
+    elsewhere || unsaid
+}
+
+/// The claims that the site lists. One that cannot be shown to policies whole is refused: a policy that asks whether it
+/// is there must not be told that it is not.
+fn kept(claims: &Map<String, Value>, readable: &BTreeSet<String>) -> Result<BTreeMap<String, String>, IdentityError> {
+    let mut kept = BTreeMap::new();
+    for name in readable {
+        match claim_at_dotted(claims, name) {
+            Found::Nothing => {}
+            Found::Text(text) if text.len() <= MAX_CLAIM_BYTES => drop(kept.insert(name.clone(), text)),
+            Found::Text(_) | Found::Other => {
+                return Err(IdentityError::Invalid(
+                    "a claim that policies read (claims in gateway.toml) is neither text, number nor truth, or too long",
+                ));
+            }
+        }
+    }
+    Ok(kept)
 }

@@ -2,7 +2,7 @@
 //!
 //! During an outage cached keys serve for a bounded time, then nothing verifies. Knows no claims.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, Header,
@@ -11,8 +11,8 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use url::Url;
 
+use super::remote::Remote;
 use crate::{clock::WallClock, identity::IdentityError};
 
 /// Keys older than this are refreshed before use.
@@ -22,9 +22,7 @@ const USABLE_MILLIS: i64 = 60 * 60 * 1_000;
 /// The issuer is asked at most this often, so that junk tokens cannot make us flood it.
 const ASK_AGAIN_MILLIS: i64 = 10 * 1_000;
 
-const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 const MAX_KEYS: usize = 64;
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One usable key with the algorithms that it may verify.
 #[derive(Clone)]
@@ -99,9 +97,8 @@ fn of_type(parameters: &AlgorithmParameters) -> &'static [Algorithm] {
 
 /// The cache of one issuer's keys.
 pub(super) struct RemoteKeys {
-    issuer: String,
+    remote: Remote,
     allowed: Vec<Algorithm>,
-    client: reqwest::Client,
     clock: WallClock,
     cache: Mutex<Cache>,
 }
@@ -114,26 +111,9 @@ struct Cache {
 }
 
 impl RemoteKeys {
-    /// Prepares the cache; asks nobody yet. `authorities` are PEM certificates to trust besides the system's.
-    pub(super) fn new(
-        issuer: &str,
-        allowed: Vec<Algorithm>,
-        authorities: Option<&[u8]>,
-        clock: WallClock,
-    ) -> Result<Self, IdentityError> {
-        let settings = |why: String| IdentityError::Settings(why);
-        check_url(issuer, None).map_err(|why| settings(format!("issuer `{issuer}` {why}")))?;
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .user_agent(concat!("hoop/", env!("CARGO_PKG_VERSION")));
-        if let Some(pem) = authorities {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|_malformed| settings("ca_file holds no PEM certificates".to_owned()))?;
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let client = builder.build().map_err(|failure| settings(failure.to_string()))?;
-        Ok(Self { issuer: issuer.to_owned(), allowed, client, clock, cache: Mutex::new(Cache::default()) })
+    /// Prepares the cache; asks nobody yet.
+    pub(super) fn new(remote: Remote, allowed: Vec<Algorithm>, clock: WallClock) -> Self {
+        Self { remote, allowed, clock, cache: Mutex::new(Cache::default()) }
     }
 
     /// The key that a header means, asking the issuer where the cache is stale or lacks it.
@@ -152,7 +132,7 @@ impl RemoteKeys {
                     cache.failure = None;
                 }
                 Err(failure) => {
-                    tracing::warn!(issuer = %self.issuer, %failure, "the issuer's keys could not be refreshed");
+                    tracing::warn!(issuer = %self.remote.issuer(), %failure, "the issuer's keys could not be refreshed");
                     cache.failure = Some(failure);
                 }
             }
@@ -164,9 +144,7 @@ impl RemoteKeys {
             (Some((keys, _at)), failure) => {
                 keys.find(header).cloned().ok_or_else(|| failure.clone().unwrap_or(missing))
             }
-            (None, failure) => {
-                Err(failure.clone().unwrap_or_else(|| IdentityError::Unreachable("its keys are too old".to_owned())))
-            }
+            (None, failure) => Err(outage(failure.as_ref(), cache.keys.as_ref().map(|(_keys, at)| now - at))),
         }
     }
 
@@ -178,58 +156,24 @@ impl RemoteKeys {
     }
 
     async fn fetch(&self) -> Result<Keys, IdentityError> {
-        #[derive(Deserialize)]
-        struct Discovery {
-            issuer: String,
-            jwks_uri: String,
-        }
-        let unusable = |why: String| IdentityError::Unreachable(why);
-        let address = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let document = self.download(&address).await?;
-        let discovery: Discovery = serde_json::from_slice(&document)
-            .map_err(|_malformed| unusable("its discovery document is malformed".to_owned()))?;
-        if discovery.issuer != self.issuer {
-            return Err(unusable("its discovery document names another issuer".to_owned()));
-        }
-        check_url(&discovery.jwks_uri, Some(&self.issuer)).map_err(|why| unusable(format!("its jwks_uri {why}")))?;
-        Keys::parse(&self.download(&discovery.jwks_uri).await?, &self.allowed)
-    }
-
-    async fn download(&self, address: &str) -> Result<Vec<u8>, IdentityError> {
-        let failed = |failure: reqwest::Error| IdentityError::Unreachable(failure.without_url().to_string());
-        let mut response = self.client.get(address).send().await.map_err(failed)?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(IdentityError::Unreachable(format!("it answered with status {}", response.status().as_u16())));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-                return Err(IdentityError::Unreachable("its answer is too large".to_owned()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        let endpoints = self.remote.discover().await?;
+        Keys::parse(&self.remote.download(&endpoints.jwks_uri).await?, &self.allowed)
     }
 }
 
-/// https, or http on the very machine; a `jwks_uri` may not be weaker than its issuer.
-fn check_url(text: &str, issuer: Option<&str>) -> Result<(), &'static str> {
-    let url = Url::parse(text).map_err(|_malformed| "is not a URL")?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds credentials");
-    }
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(&url) && issuer.is_none_or(|issuer| issuer.starts_with("http:")) => Ok(()),
-        _ => Err("must be https; http is for an issuer on this machine only"),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+/// Why there is no key that may be used, and since when.
+fn outage(failure: Option<&IdentityError>, age_millis: Option<i64>) -> IdentityError {
+    let why = match failure {
+        Some(IdentityError::Unreachable(why)) => why.clone(),
+        Some(other) => other.to_string(),
+        None => "its keys could not be had".to_owned(),
+    };
+    IdentityError::Unreachable(match age_millis {
+        Some(age) => format!(
+            "{why}; its keys were last had {} minutes ago, and are used for {} at most",
+            age / 60_000,
+            USABLE_MILLIS / 60_000
+        ),
+        None => why,
+    })
 }

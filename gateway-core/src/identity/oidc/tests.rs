@@ -20,6 +20,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::types::TokenChoice,
+    config::AgentRule,
     model::{Authentication, GroupName, PrincipalKind, PrincipalName},
 };
 
@@ -64,6 +65,7 @@ fn config(token: TokenChoice) -> OidcConfig {
         scopes: vec!["openid".into()],
         algorithms: vec![SigningAlgorithm::EdDsa, SigningAlgorithm::Es256, SigningAlgorithm::Rs256],
         ca_file: None,
+        options: crate::config::OidcOptions::default(),
     }
 }
 
@@ -139,9 +141,11 @@ async fn refuses_wrong_issuers_audiences_and_times() {
     assert!(access("JWT", |claims| claims["aud"] = Value::Null).await.is_err());
     assert!(access("JWT", |claims| claims["exp"] = Value::Null).await.is_err());
     assert!(access("JWT", |claims| claims["exp"] = json!("soon")).await.is_err());
-    assert_eq!(access("JWT", |claims| claims["exp"] = json!(NOW - 60)).await, Err(IdentityError::Expired));
+    let ended = access("JWT", |claims| claims["exp"] = json!(NOW - 60)).await;
+    assert_eq!(ended, Err(IdentityError::Ended { ago_seconds: 60 }));
     assert!(access("JWT", |claims| claims["exp"] = json!(NOW - 59)).await.is_ok());
-    assert_eq!(access("JWT", |claims| claims["nbf"] = json!(NOW + 61)).await, Err(IdentityError::Expired));
+    let ahead = access("JWT", |claims| claims["nbf"] = json!(NOW + 61)).await;
+    assert_eq!(ahead, Err(IdentityError::Ahead { seconds: 61, allowed_seconds: 60 }));
     assert!(access("JWT", |claims| claims["nbf"] = json!(NOW + 60)).await.is_ok());
 }
 
@@ -378,13 +382,14 @@ impl Issuer {
 
     fn verifier(&self, clock: &WallClock) -> Verifier {
         let config = OidcConfig { issuer: self.url.clone(), ..config(TokenChoice::Access) };
-        Verifier::discovered(config, Vec::new(), None, clock.clone()).unwrap()
+        Verifier::discovered(config, Vec::new(), None, &Secrets::local(), clock.clone()).unwrap()
     }
 
     fn token(&self, key: &SigningKey) -> String {
         let mut claims = access_claims();
         claims["iss"] = json!(self.url);
         claims["exp"] = json!(NOW + 100_000);
+        claims.as_object_mut().unwrap().remove("iat");
         key.sign("JWT", &claims)
     }
 
@@ -479,11 +484,12 @@ proptest::proptest! {
 fn an_issuer_without_tls_is_for_this_machine_only() {
     let with = |issuer: &str| {
         let config = OidcConfig { issuer: issuer.into(), ..config(TokenChoice::Access) };
-        Verifier::discovered(config, Vec::new(), None, WallClock::manual(0))
+        Verifier::discovered(config, Vec::new(), None, &Secrets::local(), WallClock::manual(0))
     };
     assert!(with("http://idp.example.com").is_err());
     assert!(with("https://user:secret@idp.example.com").is_err());
     assert!(with("ftp://idp.example.com").is_err());
 }
 
+mod people;
 mod workloads;

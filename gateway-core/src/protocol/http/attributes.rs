@@ -42,6 +42,9 @@ pub fn attributes(
     for (name, value) in &head.headers {
         put(format!("header.{name}"), String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
+    for (name, value) in &head.carriage.trailers {
+        put(format!("trailer.{name}"), String::from_utf8_lossy(value.as_bytes()).into_owned());
+    }
     of_body(head, body, &mut put)?;
     if values.len() > MOST_ATTRIBUTES {
         let message = format!("the request has more than {MOST_ATTRIBUTES} parts, more than are inspected");

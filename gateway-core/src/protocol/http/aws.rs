@@ -3,6 +3,8 @@
 //! SPEC: the query protocol says `Action=` in the form or the query, the JSON protocols `X-Amz-Target`, S3 method and
 //! place, the other REST services method and path. What says two different actions is refused.
 
+pub mod refuse;
+
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -82,14 +84,21 @@ fn by_method(service: &str, head: &RequestHead) -> (String, Verb) {
 mod tests {
     use http::{HeaderMap, HeaderValue};
 
-    use super::*;
+    use super::{super::message::Carriage, *};
 
     fn head(method: Method, query: Option<&str>, headers: &[(&'static str, &'static str)]) -> RequestHead {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        RequestHead { method, path: "/".to_owned(), query: query.map(str::to_owned), headers: map, upgrades: false }
+        RequestHead {
+            method,
+            path: "/".to_owned(),
+            query: query.map(str::to_owned),
+            headers: map,
+            upgrades: false,
+            carriage: Carriage::default(),
+        }
     }
 
     const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");

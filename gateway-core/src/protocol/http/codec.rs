@@ -3,15 +3,19 @@
 //!
 //! hyper has parsed the wire; this reads what it found. Pure.
 
+pub mod framing;
 mod headers;
 mod target;
 
-pub use headers::{answer_headers, is_identity, request_headers};
+pub use headers::{Cookies, answer_headers, answer_trailers, is_identity, request_headers, request_trailers};
 pub use target::{canonical_path, canonical_query, decoded, pairs};
 
 use http::{HeaderMap, Method, Uri, header};
 
-use super::{message::RequestHead, refuse::Rejection};
+use super::{
+    message::{Carriage, RequestHead},
+    refuse::Rejection,
+};
 
 /// Names of this machine, by which a local listener is asked.
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -22,7 +26,12 @@ pub fn request_head(
     uri: &Uri,
     headers: &HeaderMap,
     authority: &str,
+    cookies: Cookies,
 ) -> Result<RequestHead, Rejection> {
+    if let Some(why) = headers.get(framing::REFUSED) {
+        let why = String::from_utf8_lossy(why.as_bytes()).into_owned();
+        return Err(Rejection::malformed(why, "Send plain HTTP/1.1: one length, one line for each header."));
+    }
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(Rejection::malformed("this method is not taken", "Use GET, POST, PUT, PATCH or DELETE."));
     }
@@ -32,7 +41,29 @@ pub fn request_head(
     let path = canonical_path(uri.path())?;
     let query = uri.query().map(canonical_query).transpose()?;
     let upgrades = asks_for_websocket(method, headers)?;
-    Ok(RequestHead { method: method.clone(), path, query, headers: request_headers(headers)?, upgrades })
+    let carriage = carriage(headers);
+    Ok(RequestHead {
+        method: method.clone(),
+        path,
+        query,
+        headers: request_headers(headers, cookies)?,
+        upgrades,
+        carriage,
+    })
+}
+
+/// How the body is carried, but for what follows it.
+fn carriage(headers: &HeaderMap) -> Carriage {
+    let says = |name: header::HeaderName, word: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(word))
+    };
+    Carriage {
+        is_chunked: headers.contains_key(header::TRANSFER_ENCODING),
+        expects: says(header::EXPECT, "100-continue"),
+        takes_trailers: says(header::TE, "trailers"),
+        trailers: HeaderMap::new(),
+    }
 }
 
 /// The one host that a request names: in its target, in Host, or, the same, in both.

@@ -35,6 +35,8 @@ pub struct Sight {
     pub tagged: Arc<[MaskedPlace]>,
     /// Whether an operation would pass, for lists that show only what may be used.
     pub permits: Permits,
+    /// Who asks, for what a dialect remembers of them; never shown.
+    pub who: Arc<str>,
 }
 
 impl Sight {
@@ -103,6 +105,21 @@ pub trait ResponseReader: Send {
     /// bounded. A refusal ends the answer: what follows is not shown.
     fn chunk(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Refusal>;
 
+    /// What the answer has used up so far, where budgets count it while it goes on.
+    fn used(&self) -> Used {
+        Used::default()
+    }
+
+    /// What the gateway says to the upstream in the client's place; each is given once.
+    fn replies(&mut self) -> Vec<HttpRequest> {
+        Vec::new()
+    }
+
+    /// How the format of the answer says that nothing more follows, and why; `None` where it has no words for it.
+    fn last_words(&self, _refusal: &Refusal) -> Option<Bytes> {
+        None
+    }
+
     /// The body has ended, whole or cut off; writes the rest, and says what is to be recorded.
     fn end(self: Box<Self>, end: BodyEnd, out: &mut BytesMut) -> Result<Ended, Refusal>;
 }
@@ -117,7 +134,7 @@ pub enum BodyEnd {
 }
 
 /// What an answer came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Ended {
     /// Masked values by class; never values.
     pub masked: BTreeMap<String, u64>,
@@ -125,6 +142,17 @@ pub struct Ended {
     pub notes: Vec<Note>,
     /// What a model said, where it was a model that answered: what budgets and provenance need of it.
     pub answer: Option<ModelAnswer>,
+    /// What the gateway says to the upstream in the client's place.
+    pub replies: Vec<HttpRequest>,
+}
+
+/// What an answer has used up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Tokens of prompt and answer.
+    pub tokens: u64,
+    /// What they cost.
+    pub spend_microdollars: u64,
 }
 
 /// What a model said, as the client got it.
@@ -132,6 +160,8 @@ pub struct Ended {
 pub struct ModelAnswer {
     /// Which model.
     pub model: String,
+    /// Who asked for it, as the program says of itself.
+    pub names: BTreeMap<String, String>,
     /// Its text.
     pub text: String,
     /// The arguments of the tools that it calls.

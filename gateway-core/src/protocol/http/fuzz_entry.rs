@@ -64,6 +64,7 @@ fn shown(media_type: &'static str, chunks: &[&[u8]]) -> Option<Vec<u8>> {
         places: Arc::new([]),
         tagged: Arc::new([]),
         permits: Arc::new(|_| true),
+        who: Arc::from("anybody"),
     };
     let mut head = ResponseHead { status: StatusCode::OK, headers: HeaderMap::new() };
     head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -22,6 +22,21 @@ pub struct RequestHead {
     pub headers: HeaderMap,
     /// Whether it asks for a WebSocket.
     pub upgrades: bool,
+    /// How its body was carried.
+    pub carriage: Carriage,
+}
+
+/// How a client carries a body, as far as an upstream may see it too. Only plain HTTP keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carriage {
+    /// In chunks, so without a length.
+    pub is_chunked: bool,
+    /// The client waits to hear whether the body is wanted.
+    pub expects: bool,
+    /// The client takes trailers.
+    pub takes_trailers: bool,
+    /// What followed the body.
+    pub trailers: HeaderMap,
 }
 
 impl RequestHead {
@@ -56,16 +71,22 @@ impl Digestible for HttpRequest {
         sink(self.head.path.as_bytes());
         sink(self.head.query.as_deref().map_or(&b"\0none"[..], str::as_bytes));
         sink(if self.head.upgrades { b"upgrade" } else { b"request" });
-        let mut headers: Vec<(&str, &[u8])> =
-            self.head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        // Values of one name keep their order.
-        headers.sort_by_key(|(name, _)| *name);
-        for (name, value) in headers {
-            sink(name.as_bytes());
-            sink(value);
-        }
+        fields(&self.head.headers, sink);
         sink(b"body");
         sink(&self.body);
+        sink(b"trailers");
+        fields(&self.head.carriage.trailers, sink);
+    }
+}
+
+fn fields(headers: &HeaderMap, sink: &mut dyn FnMut(&[u8])) {
+    let mut headers: Vec<(&str, &[u8])> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    // Values of one name keep their order.
+    headers.sort_by_key(|(name, _)| *name);
+    for (name, value) in headers {
+        sink(name.as_bytes());
+        sink(value);
     }
 }
 

@@ -9,15 +9,15 @@ use super::{
     attributes::attributes,
     aws,
     codec::decoded,
-    dialect::{Dialect, Inspection, ResponseReader, Sight},
+    dialect::{Answer, Dialect, Inspection, ResponseReader, Sight},
     message::{HttpRequest, RequestHead, ResponseHead},
     places, reframe,
-    refuse::Rejection,
+    refuse::{PROBLEM_JSON, Rejection, problem},
     route::{Matched, Routes},
 };
 use crate::{
     mask::Detectors,
-    model::{Access, ObjectName, Operation, Refusal, RequestFacts, SealSpan, Verb},
+    model::{Access, ObjectName, Operation, Refusal, RequestFacts, SealSpan, SessionId, Verb},
 };
 
 /// HTTP as any API speaks it.
@@ -38,10 +38,11 @@ impl PlainHttp {
     }
 }
 
-/// What a model may have proposed of a request: its body, as JSON in canonical spelling or as it stands.
-fn proposals(body: &Bytes) -> Vec<String> {
+/// What a model may have proposed of a request: its body, as JSON in canonical spelling or as it stands; without one,
+/// its method and target. A body that no answer proposed is not linked by the line above it.
+fn proposals(head: &RequestHead, body: &Bytes) -> Vec<String> {
     if body.is_empty() {
-        return Vec::new();
+        return vec![format!("{} {}", head.method, head.target())];
     }
     let json = crate::protocol::json::Json::parse(body).map(|json| json.canonical());
     json.or_else(|_no_json| String::from_utf8(body.to_vec())).into_iter().collect()
@@ -113,7 +114,7 @@ pub fn request_text(head: &RequestHead, body: &Bytes, sight: &Sight) -> RequestT
         let value = String::from_utf8_lossy(value.as_bytes());
         text.extend(["\n", name.as_str(), ": ", &value]);
     }
-    if body.is_empty() {
+    if body.is_empty() && head.carriage.trailers.is_empty() {
         return RequestText { text: text.into(), seals };
     }
     text.push_str("\n\n");
@@ -132,6 +133,9 @@ pub fn request_text(head: &RequestHead, body: &Bytes, sight: &Sight) -> RequestT
             }
             text.push(')');
         }
+    }
+    for (name, value) in &head.carriage.trailers {
+        text.extend(["\n", name.as_str(), ": ", &String::from_utf8_lossy(value.as_bytes())]);
     }
     RequestText { text: text.into(), seals }
 }
@@ -214,7 +218,7 @@ impl Dialect for PlainHttp {
                 operation(verb, Some(object), &text, facts)
             })
             .collect();
-        let proposals = proposals(body);
+        let proposals = proposals(head, body);
         Ok(Inspection { operations, body: None, seals, notes: Vec::new(), proposals })
     }
 
@@ -229,5 +233,21 @@ impl Dialect for PlainHttp {
 
     fn relays_websockets(&self) -> bool {
         true
+    }
+
+    fn refusal(
+        &self,
+        asked: Option<(&RequestHead, &Bytes)>,
+        rejection: &Rejection,
+        approval: Option<&str>,
+        session: &SessionId,
+    ) -> Answer {
+        match &self.service {
+            Some(service) => aws::refuse::answer(service, asked.map(|(head, _)| head), rejection, session),
+            None => {
+                let body = Bytes::from(problem(rejection, approval, session));
+                Answer { status: rejection.status, media_type: PROBLEM_JSON, body }
+            }
+        }
     }
 }

@@ -1,20 +1,23 @@
 //! The dialect of models' APIs: from a request to a prompt that is decided, recorded and masked; from an answer to what
 //! the client may see, what the record keeps, and what it cost.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 
 use super::{
     super::{
         http::{
-            dialect::{Answer as Said, BodyEnd, Dialect, Ended, Inspection, ModelAnswer, Note, ResponseReader, Sight},
+            dialect::{
+                Answer as Said, BodyEnd, Dialect, Ended, Inspection, ModelAnswer, Note, ResponseReader, Sight, Used,
+            },
             message::{HttpRequest, RequestHead, ResponseHead, is_json, media_type},
             refuse::{self as problem, PROBLEM_JSON, Rejection},
         },
         json::{Json, Tally, mask_arguments},
+        sse::SseEvent,
     },
-    KEPT_MEMBERS, codec,
+    KEPT_MEMBERS, baggage, codec,
     inspect::{self, operation},
     message::{Answer, Endpoint, Prompt},
     price::Prices,
@@ -80,7 +83,10 @@ impl LlmDialect {
         let mut masked = Tally::default();
         json.mask(&sight.detectors, KEPT_MEMBERS, &mut masked);
         ask_for_usage(endpoint, &prompt, &mut json);
-        let note = prompt_note(endpoint, &prompt, &masked);
+        let mut note = prompt_note(endpoint, &prompt, &masked);
+        for (word, name) in baggage::names(&head.headers, &sight.detectors) {
+            note.facts.insert(word, name);
+        }
         let body = Some(Bytes::from(json.write()));
         Ok(Inspection {
             operations: vec![operation],
@@ -147,6 +153,7 @@ impl Dialect for LlmDialect {
             detectors: Arc::clone(&sight.detectors),
             prices: Arc::clone(&self.prices),
             model: json.text_of("model").unwrap_or_default().to_owned(),
+            names: baggage::names(&asked.head.headers, &sight.detectors),
             asked_bytes: asked.body.len(),
             given_bytes: 0,
         }))
@@ -234,7 +241,7 @@ fn prompt_note(endpoint: Endpoint, prompt: &Prompt, masked: &Tally) -> Note {
     let after = prompt.turns.iter().rposition(|turn| turn.role == "assistant").map_or(0, |last| last + 1);
     let new = Prompt { turns: prompt.turns.get(after..).unwrap_or_default().to_vec(), ..Prompt::default() };
     let roles: Vec<&str> = prompt.turns.iter().map(|turn| turn.role.as_str()).collect();
-    let mut facts = std::collections::BTreeMap::from([
+    let mut facts = BTreeMap::from([
         ("endpoint", endpoint.as_str().to_owned()),
         ("model", prompt.model.clone()),
         ("messages", prompt.turns.len().to_string()),
@@ -267,6 +274,7 @@ struct Reader {
     detectors: Arc<Detectors>,
     prices: Arc<Prices>,
     model: String,
+    names: BTreeMap<&'static str, String>,
     asked_bytes: usize,
     given_bytes: usize,
 }
@@ -292,9 +300,36 @@ impl ResponseReader for Reader {
         }
     }
 
+    fn used(&self) -> Used {
+        let Body::Events(Some(stream)) = &self.body else { return Used::default() };
+        let (input, output) = stream.used();
+        let spend = self.prices.of(&self.model).map_or(0, |price| price.spend(input, output));
+        Used { tokens: input.saturating_add(output), spend_microdollars: spend }
+    }
+
+    fn last_words(&self, refusal: &Refusal) -> Option<Bytes> {
+        let (endpoint, Body::Events(Some(_))) = (self.endpoint, &self.body) else { return None };
+        let is_anthropic = endpoint.is_some_and(Endpoint::is_anthropic);
+        let mut members = vec![("error".to_owned(), error_member(endpoint, refusal))];
+        let named = is_anthropic || endpoint == Some(Endpoint::Responses);
+        if named {
+            members.insert(0, ("type".to_owned(), Json::text("error")));
+        }
+        let event =
+            SseEvent { event: named.then(|| "error".to_owned()), id: None, data: Json::Object(members).write() };
+        let mut words = Vec::new();
+        event.write(&mut words);
+        Some(Bytes::from(words))
+    }
+
     fn end(self: Box<Self>, end: BodyEnd, out: &mut BytesMut) -> Result<Ended, Refusal> {
-        let Self { endpoint, body, detectors, prices, model, asked_bytes, given_bytes } = *self;
+        let Self { endpoint, body, detectors, prices, model, names, asked_bytes, given_bytes } = *self;
         let is_cut = end == BodyEnd::Cut;
+        // Of a stream, what frames its texts is no answer.
+        let given_bytes = match &body {
+            Body::Events(Some(stream)) => stream.said_bytes(),
+            Body::Events(None) | Body::Whole(_) | Body::Json(_) | Body::Text(_) => given_bytes,
+        };
         let mut masked = Tally::default();
         let answer = match (body, endpoint) {
             (Body::Events(Some(stream)), _) if is_cut => Some(stream.cut()),
@@ -333,7 +368,9 @@ impl ResponseReader for Reader {
             return Ok(Ended { masked: masked.by_name(), ..Ended::default() });
         };
         let usage = Usage::of(&answer, asked_bytes, given_bytes);
-        Ok(ended(answer, &model, &usage, &prices))
+        let names = names.into_iter().map(|(word, name)| (word.to_owned(), name)).collect();
+        let ended = ended(answer, &model, &usage, &prices);
+        Ok(Ended { answer: ended.answer.map(|answer| ModelAnswer { names, ..answer }), ..ended })
     }
 }
 
@@ -371,7 +408,7 @@ fn ended(answer: Answer, asked_model: &str, usage: &Usage, prices: &Prices) -> E
     let names: Vec<Json> = answer.calls.iter().map(|call| Json::text(&call.name)).collect();
     let spend =
         prices.of(&model).or_else(|| prices.of(asked_model)).map(|price| price.spend(usage.input, usage.output));
-    let mut facts = std::collections::BTreeMap::from([
+    let mut facts = BTreeMap::from([
         ("model", model.clone()),
         ("calls", Json::List(names).write()),
         ("input_tokens", usage.input.to_string()),
@@ -387,8 +424,9 @@ fn ended(answer: Answer, asked_model: &str, usage: &Usage, prices: &Prices) -> E
     let arguments = answer.calls.into_iter().map(|call| call.arguments).collect();
     let spend_microdollars = spend.unwrap_or(0);
     let tokens = usage.input.saturating_add(usage.output);
-    let answer = ModelAnswer { model, text: answer.text, arguments, tokens, spend_microdollars };
-    Ended { masked, notes: vec![note], answer: Some(answer) }
+    let names = BTreeMap::new();
+    let answer = ModelAnswer { model, names, text: answer.text, arguments, tokens, spend_microdollars };
+    Ended { masked, notes: vec![note], answer: Some(answer), ..Ended::default() }
 }
 
 fn unreadable(error: &AnswerError) -> Refusal {

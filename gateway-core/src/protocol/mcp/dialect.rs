@@ -6,13 +6,13 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::{
     super::{
         http::{
             dialect::{Answer, BodyEnd, Dialect, Ended, Inspection, Note, ResponseReader, Sight},
-            message::{HttpRequest, RequestHead, ResponseHead, is_json, media_type},
+            message::{Carriage, HttpRequest, RequestHead, ResponseHead, is_json, media_type},
             refuse::{self as problem, PROBLEM_JSON, Rejection},
         },
         json::{Json, Tally, mask_arguments},
@@ -22,6 +22,7 @@ use super::{
     message::MessageKind,
     reframe::{Heard, Judge, ServerError, ServerEvents},
     refuse::{self, unsupported},
+    sessions::ServerSessions,
     tools::{Standing, ToolBook},
 };
 use crate::{
@@ -29,6 +30,8 @@ use crate::{
     model::{Access, ObjectName, Operation, Refusal, RefusalKind, RequestFacts, SessionId, Verb},
 };
 
+/// The header that names a session of the server.
+const SESSION: &str = "mcp-session-id";
 /// The longest answer that comes whole.
 const MOST_ANSWER_BYTES: usize = 32 << 20;
 
@@ -41,12 +44,13 @@ const OFFERS: [(&str, &str); 3] =
 pub struct McpDialect {
     host: String,
     book: Arc<dyn ToolBook>,
+    sessions: Arc<ServerSessions>,
 }
 
 impl McpDialect {
     /// For an upstream of this name, with these definitions of its tools.
     pub fn new(host: impl Into<String>, book: Arc<dyn ToolBook>) -> Self {
-        Self { host: host.into(), book }
+        Self { host: host.into(), book, sessions: Arc::default() }
     }
 
     fn posted(&self, head: &RequestHead, body: &Bytes, sight: &Sight) -> Result<Inspection, Rejection> {
@@ -146,17 +150,34 @@ impl McpDialect {
         (sight.permits)(&self.operation(head, method, Verb::McpOther, Some(method.to_owned()), attributes, 1))
     }
 
+    fn again(&self) -> Self {
+        Self { host: self.host.clone(), book: Arc::clone(&self.book), sessions: Arc::clone(&self.sessions) }
+    }
+
+    /// A session of the server is whose it was given to.
+    fn check_session(&self, head: &RequestHead, sight: &Sight) -> Result<(), Rejection> {
+        let mut ids = head.headers.get_all(SESSION).iter();
+        let (id, more) = (ids.next(), ids.next());
+        let is_own = id.is_none_or(|id| self.sessions.is_of(id.as_bytes(), &sight.who));
+        if more.is_none() && is_own {
+            return Ok(());
+        }
+        // SPEC: MCP, transports: a client that is told so begins a session anew.
+        let why = "this session of the server is not known, or is somebody else's";
+        Err(Rejection::unreadable(StatusCode::NOT_FOUND, why, "Initialize again."))
+    }
+
     fn judge(&self, head: &RequestHead, sight: &Sight) -> Judge {
         let mut head = head.clone();
         head.headers.clear();
-        let (this, asked) = (Self { host: self.host.clone(), book: Arc::clone(&self.book) }, head.clone());
+        let (this, asked) = (self.again(), head.clone());
         let permits = Arc::clone(&sight.permits);
         let may_call = move |tool: &str| {
             let attributes = [("method", "tools/call"), ("tool", tool)];
             let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
             permits(&this.operation(&asked, tool, Verb::McpCall, Some(tool.to_owned()), attributes, 1))
         };
-        let (this, sight_of_server) = (Self { host: self.host.clone(), book: Arc::clone(&self.book) }, sight.clone());
+        let (this, sight_of_server) = (self.again(), sight.clone());
         let may_ask = move |method: &str| this.may_ask(&head, method, &sight_of_server);
         Judge {
             detectors: Arc::clone(&sight.detectors),
@@ -172,6 +193,7 @@ impl Dialect for McpDialect {
         if head.query.is_some() {
             return Err(Rejection::malformed("a query means nothing here", "Send it without one."));
         }
+        self.check_session(head, sight)?;
         if head.method == Method::POST {
             return self.posted(head, body, sight);
         }
@@ -193,13 +215,20 @@ impl Dialect for McpDialect {
         head: &mut ResponseHead,
         sight: &Sight,
     ) -> Result<Box<dyn ResponseReader>, Refusal> {
+        for id in head.headers.get_all(SESSION) {
+            // FAIL-CLOSED: two people in one session of a server are told apart by nobody.
+            if !self.sessions.opened(id.as_bytes(), &sight.who) {
+                return Err(unsupported("the server gave a session that is somebody else's", "Initialize again."));
+            }
+        }
         let media = head.media_type();
         let body = match media.as_str() {
             "text/event-stream" => Body::Events(ServerEvents::default()),
             _ if is_json(&media) && head.status.is_success() => Body::Messages(Vec::new()),
             _ => Body::Other(Vec::new()),
         };
-        Ok(Box::new(Reader { body, judge: self.judge(&asked.head, sight), heard: Heard::default() }))
+        let judge = self.judge(&asked.head, sight);
+        Ok(Box::new(Reader { body, judge, heard: Heard::default(), answers_to: answers_to(&asked.head) }))
     }
 
     fn refusal(
@@ -219,9 +248,11 @@ impl Dialect for McpDialect {
                 MessageKind::Notification { .. } | MessageKind::Response { .. } => None,
             })
             .collect();
+        let session_ended = rejection.status == StatusCode::NOT_FOUND;
         let is_list = batch.is_some_and(|batch| batch.is_list);
         let body = match answers.as_slice() {
-            [] => {
+            // Only by its status does a client hear that its session is lost.
+            answers if answers.is_empty() || session_ended => {
                 let body = Bytes::from(problem::problem(rejection, approval, session));
                 return Answer { status: rejection.status, media_type: PROBLEM_JSON, body };
             }
@@ -248,6 +279,26 @@ struct Reader {
     body: Body,
     judge: Judge,
     heard: Heard,
+    /// The head of what answers the server.
+    answers_to: RequestHead,
+}
+
+/// The head of a message in the same session of the server.
+fn answers_to(asked: &RequestHead) -> RequestHead {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    for name in [SESSION, "mcp-protocol-version"] {
+        if let Some(value) = asked.headers.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    RequestHead { method: Method::POST, headers, carriage: Carriage::default(), ..asked.clone() }
+}
+
+fn declined(heard: &mut Heard, answers_to: &RequestHead) -> Vec<HttpRequest> {
+    let said = std::mem::take(&mut heard.declined).into_iter();
+    said.map(|json| HttpRequest { head: answers_to.clone(), body: Bytes::from(json.write()) }).collect()
 }
 
 impl ResponseReader for Reader {
@@ -269,8 +320,12 @@ impl ResponseReader for Reader {
         }
     }
 
+    fn replies(&mut self) -> Vec<HttpRequest> {
+        declined(&mut self.heard, &self.answers_to)
+    }
+
     fn end(self: Box<Self>, end: BodyEnd, out: &mut BytesMut) -> Result<Ended, Refusal> {
-        let Self { body, judge, mut heard } = *self;
+        let Self { body, judge, mut heard, answers_to } = *self;
         match body {
             Body::Messages(_) | Body::Other(_) if end == BodyEnd::Cut => {}
             Body::Events(_) => {}
@@ -280,7 +335,8 @@ impl ResponseReader for Reader {
             }
             Body::Other(held) => out.extend_from_slice(&other(held, &judge.detectors, &mut heard.masked)?),
         }
-        Ok(ended(heard))
+        let replies = declined(&mut heard, &answers_to);
+        Ok(Ended { replies, ..ended(heard) })
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     },
     codec::{CodecError, message},
     message::MessageKind,
+    refuse,
     tools::{Standing, ToolBook, ToolBookError, ToolDefinition},
 };
 use crate::mask::Detectors;
@@ -39,7 +40,7 @@ pub enum ServerError {
 }
 
 /// What became of the server's messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Heard {
     /// Masked values.
     pub masked: Tally,
@@ -49,6 +50,8 @@ pub struct Heard {
     pub changed: Vec<String>,
     /// Methods that the server asked of the client and that went no further.
     pub held_back: Vec<String>,
+    /// What the server is told of them: an error for each.
+    pub declined: Vec<Json>,
     /// The texts of results, for the record.
     pub said: String,
 }
@@ -96,11 +99,13 @@ impl Judge {
     /// Judges one message; `None` where it goes no further.
     fn one(&self, json: Json, heard: &mut Heard) -> Result<Option<Json>, ServerError> {
         let message = message(json)?;
-        if let MessageKind::Request { method, .. } = &message.kind
+        if let MessageKind::Request { method, id } = &message.kind
             && method != "ping"
             && !(self.may_ask)(method)
         {
             heard.held_back.push(method.clone());
+            // Bounded by the messages of a body, and taken after each.
+            heard.declined.push(refuse::declined(id));
             return Ok(None);
         }
         let mut json = message.json;

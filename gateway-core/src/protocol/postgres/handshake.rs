@@ -144,6 +144,17 @@ impl StartPlan {
     }
 }
 
+impl StartPlan {
+    /// Has the session log in with this name; `None` where it cannot be one.
+    pub fn log_in_as(&self, name: &str) -> Option<Self> {
+        let name = Text::copied(name)?;
+        let mut plan = self.clone();
+        let user = plan.parameters.iter_mut().find(|(parameter, _)| parameter.as_str() == "user")?;
+        user.1 = name;
+        Some(plan)
+    }
+}
+
 /// Decides which start-up parameters go on. The client's `user` is never sent: the gateway's own login is.
 pub fn plan(start: &Start, facts: &ConnectionFacts, role: &str) -> Result<StartPlan, StartError> {
     let mut settings: Vec<(String, String)> = Vec::new();

@@ -6,12 +6,12 @@ use http::{HeaderMap, HeaderValue};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::{intake::Turns, sight::sight};
 use crate::{
     approval::Binding,
-    mask::MaskFunction,
-    model::{Operation, Principal, RunId, SessionId, Verdict},
-    policy::{Circumstances, PolicySet, Reveal, Source},
-    protocol::http::dialect::{Dialect, MaskedPlace, Sight},
+    model::{Principal, RunId, SessionId},
+    policy::{Circumstances, PolicySet, Source},
+    protocol::http::dialect::{Dialect, Sight},
     record::SessionRecorder,
     session::{
         ending::Ending,
@@ -45,6 +45,8 @@ pub(super) struct Conversation {
     /// What goes on after a request was answered: relays of `WebSocket` connections.
     pub(super) relays: TaskTracker,
     pub(super) books: Mutex<Books>,
+    /// Whose turn it is on the client's stream.
+    pub(super) turns: Arc<Turns>,
     live: Arc<LiveCounts>,
 }
 
@@ -76,9 +78,13 @@ impl Conversation {
             search_path: &[],
         };
         let circumstance = binding.circumstance();
+        let marks = if settings.names_principal {
+            marks(&arrival.principal, &id, arrival.run.as_ref())
+        } else {
+            Marks::default()
+        };
         let outlet = HttpOutlet::new(served.target.clone(), settings, Arc::clone(&side.injector));
         let dialect = Arc::clone(&side.dialect);
-        let marks = marks(&arrival.principal, &id, arrival.run.as_ref());
         let books = Mutex::new(Books { recorder: Some(recorder), counts: SessionCounts::default() });
         Some(Self {
             id,
@@ -92,10 +98,11 @@ impl Conversation {
             dialect,
             outlet,
             marks,
-            policies: arrival.environment.policies.clone(),
+            policies: arrival.served.policies.clone(),
             ended: CancellationToken::new(),
             relays: TaskTracker::new(),
             books,
+            turns: Arc::default(),
             live,
             served,
         })
@@ -108,41 +115,7 @@ impl Conversation {
 
     /// How the principal sees values by these policies.
     pub(super) fn sight(&self, policies: &PolicySet) -> Sight {
-        let (environment, to) = (&self.environment, &self.served.facts);
-        let mut detectors = environment.detectors.idle();
-        for class in environment.detectors.classes() {
-            if let Reveal::Masked { function, .. } = policies.reveal(&self.principal, to, class.as_str()) {
-                detectors = detectors.with(class, function);
-            }
-        }
-        let veil = |tag: &str| match policies.reveal(&self.principal, to, tag) {
-            Reveal::Masked { function, .. } => Some(function),
-            Reveal::Clear => None,
-        };
-        let (deciding, who, on, at) = (policies.clone(), self.principal.clone(), to.clone(), self.circumstances());
-        let permits = move |operation: &Operation| match deciding.weigh(&who, &on, operation, &at) {
-            Verdict::Permit { .. } | Verdict::NeedsApproval(_) => true,
-            Verdict::Refuse(_) => false,
-        };
-        Sight {
-            detectors: Arc::new(detectors),
-            sensitive: Arc::new(environment.detectors.clone()),
-            places: self.places(veil),
-            tagged: self.places(|_| Some(MaskFunction::Redact)),
-            permits: Arc::new(permits),
-        }
-    }
-
-    /// The places in bodies that `masking.toml` tags, as far as `veil` hides them.
-    fn places(&self, veil: impl Fn(&str) -> Option<MaskFunction>) -> Arc<[MaskedPlace]> {
-        let rules = self.environment.masking.columns.iter().filter(|rule| rule.connection.selects(&self.served.facts));
-        let mut places = Vec::new();
-        for rule in rules {
-            let Some(function) = veil(&rule.tag) else { continue };
-            let paths = rule.columns.iter().filter_map(crate::config::ColumnPattern::body_path);
-            places.extend(paths.map(|path| MaskedPlace { path, class: Arc::from(rule.tag.as_str()), function }));
-        }
-        places.into()
+        sight(&self.environment, &self.served, &self.principal, policies, self.circumstances())
     }
 
     /// Changes the counts, for whoever watches.

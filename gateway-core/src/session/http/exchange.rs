@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
 use super::{
     answer::{self, AnswerBody},
+    budget::Allowance,
     conversation::Conversation,
     hold::Waited,
     recording::{Open, spans, unrecorded},
@@ -18,14 +19,14 @@ use crate::{
     model::{ApprovalId, OperationNumber, Refusal, RefusalKind},
     policy::{Decision, Permitted},
     protocol::http::{
-        codec,
+        codec::{self, Cookies},
         dialect::Sight,
         inspect::{self, Understood},
-        message::{HttpRequest, RequestHead},
+        message::{Carriage, HttpRequest, RequestHead},
         refuse::Rejection,
     },
     record::{Asked, OwnPurpose, Recorded, SealedText, Status, Step},
-    upstream::SendError,
+    upstream::{Answered, SendError, Unauthorized},
 };
 
 /// How long a client may say nothing inside of a body.
@@ -58,11 +59,13 @@ pub(super) struct Passed {
     pub(super) asked: HttpRequest,
     pub(super) sight: Sight,
     pub(super) open: Open,
+    pub(super) allowance: Allowance,
 }
 
 impl Conversation {
     /// Answers one request. Whatever happens, the client gets an answer and may go on.
     pub(super) async fn exchange(self: Arc<Self>, mut request: Request<Incoming>) -> Response<AnswerBody> {
+        let _turn = self.turns.exchange();
         let upgrade = request.headers().contains_key(header::UPGRADE).then(|| hyper::upgrade::on(&mut request));
         let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
         let answered = match Box::pin(self.pass(request)).await {
@@ -82,8 +85,9 @@ impl Conversation {
         }
         let (parts, body) = request.into_parts();
         let unread = |path: &str, rejection| self.unread(&parts.method, path, rejection);
-        let authority = self.served.connection.http.as_ref().map_or("", |http| http.authority.as_str());
-        let mut head = codec::request_head(&parts.method, &parts.uri, &parts.headers, authority)
+        let http = self.served.connection.http.as_ref();
+        let (authority, cookies) = http.map_or(("", Cookies::Strip), |http| (http.authority.as_str(), http.cookies));
+        let mut head = codec::request_head(&parts.method, &parts.uri, &parts.headers, authority, cookies)
             .map_err(|rejection| unread(parts.uri.path(), rejection))?;
         let sight = self.sight(&self.policies.borrow().clone());
         if !sight.is_clear() {
@@ -95,14 +99,20 @@ impl Conversation {
             let rejection = Rejection::malformed("no WebSocket is relayed on this connection", "Leave Upgrade out.");
             return Err(unread(&head.path, rejection).into());
         }
-        let body = self.whole(body).await.map_err(|rejection| unread(&head.path, rejection))?;
+        let (body, trailers) = self.whole(body).await.map_err(|rejection| unread(&head.path, rejection))?;
+        if self.dialect.relays_websockets() {
+            head.carriage.trailers = trailers;
+        } else {
+            // Where bodies are written anew they are carried anew.
+            head.carriage = Carriage::default();
+        }
         let asked = (head.clone(), body.clone());
         let understood = inspect::inspect(&*self.dialect, head, body, &sight, Arc::clone(&self.circumstance))
             .map_err(|rejection| of(&asked, unread(&asked.0.path, rejection)))?;
         let number = self.number().map_err(|rejection| of(&asked, rejection))?;
         let passed = self.decided(number, understood, &asked).await?;
-        let (recorded, message, open) = passed;
-        Ok(Passed { recorded, asked: message, sight, open })
+        let (recorded, message, open, allowance) = passed;
+        Ok(Passed { recorded, asked: message, sight, open, allowance })
     }
 
     /// Decides, holds, and records what may go.
@@ -111,12 +121,13 @@ impl Conversation {
         number: OperationNumber,
         understood: Understood,
         asked: &Sent,
-    ) -> Result<(Recorded<Permitted<HttpRequest>>, HttpRequest, Open), Box<Turned>> {
+    ) -> Result<(Recorded<Permitted<HttpRequest>>, HttpRequest, Open, Allowance), Box<Turned>> {
         let Understood { inspected, seals, notes, proposals } = understood;
         let proposed_by = self.proposed_by(&proposals);
         let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
         let spans = spans(&text, &seals, &self.environment.detectors);
         let text = SealedText::new(&text, &spans, &[], &self.environment.sealer);
+        let (at, mut was_held) = (self.circumstances(), false);
         let mut decision = self.decide(&self.policies.borrow().clone(), inspected);
         let permitted = loop {
             match decision {
@@ -126,6 +137,7 @@ impl Conversation {
                 }
                 Decision::NeedsApproval { need, inspected } => {
                     let operations = inspected.operations().to_vec();
+                    was_held = true;
                     match Box::pin(self.hold(number, inspected, need, &text, proposed_by.as_ref())).await {
                         Ok(Waited::Decided(again)) => decision = again,
                         Ok(Waited::Refused(rejection, approval, inspected)) => {
@@ -151,14 +163,14 @@ impl Conversation {
             Ok::<_, Rejection>((self.durable(self.environment.recorder.settle(admitted)).await?, open))
         };
         let (recorded, open) = recording.await.map_err(|rejection| of(asked, rejection))?;
-        Ok((recorded, message, open))
+        Ok((recorded, message, open, Allowance::new(operations, was_held, at)))
     }
 
     /// Sends it and begins the answer.
     async fn forward(self: &Arc<Self>, passed: Passed) -> Result<Response<AnswerBody>, Rejection> {
-        let Passed { recorded, asked, sight, mut open } = passed;
+        let Passed { recorded, asked, sight, mut open, allowance } = passed;
         match self.send(recorded, &mut open).await {
-            Ok(answer) => answer::begin(self, answer, &asked, &sight, open),
+            Ok(answer) => answer::begin(self, answer, &asked, &sight, open, allowance),
             Err(rejection) => {
                 open.end(Status::Failed { sqlstate: "no answer" });
                 Err(rejection)
@@ -180,7 +192,7 @@ impl Conversation {
         let sent = tokio::select! {
             biased;
             () = self.ended.cancelled() => return Err(unrecorded()),
-            sent = self.outlet.send(recorded, &self.marks) => sent,
+            sent = self.sent(recorded) => sent?,
         };
         sent.map_err(|error| {
             tracing::info!(session = %self.id, error = %chain(&error), "an upstream did not answer");
@@ -196,17 +208,35 @@ impl Conversation {
         })
     }
 
-    /// The whole body, as far as it is inspected.
-    async fn whole(&self, mut body: Incoming) -> Result<Bytes, Rejection> {
-        let most = self.served.connection.http.as_ref().map_or(0, |http| http.body_bytes);
+    /// Sends it; once more with another token, where the upstream does not take the one that there was.
+    async fn sent(
+        &self,
+        recorded: Recorded<Permitted<HttpRequest>>,
+    ) -> Result<Result<Response<Incoming>, SendError>, Rejection> {
+        let refused = match self.outlet.send(recorded, &self.marks).await {
+            Ok(Answered::Answer(answer)) => return Ok(Ok(answer)),
+            Ok(Answered::Unauthorized(refused)) => refused,
+            Err(error) => return Ok(Err(error)),
+        };
+        let renewal = Unauthorized::renewal();
+        let order = self.record(|recorder| recorder.own(OwnPurpose::Authenticate, renewal))?;
+        Ok(self.outlet.send_anew(refused, order, &self.marks).await)
+    }
+
+    /// The whole body, as far as it is inspected, and what follows it.
+    async fn whole(&self, mut body: Incoming) -> Result<(Bytes, HeaderMap), Rejection> {
+        let http = self.served.connection.http.as_ref();
+        let most = http.map_or(0, |http| http.body_bytes);
+        let patience = http.map_or(BODY_PATIENCE, |http| http.client_within.min(BODY_PATIENCE));
+        let mut trailers = HeaderMap::new();
         if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
             return Err(Rejection::too_large(most));
         }
         let mut whole = BytesMut::new();
         loop {
-            let frame = match tokio::time::timeout(BODY_PATIENCE, body.frame()).await {
+            let frame = match tokio::time::timeout(patience, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
-                Ok(None) => return Ok(whole.freeze()),
+                Ok(None) => return Ok((whole.freeze(), codec::request_trailers(&trailers)?)),
                 Ok(Some(Err(_broken))) => {
                     return Err(Rejection::malformed("the body is not framed as HTTP frames one", "Send it again."));
                 }
@@ -215,8 +245,13 @@ impl Conversation {
                     return Err(Rejection::unreadable(status, why, "Send it again."));
                 }
             };
-            // Trailers end here: nobody decides about them.
-            let Ok(bytes) = frame.into_data() else { continue };
+            let bytes = match frame.into_data() {
+                Ok(bytes) => bytes,
+                Err(frame) => {
+                    trailers.extend(frame.into_trailers().unwrap_or_default());
+                    continue;
+                }
+            };
             if whole.len() + bytes.len() > most {
                 return Err(Rejection::too_large(most));
             }

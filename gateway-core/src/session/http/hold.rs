@@ -52,6 +52,7 @@ enum Wake {
     State(State),
     Policies,
     Ended,
+    Left,
 }
 
 impl Conversation {
@@ -106,6 +107,7 @@ impl Conversation {
             let wake = tokio::select! {
                 biased;
                 () = self.ended.cancelled() => Wake::Ended,
+                () = self.turns.left.cancelled() => Wake::Left,
                 Ok(()) = policies.changed() => Wake::Policies,
                 state = ticket.changed() => Wake::State(state),
             };
@@ -114,6 +116,10 @@ impl Conversation {
                     guard.settle("withdrawn", &[], Some("the session was ended"))?;
                     let message = "the session ended while this waited for its approval".to_owned();
                     break rejected(expired, message, "Send it again.");
+                }
+                Wake::Left => {
+                    guard.settle("withdrawn", &[], Some("the client went away"))?;
+                    break rejected(expired, "the client went away while this waited".to_owned(), "Send it again.");
                 }
                 Wake::Policies => {
                     let now = policies.borrow_and_update().clone();

@@ -1,9 +1,9 @@
 //! What a model said in a run, for later; which answer proposed a request, from before; and what both used up.
 
-use super::conversation::Conversation;
+use super::{budget::Allowance, conversation::Conversation};
 use crate::{
     model::{AnswerPlace, OperationNumber, ProposedBy},
-    protocol::http::dialect::ModelAnswer,
+    protocol::http::dialect::{ModelAnswer, Used},
     session::provenance::Answered,
 };
 
@@ -15,14 +15,17 @@ impl Conversation {
         Some(self.environment.registry.provenance().link_any(run.as_str(), texts))
     }
 
-    /// Remembers what a model said, and counts what it cost.
-    pub(super) fn learn(&self, number: OperationNumber, answer: &ModelAnswer) {
+    /// Remembers what a model said, and counts what it cost besides what was counted while it streamed.
+    pub(super) fn learn(&self, number: OperationNumber, answer: &ModelAnswer, allowance: &Allowance) {
         let Some(run) = self.circumstances().run else { return };
         if let Some(meter) = self.environment.registry.meter(&run) {
-            meter.tokens(answer.tokens);
-            meter.spend(answer.spend_microdollars);
+            let all = Used { tokens: answer.tokens, spend_microdollars: answer.spend_microdollars };
+            let rest = allowance.rest(all);
+            meter.tokens(rest.tokens);
+            meter.spend(rest.spend_microdollars);
         }
-        let place = AnswerPlace { session: self.id.clone(), operation: number, model: answer.model.clone() };
+        let (session, names) = (self.id.clone(), answer.names.clone());
+        let place = AnswerPlace { session, operation: number, model: answer.model.clone(), names };
         let said = Answered { text: &answer.text, arguments: &answer.arguments };
         self.environment.registry.provenance().learn(run.as_str(), place, said);
     }

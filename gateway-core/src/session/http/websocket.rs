@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// The longest message, and the longest of its frames.
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 4 << 20;
 /// The most of a message that the record keeps.
 const MOST_RECORDED: usize = 64 * 1024;
 /// How long the end of a socket may take.
@@ -57,7 +57,7 @@ pub(super) async fn relay(
     let Some((accept, client)) = accept else {
         return Err(Rejection::malformed("the handshake of the WebSocket has no key", "Send Sec-WebSocket-Key."));
     };
-    let Passed { recorded, asked, sight, mut open } = passed;
+    let Passed { recorded, asked, sight, mut open, allowance } = passed;
     let mut answer = match conversation.send(recorded, &mut open).await {
         Ok(answer) => answer,
         Err(rejection) => {
@@ -66,13 +66,14 @@ pub(super) async fn relay(
         }
     };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer::begin(conversation, answer, &asked, &sight, open);
+        return answer::begin(conversation, answer, &asked, &sight, open, allowance);
     }
     let upstream = hyper::upgrade::on(&mut answer);
     let mut response = Response::new(answer::full(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     switching(response.headers_mut(), accept, answer.headers());
     let talk = Talk { conversation: Arc::clone(conversation), sight, open, tally: Tally::new() };
+    conversation.turns.switch();
     let version = conversation.policies.borrow().version().clone();
     let mut policies = conversation.policies.clone();
     let ended = conversation.ended.clone();

@@ -10,6 +10,7 @@ fn place(number: u64) -> AnswerPlace {
         session: SessionId::new(number, [0; 10]),
         operation: OperationNumber(number),
         model: "gpt-4o-mini".to_owned(),
+        names: BTreeMap::new(),
     }
 }
 

@@ -40,7 +40,7 @@ fn entry(id: &SessionId, who: &str, source: Source) -> Entry {
         run: None,
         counts: SessionCounts::default(),
     };
-    Entry { known: Arc::new(entry), source, process_id: 7, key: key(9) }
+    Entry { known: Arc::new(entry), source, process_id: 7, key: key(9), retired: watch::Sender::new(None).subscribe() }
 }
 
 fn id(number: u64) -> SessionId {
@@ -101,14 +101,14 @@ fn who_comes_after_the_stop_is_ended_at_once() {
 }
 
 #[test]
-fn a_logout_ends_the_native_sessions_of_that_principal_alone() {
+fn a_logout_ends_the_sessions_of_that_principal_alone() {
     let registry = Registry::default();
     let ended = |member: &Membership| member.end.borrow().is_some();
     let native = registry.enter(entry(&id(1), "alice", Source::Native));
     let tunnel = registry.enter(entry(&id(2), "alice", Source::Tunnel));
     let other = registry.enter(entry(&id(3), "bob", Source::Native));
     registry.log_out(&person("alice"));
-    assert_eq!([ended(&native), ended(&tunnel), ended(&other)], [true, false, false]);
+    assert_eq!([ended(&native), ended(&tunnel), ended(&other)], [true, true, false]);
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Conversation {
             circumstance,
             keys: side.keys,
             outlet,
-            policies: arrival.environment.policies.clone(),
+            policies: arrival.served.policies.clone(),
             ended: CancellationToken::new(),
             cut,
             tasks: TaskTracker::new(),

@@ -79,7 +79,7 @@ impl Catalogue {
                 own.forget(oid);
             }
         }
-        let all_tags = self.all_tags();
+        let all_tags = self.own_tags().clone();
         let mut unfollowed = Vec::new();
         for relation in &local.relations {
             let known = self.by_oid.get(&relation.oid);

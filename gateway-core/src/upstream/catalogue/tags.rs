@@ -95,6 +95,7 @@ impl Catalogue {
     }
 
     pub(super) fn add_tag(&mut self, relation: u32, number: i16, column: &str, tag: Arc<str>) {
+        self.own_tags.insert(Arc::clone(&tag));
         let tagged = TaggedColumn { relation, number, name: Arc::from(column), tag, is_made: false };
         self.tagged.entry(relation).or_default().push(tagged);
     }
@@ -102,7 +103,7 @@ impl Catalogue {
     /// Closes "shows a tagged relation" over views of views. What `opaque` views read is not known: it counts as all.
     pub(super) fn derive(&mut self, edges: &[(u32, u32)], opaque: &[u32]) {
         let mut derived: HashMap<u32, BTreeSet<Arc<str>>> = HashMap::new();
-        let all = self.all_tags();
+        let all = self.own_tags.clone();
         if !all.is_empty() {
             derived.extend(opaque.iter().map(|view| (*view, all.clone())));
         }
@@ -151,9 +152,15 @@ impl Catalogue {
         self.derived.get(&oid)
     }
 
-    /// Whether any column is tagged.
+    /// Whether any column of this database is tagged.
     pub fn has_tags(&self) -> bool {
-        !self.tagged.is_empty()
+        !self.own_tags.is_empty()
+    }
+
+    /// The tags that this database's own columns carry: what is derived from them has no others, but for what is
+    /// overheard of other databases.
+    pub fn own_tags(&self) -> &BTreeSet<Arc<str>> {
+        &self.own_tags
     }
 
     /// Every tag that some column of this database carries.

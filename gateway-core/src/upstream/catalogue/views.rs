@@ -42,7 +42,7 @@ impl Catalogue {
 
     /// Puts every tag on what the server shows of all tables.
     async fn tag_telltales(&mut self, client: &Client) -> Result<(), CatalogueError> {
-        let all = self.all_tags();
+        let all = self.own_tags().clone();
         if all.is_empty() {
             return Ok(());
         }
@@ -135,7 +135,7 @@ impl Catalogue {
         added
     }
 
-    fn add_made(&mut self, relation: u32, number: i16, name: &str, tags: &Tags) -> bool {
+    pub(super) fn add_made(&mut self, relation: u32, number: i16, name: &str, tags: &Tags) -> bool {
         self.add_derived(relation, number, name, tags, true)
     }
 
@@ -212,7 +212,7 @@ impl Catalogue {
     }
 }
 
-const SYSTEM_COLUMNS: &str = "select c.oid, c.relname::text, a.attnum, a.attname::text from pg_catalog.pg_class c \
+pub(super) const SYSTEM_COLUMNS: &str = "select c.oid, c.relname::text, a.attnum, a.attname::text from pg_catalog.pg_class c \
      join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
      where c.relnamespace = 'pg_catalog'::regnamespace or c.relname = 'pg_stat_statements'";
 

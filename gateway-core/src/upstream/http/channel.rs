@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header};
-use http_body_util::Full;
 use hyper::{
     body::Incoming,
     client::conn::{http1, http2},
@@ -16,13 +14,13 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::task::JoinSet;
 
-use super::SendError;
+use super::{SendError, outgoing::Outgoing, steady::Steady};
 use crate::upstream::{
     Target,
     dial::{self, Wire},
 };
 
-type Body = Full<Bytes>;
+type Body = Outgoing;
 
 /// No answer has more.
 const MOST_HEADERS: usize = 128;
@@ -62,7 +60,7 @@ impl Channels {
                 match self.on(channel, request).await? {
                     Tried::Answer(answer) => return Ok(answer),
                     // The stream was closed before the request left: nothing of it was seen.
-                    Tried::Unsent(back) => request = back,
+                    Tried::Unsent(back) => request = *back,
                 }
             }
         }
@@ -80,12 +78,11 @@ impl Channels {
         {
             return Some(Channel::Two(sender));
         }
-        loop {
-            let mut sender = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if sender.ready().await.is_ok() {
-                return Some(Channel::One(sender));
-            }
-        }
+        // A stream whose answer is still on its way is nobody else's yet: nobody waits for it.
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|sender| !sender.is_closed());
+        let place = idle.iter().position(http1::SendRequest::is_ready)?;
+        Some(Channel::One(idle.swap_remove(place)))
     }
 
     async fn dialled(&self, upgrades: bool) -> Result<Channel, SendError> {
@@ -95,7 +92,7 @@ impl Channels {
             Wire::Tcp(_) => false,
             Wire::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         };
-        let io = TokioIo::new(wire);
+        let io = TokioIo::new(Steady::new(wire));
         let drivers = || self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
         if is_two {
             let (sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -122,8 +119,11 @@ impl Channels {
         let tried = match channel {
             Channel::Two(mut sender) => sender.try_send_request(for_http2(request)).await,
             Channel::One(mut sender) => {
-                let tried = sender.try_send_request(for_http1(request)).await;
-                if tried.is_ok() {
+                let request = for_http1(request);
+                let waits = request.body().waits();
+                let tried = sender.try_send_request(request).await;
+                // A body that was not wanted is never sent, so nothing follows on its stream.
+                if tried.is_ok() && !waits {
                     let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
                     if idle.len() < MOST_IDLE {
                         idle.push(sender);
@@ -135,7 +135,7 @@ impl Channels {
         match tried {
             Ok(answer) => Ok(Tried::Answer(answer)),
             Err(mut error) => match error.take_message() {
-                Some(request) => Ok(Tried::Unsent(request)),
+                Some(request) => Ok(Tried::Unsent(Box::new(request))),
                 None => Err(SendError::Broken(error.into_error())),
             },
         }
@@ -144,7 +144,7 @@ impl Channels {
 
 enum Tried {
     Answer(Response<Incoming>),
-    Unsent(Request<Body>),
+    Unsent(Box<Request<Body>>),
 }
 
 fn ended(connection: Result<(), hyper::Error>) {
@@ -159,12 +159,16 @@ fn for_http1(mut request: Request<Body>) -> Request<Body> {
         *request.uri_mut() = Uri::from(target);
     }
     *request.version_mut() = Version::HTTP_11;
+    if request.headers().contains_key(header::EXPECT) && !request.body().waits() {
+        Outgoing::when_wanted(&mut request);
+    }
     request
 }
 
 /// SPEC: RFC 9113, 8.3.1: `:authority` stands for Host.
 fn for_http2(mut request: Request<Body>) -> Request<Body> {
     request.headers_mut().remove(header::HOST);
+    request.headers_mut().remove(header::EXPECT);
     *request.version_mut() = Version::HTTP_2;
     request
 }

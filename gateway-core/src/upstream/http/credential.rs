@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::{
     clock::WallClock,
-    config::{HttpCredential, SecretReference},
+    config::{HttpCredential, SecretReference, TokenLogin},
     credential::{CredentialError, Secrets},
     record::{Own, Recorded},
 };
@@ -57,6 +57,13 @@ pub enum InjectorError {
 #[derive(Debug)]
 pub struct CredentialOrder(());
 
+impl CredentialOrder {
+    /// For another token than the one that an upstream did not take.
+    pub(super) const fn renewal() -> Self {
+        Self(())
+    }
+}
+
 /// Puts the credential of one connection into requests.
 pub struct Injector {
     clock: WallClock,
@@ -78,6 +85,7 @@ struct TokenClient {
     client_id: String,
     secret: SecretReference,
     scopes: String,
+    login: TokenLogin,
     /// The token and when it ends.
     token: Mutex<Option<(HeaderValue, i64)>>,
 }
@@ -113,7 +121,7 @@ impl Injector {
             HttpCredential::Basic { username, secret } => {
                 Kind::Basic { username: username.clone(), secret: secret.clone() }
             }
-            HttpCredential::OAuth2Client { token_url, client_id, scopes, secret } => {
+            HttpCredential::OAuth2Client { token_url, client_id, scopes, secret, login } => {
                 let client = reqwest::Client::builder()
                     .redirect(reqwest::redirect::Policy::none())
                     .timeout(TOKEN_TIMEOUT)
@@ -121,8 +129,8 @@ impl Injector {
                     .build()
                     .map_err(|error| InjectorError::Token(error.to_string()))?;
                 let (url, client_id, scopes) = (token_url.clone(), client_id.clone(), scopes.join(" "));
-                let secret = secret.clone();
-                Kind::Token(Box::new(TokenClient { client, url, client_id, secret, scopes, token: Mutex::new(None) }))
+                let (secret, login, token) = (secret.clone(), *login, Mutex::new(None));
+                Kind::Token(Box::new(TokenClient { client, url, client_id, secret, scopes, login, token }))
             }
             HttpCredential::AwsSigV4 { access_key_id, region, service, secret, session_token } => {
                 let service =
@@ -149,6 +157,16 @@ impl Injector {
         let token = client.token.lock().await;
         let good = token.as_ref().is_some_and(|(_, ends)| ends.saturating_sub(EARLY_SECONDS) > now);
         (!good).then_some(CredentialOrder(()))
+    }
+
+    /// Whether what it puts in may be had anew, where an upstream does not take it.
+    pub(super) fn renews(&self) -> bool {
+        matches!(self.kind, Kind::Token(_))
+    }
+
+    /// Whether requests are signed as they stand.
+    pub(super) fn signs(&self) -> bool {
+        matches!(self.kind, Kind::Aws(_))
     }
 
     /// Asks for a token, and keeps it until shortly before its end.
@@ -213,16 +231,23 @@ struct TokenAnswer {
 }
 
 impl TokenClient {
-    /// SPEC: RFC 6749, 4.4, with the client's login in `Basic` (2.3.1).
+    /// SPEC: RFC 6749, 4.4, with the client's login as 2.3.1 has it.
     async fn ask(&self, secret: &SecretString, now: i64) -> Result<(HeaderValue, i64), InjectorError> {
         let failed = |why: &str| InjectorError::Token(why.to_owned());
         let mut form = vec![("grant_type", "client_credentials")];
         if !self.scopes.is_empty() {
             form.push(("scope", &self.scopes));
         }
+        let request = self.client.post(self.url.clone());
         let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let (id, secret) = (encoded(&self.client_id), encoded(secret.expose_secret()));
-        let answer = self.client.post(self.url.clone()).basic_auth(id, Some(secret)).form(&form).send().await;
+        let request = match self.login {
+            TokenLogin::Basic => request.basic_auth(encoded(&self.client_id), Some(encoded(secret.expose_secret()))),
+            TokenLogin::Post => {
+                form.extend([("client_id", self.client_id.as_str()), ("client_secret", secret.expose_secret())]);
+                request
+            }
+        };
+        let answer = request.form(&form).send().await;
         let answer = answer.map_err(|error| failed(if error.is_timeout() { "no answer" } else { "not reachable" }))?;
         if !answer.status().is_success() {
             return Err(failed(&format!("status {}", answer.status())));

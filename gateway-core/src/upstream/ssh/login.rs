@@ -214,7 +214,10 @@ async fn authenticate(handle: &mut client::Handle<Host>, login: &SshLogin, order
             let (key, certificate) = made.ok_or(SshError::Credential("no certificate could be made"))?;
             handle.authenticate_openssh_cert(user, Arc::new(key), certificate).await?
         }
-        Credential::Trust { .. } | Credential::Http(_) => {
+        Credential::Trust { .. }
+        | Credential::EphemeralRole(_)
+        | Credential::VaultRole { .. }
+        | Credential::Http(_) => {
             return Err(SshError::Credential("its type is not one of SSH"));
         }
     };

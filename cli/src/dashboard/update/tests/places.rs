@@ -4,7 +4,7 @@ use hoop_gateway_core::api::types::ApprovalStatus;
 
 use crate::dashboard::{
     effect::Effect,
-    fixtures::{Desk, events, listed, request, request_id, session, session_id},
+    fixtures::{Desk, events, listed, request, request_id, run, run_detail, session, session_id, timeline},
     message::{Answer, Fed, Message, Watched},
     request::Request,
     state::{Link, Tab},
@@ -138,4 +138,42 @@ fn connecting_is_neither_live_nor_lost() {
     let desk = Desk::new(SMALL);
     assert_eq!(desk.state.link, Link::Connecting);
     assert!(desk.screen().to_string().contains("Asking the gateway"));
+}
+
+#[test]
+fn the_page_of_runs_follows_what_happens() {
+    let mut desk = Desk::with(SMALL, many(0));
+    desk.press("4");
+    desk.take(Message::Answer(Answer::Runs(Ok(vec![run(1, true)]))));
+    desk.effects.clear();
+    let happens = |desk: &mut Desk, operations: u64| {
+        let mut item = session(1, "crew");
+        (item.run, item.operations) = (Some(run(1, true).id), operations);
+        desk.tell(Fed::Session(Box::new(item)));
+    };
+    happens(&mut desk, 1);
+    happens(&mut desk, 2);
+    assert!(desk.effects.is_empty(), "not for each event");
+    desk.at(1_100);
+    assert_eq!(desk.effects, [Effect::ListRuns]);
+    // The one that is open follows too, and stays where it is read.
+    let id = run(1, true).id;
+    let open = |desk: &mut Desk| {
+        let answer = Ok((run_detail(1), timeline()));
+        desk.take(Message::Answer(Answer::Run(id.clone(), Box::new(answer))));
+    };
+    desk.press("<enter>");
+    open(&mut desk);
+    desk.effects.clear();
+    happens(&mut desk, 3);
+    desk.at(2_200);
+    assert_eq!(desk.effects, [Effect::ListRuns, Effect::FetchRun(id.clone())]);
+    open(&mut desk);
+    assert!(desk.state.runs.opened.as_ref().is_some_and(|opened| opened.id == id));
+    // Elsewhere nobody looks, and nothing is asked.
+    desk.press("1");
+    desk.effects.clear();
+    happens(&mut desk, 4);
+    desk.at(60_000);
+    assert!(!desk.effects.contains(&Effect::ListRuns), "{:?}", desk.effects);
 }

@@ -40,7 +40,13 @@ fn proved(claims: &Value) -> Result<Verified, IdentityError> {
         AgentRule { issuer: ISSUER.into(), ..agent_rule("of-another-issuer", &[("repository", "acme/other")]) },
     ];
     let all = claims.as_object().unwrap().clone();
-    claims::prove_workload(&Presented { header_type: Some("JWT"), claims: &all }, &issuer, &agents, NOW)
+    claims::prove_workload(
+        &Presented { header_type: Some("JWT"), claims: &all },
+        &issuer,
+        &agents,
+        &BTreeSet::new(),
+        NOW,
+    )
 }
 
 fn token(repository: &str, environment: &str) -> Value {

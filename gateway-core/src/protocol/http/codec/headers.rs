@@ -93,6 +93,15 @@ const OVERRIDES: [&str; 8] = [
     "x-host",
 ];
 
+/// Whether cookies go through: those that a client sends, and those that an upstream sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookies {
+    /// They end at the gateway.
+    Strip,
+    /// They go through, for upstreams that keep a session in them. What an upstream sets is then the client's.
+    Pass,
+}
+
 /// The most headers and the most bytes in them.
 const MOST_HEADERS: usize = 128;
 const MOST_BYTES: usize = 64 * 1024;
@@ -104,7 +113,7 @@ pub fn is_identity(name: &str) -> bool {
 }
 
 /// What goes on of a request's headers.
-pub fn request_headers(headers: &HeaderMap) -> Result<HeaderMap, Rejection> {
+pub fn request_headers(headers: &HeaderMap, cookies: Cookies) -> Result<HeaderMap, Rejection> {
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if headers.len() > MOST_HEADERS || bytes > MOST_BYTES {
         let status = http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -119,7 +128,9 @@ pub fn request_headers(headers: &HeaderMap) -> Result<HeaderMap, Rejection> {
             let message = format!("{name} would have the upstream run another request than the one that is decided");
             return Err(Rejection::malformed(message, "Send the method and path that are meant."));
         }
-        if HOP.contains(&plain.as_str()) || is_identity(&plain) || named.contains(name) || is_of_websocket(&plain) {
+        let is_cookie = cookies == Cookies::Pass && *name == header::COOKIE;
+        let ends_here = HOP.contains(&plain.as_str()) || is_of_websocket(&plain) || named.contains(name);
+        if ends_here || (is_identity(&plain) && !is_cookie) {
             continue;
         }
         if value.as_bytes().iter().any(|byte| *byte < 0x20 && *byte != b'\t') {
@@ -128,6 +139,29 @@ pub fn request_headers(headers: &HeaderMap) -> Result<HeaderMap, Rejection> {
         kept.append(name.clone(), value.clone());
     }
     Ok(kept)
+}
+
+/// What goes on of a request's trailers: what a header may not be they may not be either, nor what says how to read
+/// the body that they follow.
+pub fn request_trailers(trailers: &HeaderMap) -> Result<HeaderMap, Rejection> {
+    let mut kept = request_headers(trailers, Cookies::Strip)?;
+    strip_content(&mut kept);
+    Ok(kept)
+}
+
+/// What goes on of an answer's trailers.
+pub fn answer_trailers(trailers: &HeaderMap) -> HeaderMap {
+    let mut kept = answer_headers(trailers, Cookies::Strip);
+    strip_content(&mut kept);
+    kept
+}
+
+/// SPEC: RFC 9110, 6.5.1.
+fn strip_content(trailers: &mut HeaderMap) {
+    let about: Vec<_> = trailers.keys().filter(|name| name.as_str().starts_with("content-")).cloned().collect();
+    for name in about.into_iter().chain([header::LOCATION, header::CACHE_CONTROL, header::RANGE]) {
+        trailers.remove(name);
+    }
 }
 
 /// The handshake of a WebSocket is made anew towards the upstream.
@@ -179,8 +213,9 @@ fn named_by_connection(headers: &HeaderMap) -> Result<Vec<HeaderName>, Rejection
     Ok(named)
 }
 
-/// What goes on of an answer's headers. Its cookies are the upstream's credentials, so they stay here.
-pub fn answer_headers(headers: &HeaderMap) -> HeaderMap {
+/// What goes on of an answer's headers. Its cookies are the upstream's credentials, so they stay here unless the site
+/// says otherwise.
+pub fn answer_headers(headers: &HeaderMap, cookies: Cookies) -> HeaderMap {
     const OWN: [&str; 7] = [
         "set-cookie",
         "set-cookie2",
@@ -194,7 +229,8 @@ pub fn answer_headers(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let ends_here = (HOP.contains(&name.as_str()) && name != header::HOST) || OWN.contains(&name.as_str());
-        if !ends_here && !named.contains(name) && !name.as_str().starts_with("sec-websocket-") {
+        let is_cookie = cookies == Cookies::Pass && *name == header::SET_COOKIE;
+        if (!ends_here || is_cookie) && !named.contains(name) && !name.as_str().starts_with("sec-websocket-") {
             kept.append(name.clone(), value.clone());
         }
     }

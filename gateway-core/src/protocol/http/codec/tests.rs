@@ -17,7 +17,8 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 fn read(method: &str, target: &str, pairs: &[(&str, &str)]) -> Result<RequestHead, u16> {
     let (method, uri) =
         (Method::try_from(method).map_err(|_invalid| 0_u16)?, Uri::try_from(target).map_err(|_invalid| 0_u16)?);
-    request_head(&method, &uri, &headers(pairs), "api.example.com").map_err(|rejection| rejection.status.as_u16())
+    request_head(&method, &uri, &headers(pairs), "api.example.com", Cookies::Strip)
+        .map_err(|rejection| rejection.status.as_u16())
 }
 
 const HERE: (&str, &str) = ("host", "127.0.0.1:8080");
@@ -162,12 +163,18 @@ fn only_a_websocket_is_an_upgrade() {
 
 #[test]
 fn an_answers_cookies_and_hops_stay_here() {
-    let kept = answer_headers(&headers(&[
+    let said = headers(&[
         ("set-cookie", "sid=1"),
         ("connection", "x-hop"),
         ("x-hop", "1"),
         ("transfer-encoding", "chunked"),
         ("content-type", "text/plain"),
-    ]));
-    assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["content-type"]);
+    ]);
+    let names = |kept: HeaderMap| kept.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(answer_headers(&said, Cookies::Strip)), ["content-type"]);
+    assert_eq!(names(answer_headers(&said, Cookies::Pass)), ["set-cookie", "content-type"]);
+    assert_eq!(names(answer_trailers(&said)), Vec::<String>::new());
+    let sent = headers(&[("cookie", "a=b"), ("authorization", "x"), ("x-sum", "1"), ("content-type", "text/plain")]);
+    assert_eq!(names(request_headers(&sent, Cookies::Pass).unwrap()), ["cookie", "x-sum", "content-type"]);
+    assert_eq!(names(request_trailers(&sent).unwrap()), ["x-sum"]);
 }

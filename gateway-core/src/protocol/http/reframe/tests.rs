@@ -19,6 +19,7 @@ fn sight(places: &[(&[&str], MaskFunction)]) -> Sight {
         places: places.iter().map(place).collect(),
         tagged: Arc::new([]),
         permits: Arc::new(|_| true),
+        who: Arc::from("ada"),
     }
 }
 

@@ -5,14 +5,21 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use super::*;
 use crate::{
     model::{RuleId, Verb},
-    protocol::http::dialect::MaskedPlace,
+    protocol::http::{dialect::MaskedPlace, message::Carriage},
 };
 
 fn sight(detectors: Detectors) -> Sight {
     let places: Arc<[MaskedPlace]> = Arc::from([]);
     let sensitive = Arc::new(Detectors::builtin());
     let tagged = Arc::clone(&places);
-    Sight { detectors: Arc::new(detectors), sensitive, places, tagged, permits: Arc::new(|_operation| true) }
+    Sight {
+        detectors: Arc::new(detectors),
+        sensitive,
+        places,
+        tagged,
+        permits: Arc::new(|_operation| true),
+        who: Arc::from("ada"),
+    }
 }
 
 fn head(path: &str, headers: &[(&'static str, &str)]) -> RequestHead {
@@ -23,7 +30,14 @@ fn head(path: &str, headers: &[(&'static str, &str)]) -> RequestHead {
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())),
     );
-    RequestHead { method: Method::POST, path: path.to_owned(), query: None, headers: map, upgrades: false }
+    RequestHead {
+        method: Method::POST,
+        path: path.to_owned(),
+        query: None,
+        headers: map,
+        upgrades: false,
+        carriage: Carriage::default(),
+    }
 }
 
 fn dialect() -> LlmDialect {

@@ -37,6 +37,8 @@ pub struct StreamedAnswer {
     repeated: Option<Answer>,
     /// Whether the gateway asked for the tokens to be counted, and the client did not.
     hides_usage: bool,
+    /// Bytes of texts so far.
+    said_bytes: usize,
 }
 
 impl StreamedAnswer {
@@ -50,7 +52,19 @@ impl StreamedAnswer {
             answer: Answer::default(),
             repeated: None,
             hides_usage,
+            said_bytes: 0,
         }
+    }
+
+    /// Tokens of the prompt, where they were counted already, and of the answer so far: as counted, or a fourth of its bytes.
+    pub fn used(&self) -> (u64, u64) {
+        let said = u64::try_from(self.said_bytes / 4).unwrap_or(u64::MAX);
+        (self.answer.input_tokens.unwrap_or(0), self.answer.output_tokens.unwrap_or(0).max(said))
+    }
+
+    /// Bytes of texts so far.
+    pub fn said_bytes(&self) -> usize {
+        self.said_bytes
     }
 
     /// Takes bytes and appends what may go on.
@@ -132,6 +146,7 @@ impl StreamedAnswer {
             }
             self.order.push(piece.key.clone());
         }
+        self.said_bytes = self.said_bytes.saturating_add(text.len());
         let channel = self.channels.entry(piece.key.clone()).or_insert_with(|| Channel::new(piece.kind));
         if let Some(name) = &piece.name {
             channel.name.clone_from(name);

@@ -6,13 +6,27 @@ use super::{super::tools::memory::MemoryBook, *};
 
 fn sight(permits: fn(&Operation) -> bool) -> Sight {
     let (detectors, sensitive) = (Arc::new(Detectors::builtin()), Arc::new(Detectors::builtin()));
-    Sight { detectors, sensitive, places: Arc::from([]), tagged: Arc::from([]), permits: Arc::new(permits) }
+    Sight {
+        detectors,
+        sensitive,
+        places: Arc::from([]),
+        tagged: Arc::from([]),
+        permits: Arc::new(permits),
+        who: Arc::from("ada"),
+    }
 }
 
 fn head() -> RequestHead {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    RequestHead { method: Method::POST, path: "/mcp".to_owned(), query: None, headers, upgrades: false }
+    RequestHead {
+        method: Method::POST,
+        path: "/mcp".to_owned(),
+        query: None,
+        headers,
+        upgrades: false,
+        carriage: Carriage::default(),
+    }
 }
 
 fn known(dialect: &McpDialect, permits: fn(&Operation) -> bool, body: &str) -> (String, Ended) {

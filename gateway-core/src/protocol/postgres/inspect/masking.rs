@@ -112,6 +112,12 @@ impl Scope<'_> {
     }
 
     fn is_active(&self) -> bool {
+        let catalogue = &self.sight.catalogue;
+        if self.veiled_only { self.sight.shows_masked() } else { catalogue.has_tags() || catalogue.overhears() }
+    }
+
+    /// Whether columns of this database itself are masked, so that whatever is not followed could show them.
+    fn hides_own(&self) -> bool {
         if self.veiled_only { self.sight.hides_columns() } else { self.sight.catalogue.has_tags() }
     }
 
@@ -128,7 +134,8 @@ impl Scope<'_> {
     /// Statements that could show or move a masked value in ways that a text does not tell.
     fn opaque(&self, statement: &Statement, operation: &Operation) -> Option<Reason> {
         let reason = |message: &str, hint: &str| Some(Reason { message: message.to_owned(), hint: hint.to_owned() });
-        if matches!(operation.effect, Effect::Exec | Effect::Unknown) {
+        let tells = || statement.functions.iter().any(|name| functions::shows_texts(&name.name));
+        if matches!(operation.effect, Effect::Exec | Effect::Unknown) && (self.hides_own() || tells()) {
             let what = format!("{} runs code that could show masked columns", article(&operation.kind));
             return reason(&what, "Ask somebody who may reveal them, or use plain statements and built-in functions.");
         }
@@ -149,7 +156,10 @@ impl Scope<'_> {
                 "Query the table behind it: its masked columns are hidden there.",
             );
         }
-        (statement.copy == Some(CopyKind::File) || statement.copy == Some(CopyKind::Program)).then(|| Reason {
+        let mut read = statement.accesses.iter().filter_map(|access| access.object.as_ref());
+        let concerns = self.hides_own() || read.any(|name| self.is_tagged(name));
+        let leaves = matches!(statement.copy, Some(CopyKind::File | CopyKind::Program));
+        (leaves && concerns).then(|| Reason {
             message: "COPY with a file or a program cannot be masked".to_owned(),
             hint: "Use COPY … TO STDOUT of tables without masked columns.".to_owned(),
         })

@@ -28,6 +28,8 @@ pub struct Sight {
     pub veils: Arc<BTreeMap<Arc<str>, Veil>>,
     /// Whether some column of the database carries a veiled tag.
     pub hides: bool,
+    /// Whether a text of another database of the server, which a column here shows, may hold what is masked there.
+    pub overhears: bool,
     /// Detectors of the classes that are masked for this principal.
     pub detectors: Detectors,
     /// Detectors of every class that the site turned on: what the record seals.
@@ -40,6 +42,11 @@ impl Sight {
     /// Whether values are searched for classes that are masked for this principal.
     pub fn detects(&self) -> bool {
         !self.detectors.is_empty()
+    }
+
+    /// Whether a statement could show a masked value: of this database, or of a text of another one.
+    pub fn shows_masked(&self) -> bool {
+        self.hides || self.overhears
     }
 
     /// Whether some column of this database is masked for this principal.

@@ -48,6 +48,7 @@ pub(crate) fn sight(veiled: &[&str], path: &[&str]) -> Sight {
     let veil = || Veil { function: MaskFunction::Redact, rule: RuleId("veil".into()) };
     let veils: BTreeMap<Arc<str>, Veil> = veiled.iter().map(|&tag| (Arc::from(tag), veil())).collect();
     Sight {
+        overhears: false,
         hides: catalogue.all_tags().iter().any(|tag| veils.contains_key(tag)),
         catalogue: Arc::new(catalogue),
         search_path: path.iter().map(|&schema| schema.to_owned()).collect(),

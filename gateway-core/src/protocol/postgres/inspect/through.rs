@@ -53,7 +53,7 @@ fn fetch(operation: &mut Operation, only_moves: bool) {
 pub fn unresolved(outer: &Understood, sight: &Sight) -> Understood {
     let mut operations: Vec<Operation> = outer.operations.to_vec();
     operations.iter_mut().for_each(ahead::make_unknown);
-    let masking = if sight.hides_columns() {
+    let masking = if sight.shows_masked() {
         Masking::Refused(Reason {
             message: "what this prepared statement or cursor reads is not known, so it cannot be masked".to_owned(),
             hint: "Prepare or declare it by a statement of its own, or run the query itself.".to_owned(),

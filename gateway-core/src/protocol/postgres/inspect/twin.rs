@@ -133,6 +133,7 @@ mod tests {
             search_path: Arc::from(["pg_catalog".to_owned(), "public".to_owned()]),
             veils: Arc::default(),
             hides: false,
+            overhears: false,
             detectors: Detectors::builtin(),
             record_detectors: Detectors::builtin(),
             fingerprint: 0,

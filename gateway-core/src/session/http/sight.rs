@@ -1,0 +1,62 @@
+//! How a principal sees a connection over HTTP: what is masked, what is sealed, what would pass.
+
+use std::sync::Arc;
+
+use crate::{
+    config::ColumnPattern,
+    mask::MaskFunction,
+    model::{Operation, Principal, Verdict},
+    policy::{Circumstances, PolicySet, Reveal},
+    protocol::http::dialect::{MaskedPlace, Sight},
+    session::environment::{Environment, Served},
+};
+
+/// How `who` sees it by these policies, in these circumstances.
+pub(in crate::session) fn sight(
+    environment: &Environment,
+    served: &Served,
+    who: &Principal,
+    policies: &PolicySet,
+    at: Circumstances,
+) -> Sight {
+    let to = &served.facts;
+    let mut detectors = environment.detectors.idle();
+    for class in environment.detectors.classes() {
+        if let Reveal::Masked { function, .. } = policies.reveal(who, to, class.as_str()) {
+            detectors = detectors.with(class, function);
+        }
+    }
+    let veil = |tag: &str| match policies.reveal(who, to, tag) {
+        Reveal::Masked { function, .. } => Some(function),
+        Reveal::Clear => None,
+    };
+    let (deciding, asker, on) = (policies.clone(), who.clone(), to.clone());
+    let permits = move |operation: &Operation| match deciding.weigh(&asker, &on, operation, &at) {
+        Verdict::Permit { .. } | Verdict::NeedsApproval(_) => true,
+        Verdict::Refuse(_) => false,
+    };
+    Sight {
+        detectors: Arc::new(detectors),
+        sensitive: Arc::new(environment.detectors.clone()),
+        places: places(environment, served, veil),
+        tagged: places(environment, served, |_| Some(MaskFunction::Redact)),
+        permits: Arc::new(permits),
+        who: format!("{:?} {}", who.kind, who.name).into(),
+    }
+}
+
+/// The places in bodies that `masking.toml` tags, as far as `veil` hides them.
+fn places(
+    environment: &Environment,
+    served: &Served,
+    veil: impl Fn(&str) -> Option<MaskFunction>,
+) -> Arc<[MaskedPlace]> {
+    let rules = environment.masking.columns.iter().filter(|rule| rule.connection.selects(&served.facts));
+    let mut places = Vec::new();
+    for rule in rules {
+        let Some(function) = veil(&rule.tag) else { continue };
+        let paths = rule.columns.iter().filter_map(ColumnPattern::body_path);
+        places.extend(paths.map(|path| MaskedPlace { path, class: Arc::from(rule.tag.as_str()), function }));
+    }
+    places.into()
+}
