@@ -108,6 +108,8 @@ missing_wants() {
     has tmux || echo tmux
     has pgbouncer || any_file /usr/sbin/pgbouncer || echo pgbouncer
     has shellcheck || echo shellcheck
+    any_file /usr/sbin/sshd /usr/bin/sshd /opt/homebrew/sbin/sshd || echo sshd
+    has rsync || echo rsync
     has php && [ -d /usr/share/simplesamlphp ] || echo saml
     has openssl || echo openssl
     has curl || echo curl
@@ -134,6 +136,8 @@ package_for() {
         apt-get:postgres) echo postgresql ;;
         apt-get:psql) echo postgresql-client ;;
         apt-get:node) echo nodejs ;;
+        apt-get:sshd | dnf:sshd) echo openssh-server ;;
+        *:sshd) echo openssh ;;
         *:keyring) echo gnome-keyring ;;
         dnf:saml | pacman:saml | brew:saml) echo simplesamlphp ;;
         dnf:compiler) echo gcc ;;

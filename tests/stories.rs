@@ -66,6 +66,7 @@ mod stories {
     mod secrets;
     mod shell;
     mod sigkill;
+    mod ssh;
     mod start;
     mod step_up;
     mod tunnel;

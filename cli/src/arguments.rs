@@ -18,6 +18,7 @@ mod runs;
 mod secrets;
 mod sessions;
 mod site;
+mod ssh;
 mod tools;
 
 pub(crate) use approvals::{ApprovalsArguments, ApprovalsCommand, DecideArguments, DenyArguments, ListApprovals};
@@ -41,6 +42,7 @@ pub(crate) use sessions::{
 pub(crate) use site::{
     ApplyArguments, DiffArguments, RollbackArguments, ShowSite, SiteArguments, SiteCommand, WhyArguments,
 };
+pub(crate) use ssh::{SshArguments, SshCommand, SshConfigArguments};
 pub(crate) use tools::{AcceptedTool, OneTool, ToolsArguments, ToolsCommand};
 
 use clap::{
@@ -138,6 +140,9 @@ pub(crate) enum Command {
     Mcp(McpArguments),
     Can(CanArguments),
     Token(TokenArguments),
+    #[command(name = "ssh-config")]
+    SshConfig(SshConfigArguments),
+    Ssh(SshArguments),
     Cert(CertArguments),
     Classify(ClassifyArguments),
     Approvals(ApprovalsArguments),

@@ -8,6 +8,8 @@ mod child;
 mod link;
 mod live;
 mod place;
+pub(crate) mod ssh;
+mod stdio;
 mod tunnel;
 
 pub(crate) use self::{
@@ -40,6 +42,9 @@ use address::{Access, Opened};
 /// Opens the tunnel and keeps it; with `--`, for as long as the client runs.
 pub(crate) async fn run(arguments: ConnectArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let mut interrupts = Interrupts::new()?;
+    if arguments.stdio {
+        return Box::pin(stdio::run(&arguments.name, context, &mut interrupts)).await;
+    }
     let connection = tokio::select! {
         found = find(context, &arguments.name) => found?,
         () = interrupts.next() => return Err(Failure::interrupted()),
@@ -85,7 +90,12 @@ async fn open(arguments: &ConnectArguments, connection: ConnectionItem, context:
     }
     let password = (arguments.password || check == PeerCheck::Password).then(random_password).transpose()?;
     let access = Access { user, database: connection.database, password: password.clone() };
-    let opened = Opened::new(&arguments.name, connection.kind, listener.bound(), &access, check);
+    let mut opened = Opened::new(&arguments.name, connection.kind, listener.bound(), &access, check);
+    if let Some(keys) = &connection.ssh {
+        let known = ssh::KnownHost::remember(context, &gateway, keys)?;
+        opened.command = known.command(opened.port);
+        opened.known = Some(known);
+    }
     let live = Live::start(&context.output, &opened, arguments.client.is_none());
     let guard = match check {
         PeerCheck::SameUser => Guard::Descent(Descent::NoRun),
@@ -131,7 +141,7 @@ async fn until_interrupted(
 }
 
 async fn with_client(ready: Ready, arguments: Vec<std::ffi::OsString>) -> Result<ExitStatus, Failure> {
-    let command = child::command(&ready.opened, ready.password.as_ref(), arguments);
+    let command = child::client(&ready.opened, ready.password.as_ref(), arguments);
     ready.tunnel.live().note(&ready.opened.greeting());
     let tunnel = ready.tunnel.start();
     let status = child::run(command).await;

@@ -43,6 +43,7 @@ mod runs;
 mod secrets;
 mod sessions;
 mod site;
+mod ssh;
 mod status;
 mod token;
 mod token_store;
@@ -101,6 +102,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitStatus, Fai
         Command::Mcp(arguments) => Box::pin(mcp::run(arguments, context)).await,
         Command::Can(arguments) => Box::pin(can::run(arguments, context)).await,
         Command::Classify(arguments) => Box::pin(classify::run(arguments, context)).await,
+        Command::SshConfig(arguments) => Box::pin(ssh::configuration(arguments, context)).await,
+        Command::Ssh(arguments) => Box::pin(ssh::run(arguments, context)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments, context)).await,
         Command::Cert(arguments) => Box::pin(cert::run(arguments, context)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(arguments, context)).await,

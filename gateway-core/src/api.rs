@@ -84,6 +84,8 @@ pub struct ApiConnection {
     pub native: Option<types::NativeAddress>,
     /// Templates of variables that `hoop exec` sets for it.
     pub environment: std::collections::BTreeMap<String, String>,
+    /// The gateway's own SSH keys, where it is SSH.
+    pub ssh: Option<types::SshPublicKeys>,
     /// Where the real server is. It is shown to nobody.
     pub upstream: UpstreamAddress,
 }

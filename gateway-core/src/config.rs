@@ -23,6 +23,7 @@ mod saml;
 mod secret;
 mod secrets;
 mod site;
+mod ssh;
 mod starters;
 mod workload;
 
@@ -49,6 +50,7 @@ pub use saml::{CertificateDigest, SamlConfig, SamlEncryption};
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
+pub use ssh::{HostTrust, SshCredential, SshSettings};
 pub use starters::Starter;
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ use crate::{
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
     session::{self, Environment, Leases, Served, Surroundings, registry::Registry},
     store::{LeaseRows, RunIndex, SaidIndex, SessionIndex, SiteShelf, Store, StoreError, ToolShelf},
+    upstream::SshKeys,
 };
 
 pub use certificate::CertificateError;
@@ -198,8 +199,10 @@ impl Gateway {
         let (policies, in_force) = watch::channel(site.policies.clone());
         let last_seen = LastSeen::default();
         let desk = open_desk(store, &clock, &in_force, &last_seen, recordings.recorder()).await?;
+        let ssh =
+            SshKeys::load_or_create(&data.join("keys")).map_err(|error| GatewayError::Setting(error.to_string()))?;
         let leases = Leases::new(secrets.clone(), lent, recordings.recorder().clone(), clock.clone());
-        let served = connections::serve(&site, &|_all_anew| None, &leases, dev, &clock, &tools).await?;
+        let served = connections::serve(&site, &|_all_anew| None, &leases, dev, &clock, &tools, &ssh).await?;
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
             sealer,
@@ -216,7 +219,7 @@ impl Gateway {
             result_cap_bytes: usize::try_from(site.gateway.recordings.result_cap_bytes).unwrap_or(usize::MAX),
         });
         let addresses = connections::native_addresses(&site, &native);
-        let (listed, connections) = watch::channel(connections::listed(&site, &addresses));
+        let (listed, connections) = watch::channel(connections::listed(&site, &addresses, &ssh));
         let (published, surroundings) = watch::channel(Arc::clone(&environment));
         let live = LiveSite::new(
             site::Parts {
@@ -228,6 +231,7 @@ impl Gateway {
                 tools: tools.clone(),
                 leases: environment.leases.clone(),
                 keys: masking,
+                ssh,
                 agents: agents.clone(),
                 native: addresses,
                 surroundings: published,

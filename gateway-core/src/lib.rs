@@ -23,6 +23,7 @@ pub mod policy;
 pub mod protocol;
 pub mod record;
 pub mod session;
+pub mod shell;
 pub mod sql;
 pub mod store;
 pub mod upstream;

@@ -8,3 +8,4 @@ pub mod llm;
 pub mod mcp;
 pub mod postgres;
 pub mod sse;
+pub mod ssh;

@@ -12,6 +12,7 @@ mod outlet;
 mod path;
 mod probe;
 mod roles;
+mod ssh;
 mod survey;
 
 pub use cancel::{CancelOrder, cancel};
@@ -30,4 +31,5 @@ pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;
 pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};
 pub use roles::{RoleLender, fresh_name};
+pub use ssh::{Cut, LoginOrder, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet, Written};
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

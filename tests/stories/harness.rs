@@ -13,6 +13,7 @@ mod python;
 mod screen;
 mod script;
 mod site;
+mod sshd;
 mod tls;
 mod tmux;
 mod tunnel;
@@ -29,6 +30,7 @@ pub(crate) use python::{crewai_python, python, python_command, python_with, star
 pub(crate) use screen::Screen;
 pub(crate) use script::{Case, Played, Stage as Script, cases, play, play_on};
 pub(crate) use site::{Site, site_policies};
+pub(crate) use sshd::{Sshd, sha256};
 pub(crate) use tls::{Tls, tls_over};
 pub(crate) use tmux::Tmux;
 pub(crate) use tunnel::Tunnel;

@@ -28,7 +28,7 @@ pub(crate) struct LsArguments {
                   With `--`, starts the native client through the tunnel and leaves with its exit status.",
     after_help = "Examples:\n  hoop connect pg-prod\n  hoop connect pg-prod --port 6543\n  \
                   hoop connect pg-prod --request 'incident 4711' --for 1h\n  \
-                  hoop connect pg-prod -- -c 'select count(*) from orders'"
+                  hoop connect pg-prod -- -c 'select count(*) from orders'\n  hoop connect bastion -- uptime"
 )]
 pub(crate) struct ConnectArguments {
     /// The connection, as `hoop ls` names it
@@ -43,6 +43,14 @@ pub(crate) struct ConnectArguments {
     /// Also ask local clients for a random password, made for this tunnel
     #[arg(long, env = "HOOP_CONNECT_PASSWORD", value_parser = FalseyValueParser::new())]
     pub(crate) password: bool,
+    /// Speak on standard input and output instead of a port, as `ProxyCommand` of ssh wants it
+    #[arg(
+        long,
+        env = "HOOP_CONNECT_STDIO",
+        value_parser = FalseyValueParser::new(),
+        conflicts_with_all = ["port", "socket", "password", "client"]
+    )]
+    pub(crate) stdio: bool,
     /// Why you need access, where connecting needs an approval; reviewers see it
     #[arg(long, env = "HOOP_CONNECT_REQUEST", value_name = "REASON")]
     pub(crate) request: Option<String>,

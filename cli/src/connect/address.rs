@@ -9,7 +9,7 @@ use hoop_tunnel::{listener::Bound, peer::PeerCheck};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::place::USUAL_PORT;
+use super::{place::USUAL_PORT, ssh::KnownHost};
 
 /// Who gets in, to what, with which password.
 #[derive(Debug)]
@@ -33,6 +33,9 @@ pub(super) struct Opened {
     guard: Guard,
     #[serde(skip)]
     place: String,
+    /// How an SSH client knows the gateway.
+    #[serde(skip)]
+    pub(super) known: Option<KnownHost>,
 }
 
 /// What keeps others out of the local end.
@@ -63,7 +66,9 @@ impl Opened {
                 (folder, port, path.display().to_string())
             }
         };
-        let (url, command) = if kind.is_http() {
+        let (url, command) = if kind == ConnectionKind::Ssh {
+            (format!("ssh://{host}:{port}"), format!("ssh -p {port} {host}"))
+        } else if kind.is_http() {
             http_address(&host, port)
         } else {
             let url = url(&host, port, access);
@@ -86,6 +91,7 @@ impl Opened {
             database: access.database.clone(),
             guard,
             place,
+            known: None,
         }
     }
 

@@ -15,8 +15,16 @@ use tokio::{
 use super::address::Opened;
 use crate::failure::{ExitStatus, Failure};
 
+/// The native client of the connection.
+pub(super) fn client(opened: &Opened, password: Option<&SecretString>, arguments: Vec<OsString>) -> Command {
+    match &opened.known {
+        Some(known) => known.client(opened.port, arguments),
+        None => command(opened, password, arguments),
+    }
+}
+
 /// `psql ARGS`, told by its environment where to go. What would lead it elsewhere is taken away.
-pub(super) fn command(opened: &Opened, password: Option<&SecretString>, arguments: Vec<OsString>) -> Command {
+fn command(opened: &Opened, password: Option<&SecretString>, arguments: Vec<OsString>) -> Command {
     let mut command = Command::new(CLIENT);
     command.args(arguments);
     for elsewhere in ELSEWHERE {
@@ -35,9 +43,9 @@ pub(super) fn command(opened: &Opened, password: Option<&SecretString>, argument
 /// Runs it to its end and leaves with its status. Signals that reach only us are passed on.
 pub(super) async fn run(mut command: Command) -> Result<ExitStatus, Failure> {
     let mut child = command.kill_on_drop(true).spawn().map_err(|error| {
-        Failure::failed(format!("`{CLIENT}` could not be started"))
+        Failure::failed("the native client could not be started")
             .caused_by(&error)
-            .next("install PostgreSQL's client, or leave `--` out and use the URL")
+            .next("install psql, or ssh; or leave `--` out and use what `hoop connect` prints")
     })?;
     let deaf = |error: std::io::Error| Failure::internal("signals are not heard").caused_by(&error);
     let mut interrupt = listen(SignalKind::interrupt()).map_err(deaf)?;

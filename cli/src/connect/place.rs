@@ -8,6 +8,9 @@ use crate::{arguments::ConnectArguments, context::Context, failure::Failure, pri
 /// `PostgreSQL`'s.
 pub(super) const USUAL_PORT: u16 = 5432;
 
+/// What many use where 22 is the machine's own.
+const USUAL_SSH_PORT: u16 = 2222;
+
 /// What many expect an API of their own machine at.
 const USUAL_HTTP_PORT: u16 = 8080;
 
@@ -16,10 +19,17 @@ pub(super) async fn listen(
     kind: ConnectionKind,
     context: &Context,
 ) -> Result<LocalListener, Failure> {
+    if arguments.socket && kind == ConnectionKind::Ssh {
+        return Err(Failure::failed("an ssh connection is opened on a port").next("leave `--socket` out"));
+    }
     if arguments.socket {
         return socket(arguments, kind, context).await;
     }
-    let usual = if kind.is_http() { USUAL_HTTP_PORT } else { USUAL_PORT };
+    let usual = match kind {
+        ConnectionKind::Postgres => USUAL_PORT,
+        ConnectionKind::Ssh => USUAL_SSH_PORT,
+        ConnectionKind::Http | ConnectionKind::Llm | ConnectionKind::Mcp => USUAL_HTTP_PORT,
+    };
     let wanted = arguments.port.map_or(Port::From(usual), Port::Exactly);
     LocalListener::tcp(wanted).await.map_err(|error| failure(&error))
 }

@@ -88,7 +88,7 @@ fn usual(place: &Place<'_>, user: &str) -> Vec<(&'static str, String)> {
             ("ANTHROPIC_BASE_URL", base(place)),
             ("ANTHROPIC_API_KEY", PLACEHOLDER.to_owned()),
         ],
-        ConnectionKind::Http | ConnectionKind::Mcp => Vec::new(),
+        ConnectionKind::Http | ConnectionKind::Mcp | ConnectionKind::Ssh => Vec::new(),
     }
 }
 
@@ -106,6 +106,7 @@ fn url(place: &Place<'_>, user: &str) -> String {
             }
             format!("postgresql://{user}:{password}@{host}:{port}/{database}")
         }
+        ConnectionKind::Ssh => format!("ssh://{}@{}:{}", percent_encoded(user), place.host, place.port),
         ConnectionKind::Http | ConnectionKind::Llm | ConnectionKind::Mcp => base(place),
     }
 }

@@ -70,6 +70,7 @@ fn item(
         masked: connection.tags.iter().filter(hidden).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         native: connection.native.clone(),
         environment: connection.environment.clone(),
+        ssh: connection.ssh.clone(),
         held_by: holding(policies, who, facts, circumstances),
         access_until_millis,
     }

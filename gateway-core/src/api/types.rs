@@ -180,11 +180,23 @@ pub struct ConnectionItem {
     /// Templates of variables that `hoop exec` sets for it besides the usual ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
+    /// The gateway's own SSH keys, where the connection is SSH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<SshPublicKeys>,
     /// Rules that hold operations here for approval.
     pub held_by: Vec<RuleId>,
     /// Until when an approval lets me connect, where connecting needs one; `None` where no window is open.
     #[serde(default)]
     pub access_until_millis: Option<i64>,
+}
+
+/// What the gateway's SSH keys are known by, in OpenSSH's format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshPublicKeys {
+    /// The host key that clients see.
+    pub host_key: String,
+    /// The authority that signs certificates for machines.
+    pub user_ca: String,
 }
 
 /// Where native clients reach a connection.

@@ -13,6 +13,7 @@ use super::{
     http::{self, HttpCredential, HttpSettings},
     lease::{self, EphemeralRole, LeasePer},
     reader::{Document, Table},
+    ssh::{self, SshCredential, SshSettings},
 };
 use crate::model::{
     ConnectionFacts, ConnectionKind, ConnectionName,
@@ -123,6 +124,8 @@ pub enum Credential {
     },
     /// What requests over HTTP carry.
     Http(HttpCredential),
+    /// What only SSH knows.
+    Ssh(SshCredential),
 }
 
 impl Credential {
@@ -132,6 +135,7 @@ impl Credential {
             Self::EphemeralRole(EphemeralRole { role, .. }) | Self::VaultRole { role, .. } => role,
             Self::Password { username, .. } | Self::Trust { username } => username,
             Self::Http(credential) => credential.role(),
+            Self::Ssh(credential) => credential.username(),
         }
     }
 
@@ -209,6 +213,8 @@ pub struct Connection {
     pub native: Option<NativeListen>,
     /// What there is besides where HTTP carries it.
     pub http: Option<HttpSettings>,
+    /// What there is besides where it is SSH.
+    pub ssh: Option<SshSettings>,
     /// What the upstream's own log calls the sessions of a run.
     pub application_name: ApplicationName,
     /// Whether statements carry a comment that names run and principal to the upstream.
@@ -271,12 +277,16 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         "http" => Ok(ConnectionKind::Http),
         "llm" => Ok(ConnectionKind::Llm),
         "mcp" => Ok(ConnectionKind::Mcp),
-        _ => Err("this kind is not built yet; there are postgres, http, llm and mcp"),
+        "ssh" => Ok(ConnectionKind::Ssh),
+        _ => Err("this kind is not built yet; there are postgres, http, llm, mcp and ssh"),
     });
     if let Some(kind) = kind.filter(|kind| kind.is_http()) {
         return http::connection(table, root, name, kind);
     }
-    let upstream = address(table);
+    if kind == Some(ConnectionKind::Ssh) {
+        return ssh::connection(table, root, name);
+    }
+    let upstream = address(table, "upstream = \"db.internal:5432\"");
     let database = table.required("database", "database = \"shop\"").map(toml::Spanned::into_inner);
     let labels = table.map("labels").unwrap_or_default();
     let encryption = match table.table("tls") {
@@ -330,6 +340,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         pool,
         native,
         http: None,
+        ssh: None,
         application_name: application_name.unwrap_or_default(),
         statement_comment,
         environment,
@@ -368,11 +379,10 @@ fn native(table: &mut Table<'_>) -> Option<NativeListen> {
     Some(NativeListen { address, authentication: authentication.unwrap_or_default() })
 }
 
-fn address(table: &mut Table<'_>) -> Option<UpstreamAddress> {
-    const EXAMPLE: &str = "upstream = \"db.internal:5432\"";
-    let text = table.required("upstream", EXAMPLE)?;
+pub(super) fn address(table: &mut Table<'_>, example: &'static str) -> Option<UpstreamAddress> {
+    let text = table.required("upstream", example)?;
     let shows = |error: &UpstreamAddressError| {
-        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{EXAMPLE}`"));
+        table.problem(&text.span(), format!("connection.upstream: {error}"), format!("write it as `{example}`"));
     };
     text.get_ref().parse().inspect_err(shows).ok()
 }

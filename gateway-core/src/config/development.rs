@@ -55,6 +55,7 @@ impl Connection {
             pool: None,
             native: None,
             http: None,
+            ssh: None,
             application_name: ApplicationName::default(),
             statement_comment: false,
             environment: BTreeMap::new(),

@@ -201,6 +201,7 @@ pub(super) fn connection(
         native: None,
         environment,
         http: Some(http),
+        ssh: None,
         application_name: super::ApplicationName::Client,
         statement_comment: false,
     })

@@ -7,7 +7,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Connection, Credential, HttpCredential, Problem, SecretReference, Site, UpstreamTls, secrets_of};
+use super::{
+    Connection, Credential, HttpCredential, Problem, SecretReference, Site, SshCredential, UpstreamTls, secrets_of,
+};
 
 /// `[apply] references`: `env:PG_*`, `file:secrets/*`, `vault:hoop/*`. A `*` at the end stands for any rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,14 +78,17 @@ fn reaches_alike(known: &Connection, connection: &Connection) -> bool {
         && known.tls == connection.tls
         && known.credential == connection.credential
         && place(known) == place(connection)
+        && known.ssh.as_ref().map(|ssh| &ssh.trust) == connection.ssh.as_ref().map(|ssh| &ssh.trust)
 }
 
 /// Everything on the gateway's machine, or kept by it, that a connection refers to.
 fn references(connection: &Connection) -> Vec<String> {
     let secrets: Vec<&SecretReference> = match &connection.credential {
-        Credential::Password { secret, .. } | Credential::VaultRole { secret, .. } => vec![secret],
+        Credential::Password { secret, .. }
+        | Credential::Ssh(SshCredential::Key { secret, .. })
+        | Credential::VaultRole { secret, .. } => vec![secret],
         Credential::EphemeralRole(role) => role.secret.iter().collect(),
-        Credential::Trust { .. } => Vec::new(),
+        Credential::Trust { .. } | Credential::Ssh(SshCredential::Certificate { .. }) => Vec::new(),
         Credential::Http(credential) => {
             let (secret, session_token) = secrets_of(credential);
             secret.into_iter().chain(session_token).collect()

@@ -6,7 +6,7 @@ use super::{GatewayError, ServedConnections, native::NativeListener, upstream_tl
 use crate::{
     api::{ApiConnection, types::NativeAddress},
     clock::WallClock,
-    config::{Connection, Credential, HttpCredential, SecretReference, Site, secrets_of},
+    config::{Connection, Credential, HttpCredential, SecretReference, Site, SshCredential, secrets_of},
     credential::Secrets,
     model::{ConnectionKind, ConnectionName},
     protocol::{
@@ -14,9 +14,9 @@ use crate::{
         llm::dialect::LlmDialect,
         mcp::dialect::McpDialect,
     },
-    session::{HttpSide, Leases, Served},
+    session::{HttpSide, Leases, Served, SshSide},
     store::ToolShelf,
-    upstream::{Injector, Target},
+    upstream::{Injector, SshKeys, SshLogin, Target},
 };
 
 /// Prepares what every connection needs to be dialled. Fails on the first that cannot be.
@@ -29,6 +29,7 @@ pub(super) async fn serve(
     dev: bool,
     clock: &WallClock,
     tools: &ToolShelf,
+    ssh: &SshKeys,
 ) -> Result<ServedConnections, GatewayError> {
     let mut served = BTreeMap::new();
     let secrets = leases.secrets();
@@ -46,6 +47,12 @@ pub(super) async fn serve(
         let target =
             Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
         let ready = Served::new(connection.clone(), target, leases.clone(), site.policies.clone());
+        let ready = if connection.kind == ConnectionKind::Ssh {
+            let login = SshLogin::new(connection.credential.clone(), secrets.clone(), ssh.clone(), clock.clone());
+            ready.over_ssh(SshSide { keys: ssh.clone(), login: Arc::new(login) })
+        } else {
+            ready
+        };
         let ready = match http_side(connection, secrets, clock, tools)? {
             Some(carried) => ready.over_http(carried),
             None => ready,
@@ -79,7 +86,7 @@ fn http_side(
         ConnectionKind::Http => Arc::new(PlainHttp::new(host.clone(), settings.routes.clone(), service)),
         ConnectionKind::Llm => Arc::new(LlmDialect::new(host.clone(), settings.prices.clone())),
         ConnectionKind::Mcp => Arc::new(McpDialect::new(host.clone(), Arc::new(tools.of(connection.name.clone())))),
-        ConnectionKind::Postgres => return Ok(None),
+        ConnectionKind::Postgres | ConnectionKind::Ssh => return Ok(None),
     };
     let name = connection.name.to_string();
     let injector = Injector::new(credential, secrets.clone(), &host, clock.clone())
@@ -90,9 +97,11 @@ fn http_side(
 /// Every secret that a connection refers to.
 fn references(credential: &Credential) -> Vec<&SecretReference> {
     match credential {
-        Credential::Password { secret, .. } => vec![secret],
+        Credential::Password { secret, .. } | Credential::Ssh(SshCredential::Key { secret, .. }) => vec![secret],
         Credential::EphemeralRole(role) => role.secret.iter().collect(),
-        Credential::Trust { .. } | Credential::VaultRole { .. } => Vec::new(),
+        Credential::Trust { .. }
+        | Credential::VaultRole { .. }
+        | Credential::Ssh(SshCredential::Certificate { .. }) => Vec::new(),
         Credential::Http(credential) => {
             let (secret, session_token) = secrets_of(credential);
             secret.into_iter().chain(session_token).collect()
@@ -129,7 +138,11 @@ pub(super) fn native_addresses(site: &Site, listeners: &[NativeListener]) -> BTr
 }
 
 /// The connections as the API lists them.
-pub(super) fn listed(site: &Site, native: &BTreeMap<ConnectionName, NativeAddress>) -> Vec<ApiConnection> {
+pub(super) fn listed(
+    site: &Site,
+    native: &BTreeMap<ConnectionName, NativeAddress>,
+    keys: &SshKeys,
+) -> Vec<ApiConnection> {
     let listed = |connection: &Connection| {
         let facts = connection.facts();
         let rules = site.masking.columns.iter().filter(|rule| rule.connection.selects(&facts));
@@ -139,7 +152,8 @@ pub(super) fn listed(site: &Site, native: &BTreeMap<ConnectionName, NativeAddres
         let native = native.get(&facts.name).filter(|_| connection.native.is_some()).cloned();
         let (upstream, role) = (connection.upstream.clone(), connection.credential.username().to_owned());
         let environment = connection.environment.clone();
-        ApiConnection { facts, tags: tags.into_iter().collect(), role, native, environment, upstream }
+        let ssh = (facts.kind == ConnectionKind::Ssh).then(|| keys.published());
+        ApiConnection { facts, tags: tags.into_iter().collect(), role, native, environment, ssh, upstream }
     };
     site.connections.iter().map(listed).collect()
 }

@@ -10,8 +10,8 @@ use crate::{
         Prober, Proving,
         types::{ConfiguredConnection, ConnectionProof, Proof, ProofOutcome},
     },
-    config::{Credential, HttpCredential, LeasePer, UpstreamTls},
-    model::{ConnectionName, Principal},
+    config::{Credential, HttpCredential, LeasePer, SshCredential, UpstreamTls},
+    model::{ConnectionKind, ConnectionName, Principal},
     record::{GatewayEvent, OwnPurpose},
     session::{Environment, Served, Surroundings},
     upstream::{self, HttpOutlet, Privileges, ProbeOrder, TlsFacts, Wire},
@@ -102,7 +102,9 @@ impl UpstreamProber {
                 "list them: hoop connections ls",
             );
         };
-        if served.facts.kind.is_http() {
+        if served.facts.kind == ConnectionKind::Ssh {
+            told.failed("connection", "a test of ssh connections is not built".to_owned(), "run `ssh` through it");
+        } else if served.facts.kind.is_http() {
             self.of_http(who, served, told).await;
         } else {
             self.of_postgres(who, served, told).await;
@@ -277,6 +279,8 @@ fn kind_of(credential: &Credential) -> &'static str {
         Credential::EphemeralRole(role) if role.per == LeasePer::Approval => "ephemeral-role, per approval",
         Credential::EphemeralRole(_) => "ephemeral-role",
         Credential::VaultRole { .. } => "vault-role",
+        Credential::Ssh(SshCredential::Key { .. }) => "key",
+        Credential::Ssh(SshCredential::Certificate { .. }) => "ssh-certificate",
         Credential::Http(HttpCredential::None) => "none",
         Credential::Http(HttpCredential::Header { .. }) => "header",
         Credential::Http(HttpCredential::Basic { .. }) => "basic",

@@ -3,7 +3,7 @@
 use crate::{
     api::{Sampler, SamplerError},
     mask::{DetectedClass, Detectors},
-    model::{ConnectionName, Principal},
+    model::{ConnectionKind, ConnectionName, Principal},
     record::{GatewayEvent, OwnPurpose},
     session::Surroundings,
     upstream::{self, Survey, SurveyLimits, SurveyOrder},
@@ -26,7 +26,7 @@ impl UpstreamSampler {
         let environment = self.surroundings.borrow().clone();
         let served = environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| SamplerError("there is no such connection".to_owned()))?;
-        if served.facts.kind.is_http() {
+        if served.facts.kind != ConnectionKind::Postgres {
             return Err(SamplerError("only tables of databases are sampled".to_owned()));
         }
         let login = served.own_login().await.map_err(|error| SamplerError(error.to_string()))?;

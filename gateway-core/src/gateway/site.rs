@@ -27,6 +27,7 @@ use crate::{
     record::{GatewayEvent, Recorder},
     session::{Environment, Leases, Served, cases},
     store::{NewSiteVersion, SiteShelf, StoreError, ToolShelf},
+    upstream::SshKeys,
 };
 
 /// What a change of the site needs of a running gateway.
@@ -39,6 +40,7 @@ pub(super) struct Parts {
     pub(super) tools: ToolShelf,
     pub(super) leases: Leases,
     pub(super) keys: Arc<MaskKeys>,
+    pub(super) ssh: SshKeys,
     pub(super) agents: Agents,
     pub(super) native: BTreeMap<ConnectionName, NativeAddress>,
     pub(super) surroundings: watch::Sender<Arc<Environment>>,
@@ -236,7 +238,8 @@ impl LiveSite {
             let stays = !difference.ends.contains_key(name.as_str());
             running.connections.get(name.as_str()).filter(|_| stays).cloned()
         };
-        let served = connections::serve(site, &kept, &parts.leases, parts.dev, &parts.clock, &parts.tools).await;
+        let served =
+            connections::serve(site, &kept, &parts.leases, parts.dev, &parts.clock, &parts.tools, &parts.ssh).await;
         served.map_err(|error| {
             let mut message = error.to_string();
             if let Some(source) = std::error::Error::source(&error) {
@@ -328,7 +331,7 @@ impl LiveSite {
         for served in stay {
             served.publish(site.policies.clone());
         }
-        parts.listed.send_replace(connections::listed(site, &parts.native));
+        parts.listed.send_replace(connections::listed(site, &parts.native, &parts.ssh));
         parts.policies.send_replace(site.policies.clone());
         ended
     }

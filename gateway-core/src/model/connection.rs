@@ -18,6 +18,8 @@ pub enum ConnectionKind {
     Llm,
     /// The Model Context Protocol over HTTP.
     Mcp,
+    /// SSH: commands, shells and files.
+    Ssh,
 }
 
 impl ConnectionKind {
@@ -28,13 +30,14 @@ impl ConnectionKind {
             Self::Http => "http",
             Self::Llm => "llm",
             Self::Mcp => "mcp",
+            Self::Ssh => "ssh",
         }
     }
 
     /// Whether HTTP carries it.
     pub const fn is_http(self) -> bool {
         match self {
-            Self::Postgres => false,
+            Self::Postgres | Self::Ssh => false,
             Self::Http | Self::Llm | Self::Mcp => true,
         }
     }

@@ -187,6 +187,26 @@ verbs! {
     McpCall = "mcp_call": Exec,
     /// Anything else of MCP.
     McpOther = "mcp_other": Unknown,
+    /// What changes nothing but an SSH session: `cd`, `echo`, the beginning of SFTP.
+    SshSession = "ssh_session": Session,
+    /// Reading a path, or the state of a machine.
+    SshRead = "ssh_read": Read,
+    /// Creating or changing a path.
+    SshWrite = "ssh_write": Write,
+    /// Removing a path.
+    SshDelete = "ssh_delete": Write,
+    /// Talking to another host from a machine.
+    SshReach = "ssh_reach": Write,
+    /// Changing owner, mode or attributes of a path.
+    SshPermission = "ssh_permission": Grant,
+    /// Running a program or a script that is not inspected.
+    SshExec = "ssh_exec": Exec,
+    /// An interactive shell.
+    SshShell = "ssh_shell": Exec,
+    /// Changing a machine: services, packages, accounts.
+    SshAdmin = "ssh_admin": Admin,
+    /// A command line that is not understood.
+    SshUnknown = "ssh_unknown": Unknown,
     /// What is not understood.
     Unknown = "unknown_operation": Unknown,
 }
@@ -210,6 +230,8 @@ pub enum ObjectKind {
     Model,
     /// A tool of an MCP server.
     Tool,
+    /// A path, program, host, service or package of a machine.
+    SystemObject,
 }
 
 impl Verb {
@@ -230,6 +252,16 @@ impl Verb {
             | Self::AwsWrite => ObjectKind::Route,
             Self::LlmComplete | Self::LlmEmbed | Self::LlmModels | Self::LlmOther => ObjectKind::Model,
             Self::McpSession | Self::McpList | Self::McpRead | Self::McpCall | Self::McpOther => ObjectKind::Tool,
+            Self::SshSession
+            | Self::SshRead
+            | Self::SshWrite
+            | Self::SshDelete
+            | Self::SshReach
+            | Self::SshPermission
+            | Self::SshExec
+            | Self::SshShell
+            | Self::SshAdmin
+            | Self::SshUnknown => ObjectKind::SystemObject,
             Self::Transaction
             | Self::Set
             | Self::Show
@@ -268,7 +300,8 @@ impl Verb {
 }
 
 /// A qualified name of a relation, routine or other object, as the server would resolve it. Of a route: host and path
-/// template; of a model or tool: the word `model` or `tool`, and its name.
+/// template; of a model or tool: the word `model` or `tool`, and its name; of a machine: `path`, `program`, `host`,
+/// `service` or `package`, and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectName {
     /// The schema; `?` where resolution failed.
@@ -279,6 +312,9 @@ pub struct ObjectName {
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.schema == "path" {
+            return formatter.write_str(&self.name);
+        }
         let separator = if self.name.starts_with('/') { "" } else { "." };
         write!(formatter, "{}{separator}{}", self.schema, self.name)
     }

@@ -76,7 +76,7 @@ impl<'vocabulary> World<'vocabulary> {
             let holder = match access.verb.object() {
                 ObjectKind::Table | ObjectKind::Routine => self.schema_of(to, object, &mut seen)?,
                 ObjectKind::Route => self.host_of(to, object, &mut seen)?,
-                ObjectKind::Model | ObjectKind::Tool => connection_uid(self.vocabulary, to),
+                ObjectKind::Model | ObjectKind::Tool | ObjectKind::SystemObject => connection_uid(self.vocabulary, to),
             };
             let identity = object_uid(self.vocabulary, to, access.verb, object);
             if seen.insert(identity.clone()) {
@@ -305,6 +305,10 @@ fn object_uid(vocabulary: &Vocabulary, to: &ConnectionFacts, verb: Verb, object:
         }
         ObjectKind::Model => uid(&vocabulary.model, &of_connection()),
         ObjectKind::Tool => uid(&vocabulary.tool, &of_connection()),
+        // The first word is one of a few without a space, so that no two objects look alike.
+        ObjectKind::SystemObject => {
+            uid(&vocabulary.system_object, &format!("{}/{} {}", quoted(to.name.as_str()), object.schema, object.name))
+        }
     }
 }
 
@@ -325,6 +329,7 @@ fn object_attributes(
         ]),
         ObjectKind::Route => attributes.extend([text("host", &object.schema), text("template", &object.name)]),
         ObjectKind::Model | ObjectKind::Tool => attributes.push(text("name", &object.name)),
+        ObjectKind::SystemObject => attributes.extend([text("kind", &object.schema), text("name", &object.name)]),
     }
     attributes
 }
@@ -352,6 +357,7 @@ pub(super) fn object_name(access: &Access) -> Option<String> {
     Some(match access.verb.object() {
         ObjectKind::Table | ObjectKind::Routine => qualified(object),
         ObjectKind::Route if object.name.starts_with('/') => format!("{}{}", object.schema, object.name),
+        ObjectKind::SystemObject => object.to_string(),
         ObjectKind::Route | ObjectKind::Model | ObjectKind::Tool => object.name.clone(),
     })
 }

@@ -30,7 +30,11 @@ impl Counts {
             }
             Event::Held { .. } => self.held += 1,
             Event::Outcome(outcome) => self.masked += outcome.masked.values().sum::<u64>(),
-            Event::ApprovalDecided { .. } | Event::Noted { .. } | Event::Result { .. } => {}
+            Event::ApprovalDecided { .. }
+            | Event::Noted { .. }
+            | Event::TerminalOutput { .. }
+            | Event::TerminalResized { .. }
+            | Event::Result { .. } => {}
         }
     }
 

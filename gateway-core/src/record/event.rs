@@ -153,6 +153,22 @@ pub enum Event<'a> {
         /// Facts beside it, by name.
         facts: &'a BTreeMap<&'static str, String>,
     },
+    /// A program wrote this to its terminal, masked for everybody.
+    TerminalOutput {
+        /// Of which operation.
+        number: OperationNumber,
+        /// What, as text.
+        data: &'a str,
+    },
+    /// A terminal became so large.
+    TerminalResized {
+        /// Of which operation.
+        number: OperationNumber,
+        /// Columns.
+        columns: u32,
+        /// Rows.
+        rows: u32,
+    },
     /// An operation ended.
     Outcome(Outcome<'a>),
     /// A piece of the masked result, as [`super::result_lines`] reads it.

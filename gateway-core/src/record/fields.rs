@@ -20,6 +20,8 @@ pub(super) fn kind(event: &Event<'_>) -> &'static str {
         Event::ApprovalDecided { .. } => "approval_decided",
         Event::Refused { .. } => "refused",
         Event::Noted { kind, .. } => kind,
+        Event::TerminalOutput { .. } => "terminal_output",
+        Event::TerminalResized { .. } => "terminal_resize",
         Event::Outcome(_) => "outcome",
         Event::Result { .. } => "result",
     }
@@ -60,6 +62,15 @@ pub(super) fn event(event: &Event<'_>, to: &mut Writer) {
             for (name, value) in *facts {
                 to.field(name, value);
             }
+        }
+        Event::TerminalOutput { number, data } => {
+            to.number("number", number.0);
+            to.field("data", data);
+        }
+        Event::TerminalResized { number, columns, rows } => {
+            to.number("number", number.0);
+            to.number("columns", u64::from(*columns));
+            to.number("rows", u64::from(*rows));
         }
         Event::Outcome(outcome) => outcome_fields(outcome, to),
         Event::Result { number, part, text, truncated } => {

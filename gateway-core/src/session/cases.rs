@@ -106,6 +106,7 @@ impl<'site> Questions<'site> {
             ConnectionKind::Postgres => self.statements(who, connection, text, recorded)?,
             ConnectionKind::Http | ConnectionKind::Llm => requests(connection, text)?,
             ConnectionKind::Mcp => return Err("calls of MCP tools cannot be asked about offline".to_owned()),
+            ConnectionKind::Ssh => return Err("commands of a machine cannot be asked about offline yet".to_owned()),
         };
         for operation in &mut operations {
             operation.has_where &= !recorded.without_where;
@@ -199,7 +200,7 @@ fn requests(connection: &Connection, text: &str) -> Result<Vec<Operation>, Strin
     let host = connection.upstream.host.clone();
     let dialect: Box<dyn Dialect> = match connection.kind {
         ConnectionKind::Llm => Box::new(LlmDialect::new(host, settings.prices.clone())),
-        ConnectionKind::Http | ConnectionKind::Postgres | ConnectionKind::Mcp => {
+        ConnectionKind::Http | ConnectionKind::Postgres | ConnectionKind::Mcp | ConnectionKind::Ssh => {
             Box::new(PlainHttp::new(host, settings.routes.clone(), None))
         }
     };

@@ -22,7 +22,7 @@ use crate::{
         CheckError, Checker, Checking,
         types::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn, MayConnect},
     },
-    model::{ConnectionName, Operation, Principal, Verb, Verdict},
+    model::{ConnectionKind, ConnectionName, Operation, Principal, Verb, Verdict},
     policy::{Circumstances, PolicySet, Source},
     protocol::postgres::{
         inspect::{self, Masking, Sight, Understood},
@@ -70,6 +70,9 @@ impl StatementChecker {
         let environment = self.surroundings.borrow().clone();
         let served = environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| CheckError("there is no such connection".to_owned()))?;
+        if served.facts.kind == ConnectionKind::Ssh {
+            return Err(CheckError("what would become of a command is not built for ssh connections".to_owned()));
+        }
         let hash = digest::digest(&digest::SHA256, request.text.as_bytes());
         let text_digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let unix_seconds = environment.clock.unix_seconds();

@@ -32,7 +32,7 @@ use crate::{
     protocol::http::dialect::Dialect,
     record::{Recorder, Sealer},
     store::SessionIndex,
-    upstream::{self, Catalogue, Injector, Planner, RoleLender, Target},
+    upstream::{self, Catalogue, Injector, Planner, RoleLender, SshKeys, SshLogin, Target},
 };
 
 /// How long a catalogue snapshot serves sessions that want one.
@@ -62,8 +62,19 @@ pub struct Served {
     pub(super) planner: Planner,
     /// What serves it, where HTTP carries it and its kind is built.
     pub(super) http: Option<HttpSide>,
+    /// What serves it, where it is SSH.
+    pub(super) ssh: Option<SshSide>,
     catalogue: Mutex<Option<(Instant, Arc<Catalogue>)>>,
     generation: AtomicU64,
+}
+
+/// What serves a connection over SSH.
+#[derive(Debug, Clone)]
+pub struct SshSide {
+    /// The gateway's own keys.
+    pub keys: SshKeys,
+    /// How it logs in to the machine.
+    pub login: Arc<SshLogin>,
 }
 
 /// What serves a connection that HTTP carries.
@@ -91,6 +102,7 @@ impl Served {
             retired: watch::Sender::new(None),
             planner: Planner::default(),
             http: None,
+            ssh: None,
             catalogue: Mutex::new(None),
             generation: AtomicU64::new(0),
         }
@@ -106,7 +118,8 @@ impl Served {
             Credential::Trust { .. }
             | Credential::EphemeralRole(_)
             | Credential::VaultRole { .. }
-            | Credential::Http(_) => Ok(None),
+            | Credential::Http(_)
+            | Credential::Ssh(_) => Ok(None),
         }
     }
 
@@ -134,7 +147,7 @@ impl Served {
                 login.user(&one.username).password(one.password.expose_secret());
                 *house = Some(one);
             }
-            Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) => {}
+            Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) | Credential::Ssh(_) => {}
         }
         Ok(login)
     }
@@ -154,7 +167,9 @@ impl Served {
         let (per, lifetime) = match &self.connection.credential {
             Credential::EphemeralRole(role) => (role.per, role.lifetime),
             Credential::VaultRole { per, .. } => (*per, LONGEST),
-            Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) => return Ok(None),
+            Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) | Credential::Ssh(_) => {
+                return Ok(None);
+            }
         };
         let lifetime = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
         let latest = self.leases.now_millis().saturating_add(lifetime);
@@ -215,6 +230,12 @@ impl Served {
     #[must_use]
     pub fn over_http(self, side: HttpSide) -> Self {
         Self { http: Some(side), ..self }
+    }
+
+    /// The same, served over SSH by these.
+    #[must_use]
+    pub fn over_ssh(self, side: SshSide) -> Self {
+        Self { ssh: Some(side), ..self }
     }
 
     /// Forgets the snapshot: a statement may have changed what it says.

@@ -16,7 +16,7 @@ use super::{
     open::{Arrival, START_TIMEOUT, finish, say},
 };
 use crate::{
-    model::{Presence, Refusal, Verdict},
+    model::{ConnectionKind, Presence, Refusal, Verdict},
     policy::Source,
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece, parse_startup},
@@ -54,8 +54,11 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
         window: None,
         client_address: incoming.client_address.as_deref().and_then(|address| address.parse().ok()),
     };
-    if arrival.served.facts.kind.is_http() {
-        return over_http(arrival, incoming).await;
+    match arrival.served.facts.kind {
+        ConnectionKind::Http | ConnectionKind::Llm | ConnectionKind::Mcp | ConnectionKind::Ssh => {
+            return admitted_first(arrival, incoming).await;
+        }
+        ConnectionKind::Postgres => {}
     }
     let local_password = incoming.local_password.clone();
     let Ok(stream) = incoming.accept() else { return };
@@ -71,8 +74,9 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
     arrival.open(client, buffer, start).await;
 }
 
-/// HTTP has no word for waiting before a request: who needs an approval to connect asks for it with `hoop connect`.
-async fn over_http(mut arrival: Arrival, incoming: Incoming<Presence>) {
+/// HTTP and SSH have no word for waiting before a request: who needs an approval to connect asks for it with
+/// `hoop connect`.
+async fn admitted_first(mut arrival: Arrival, incoming: Incoming<Presence>) {
     let open = arrival.environment.desk.leases().borrow().clone();
     let now = arrival.environment.clock.unix_millis();
     let at = arrival.circumstances();
@@ -86,7 +90,12 @@ async fn over_http(mut arrival: Arrival, incoming: Incoming<Presence>) {
             return incoming.reject(RejectStatus::Refused, &message);
         }
     }
-    if incoming.local_password.is_some() {
+    let local_password = incoming.local_password.clone();
+    if arrival.served.facts.kind == ConnectionKind::Ssh {
+        let Ok(stream) = incoming.accept() else { return };
+        return super::ssh::serve(arrival, ClientStream::Link(stream), local_password).await;
+    }
+    if local_password.is_some() {
         return incoming.reject(RejectStatus::Refused, "a password on the local end is not built for this kind");
     }
     let Ok(stream) = incoming.accept() else { return };

@@ -42,12 +42,21 @@ pub(super) fn weigh(accesses: &BTreeSet<RawAccess>, has_where: bool) -> (u8, Vec
     (worst, reasons.collect())
 }
 
+/// Risk and reasons of what is no statement: the verbs alone.
+pub(crate) fn of_accesses(accesses: &BTreeSet<crate::model::Access>) -> (u8, Vec<&'static str>) {
+    weigh(&accesses.iter().map(|access| RawAccess { verb: access.verb, object: None }).collect(), true)
+}
+
 /// The entry of one verb.
 pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
     match verb {
-        Verb::Transaction | Verb::Set | Verb::Show | Verb::Listen | Verb::Discard | Verb::McpSession => {
-            (0, "changes only this session")
-        }
+        Verb::Transaction
+        | Verb::Set
+        | Verb::Show
+        | Verb::Listen
+        | Verb::Discard
+        | Verb::McpSession
+        | Verb::SshSession => (0, "changes only this session"),
         Verb::Explain => (3, "plans without running"),
         Verb::Select | Verb::Declare | Verb::Fetch => (5, "reads rows"),
         Verb::CopyOut => (20, "reads whole relations in bulk"),
@@ -79,7 +88,17 @@ pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
         Verb::LlmModels => (0, "lists models"),
         Verb::McpList | Verb::McpRead => (5, "reads from an MCP server"),
         Verb::McpCall => (60, "calls a tool whose effects are not known"),
-        Verb::HttpOther | Verb::LlmOther | Verb::McpOther | Verb::Unknown => (70, "is not understood"),
+        Verb::SshRead => (5, "reads files or the state of the machine"),
+        Verb::SshWrite => (30, "changes files"),
+        Verb::SshDelete => (50, "removes files"),
+        Verb::SshReach => (45, "talks to another host"),
+        Verb::SshPermission => (60, "changes who may do what on the machine"),
+        Verb::SshExec => (70, "runs code that is not inspected on the machine"),
+        Verb::SshShell => (75, "opens a shell whose commands are not decided one by one"),
+        Verb::SshAdmin => (80, "changes the machine"),
+        Verb::HttpOther | Verb::LlmOther | Verb::McpOther | Verb::SshUnknown | Verb::Unknown => {
+            (70, "is not understood")
+        }
     }
 }
 

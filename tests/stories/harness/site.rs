@@ -55,6 +55,23 @@ impl Site {
         site
     }
 
+    /// A site without a database: these connections, and what the sample's people may do.
+    pub(crate) fn of(connections: &str) -> Self {
+        let port = free_port();
+        let site = Self { folder: tempfile::Builder::new().prefix("hoop-site-").tempdir().expect("a folder") };
+        site.write(
+            "gateway.toml",
+            &format!(
+                "listen = \"127.0.0.1:{port}\"\npublic_url = \"https://127.0.0.1:{port}\"\ndata_dir = \"{}\"\n",
+                site.data().display()
+            ),
+        );
+        site.write("connections.toml", connections);
+        site.write("masking.toml", "");
+        site.write("policies/people.cedar", POLICIES);
+        site
+    }
+
     /// Replaces a file of the site.
     pub(crate) fn write(&self, file: &str, text: &str) {
         let path = self.path().join(file);

@@ -160,6 +160,7 @@ impl World {
             role: "hoop".into(),
             native: Some(types::NativeAddress { host: "127.0.0.1".into(), port: 5432 }),
             environment: BTreeMap::new(),
+            ssh: None,
             upstream: format!("127.0.0.1:{port}").parse().unwrap(),
         };
         let (connection_sender, connections) = watch::channel(vec![connection]);

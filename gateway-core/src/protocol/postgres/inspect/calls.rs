@@ -198,6 +198,16 @@ const fn events(verb: Verb) -> Events {
         | Verb::McpRead
         | Verb::McpCall
         | Verb::McpOther
+        | Verb::SshSession
+        | Verb::SshRead
+        | Verb::SshWrite
+        | Verb::SshDelete
+        | Verb::SshReach
+        | Verb::SshPermission
+        | Verb::SshExec
+        | Verb::SshShell
+        | Verb::SshAdmin
+        | Verb::SshUnknown
         | Verb::Unknown => Events::NONE,
     }
 }

@@ -1,0 +1,181 @@
+//! `[[connection]]` of the kind `ssh`: which host is believed, how the gateway logs in, which variables may travel.
+//!
+//! Knows no session. Called by `connection`.
+
+use std::path::Path;
+
+use russh::keys::PublicKey;
+
+use super::{
+    Connection, Credential, SecretReference, UpstreamTls,
+    connection::{address, environment},
+    reader::Table,
+};
+use crate::model::{ConnectionKind, ConnectionName};
+
+/// Whom the gateway takes for the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostTrust {
+    /// Whoever proves to hold one of these keys.
+    Keys(Vec<PublicKey>),
+    /// Whoever shows a host certificate of this authority, for the upstream's name.
+    Authority(PublicKey),
+}
+
+/// What a connection over SSH has besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshSettings {
+    /// Whom the gateway takes for the host.
+    pub trust: HostTrust,
+    /// Variables that a client may set for what it runs; the others are refused, as `AcceptEnv` of a server does.
+    pub accept_env: Vec<String>,
+}
+
+/// How the gateway logs in to a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SshCredential {
+    /// A private key of the gateway.
+    Key {
+        /// The account.
+        username: String,
+        /// Where the key is, in OpenSSH's own format.
+        secret: SecretReference,
+    },
+    /// A certificate of the gateway's own authority, made for each login, for minutes.
+    Certificate {
+        /// The account, and the only principal of the certificate.
+        username: String,
+    },
+}
+
+impl SshCredential {
+    /// The account.
+    pub fn username(&self) -> &str {
+        match self {
+            Self::Key { username, .. } | Self::Certificate { username } => username,
+        }
+    }
+}
+
+const HOST_KEY: &str = "host_key = \"ssh-ed25519 AAAA…\"";
+const MOST_VARIABLES: usize = 64;
+
+/// Reads a connection of kind `ssh`.
+pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<ConnectionName>) -> Option<Connection> {
+    let upstream = address(table, "upstream = \"bastion.internal:22\"");
+    let labels = table.map("labels").unwrap_or_default();
+    let environment = environment(table);
+    let trust = trust(table);
+    let accept_env = variables(table);
+    let credential = if let Some(mut credential) = table.table("credential") {
+        let login = login(&mut credential, root);
+        credential.finish();
+        login
+    } else {
+        table.missing("credential", "[connection.credential] with type, username and secret");
+        None
+    };
+    let upstream = upstream?;
+    Some(Connection {
+        name: name?,
+        kind: ConnectionKind::Ssh,
+        database: upstream.host.clone(),
+        upstream,
+        labels,
+        tls: UpstreamTls::Disable,
+        credential: credential?,
+        allow_superuser: true,
+        pool: None,
+        native: None,
+        http: None,
+        ssh: Some(SshSettings { trust: trust?, accept_env }),
+        application_name: super::ApplicationName::default(),
+        environment,
+    })
+}
+
+/// Nobody is believed by default: a site says whose key the host has, or who vouches for it.
+fn trust(table: &mut Table<'_>) -> Option<HostTrust> {
+    let keys = table.text_or_texts("host_key");
+    let authority = table.text("host_ca");
+    match (keys, authority) {
+        (Some(keys), None) => {
+            let mut read = Vec::new();
+            for key in keys {
+                read.push(public_key(table, "host_key", key)?);
+            }
+            Some(HostTrust::Keys(read))
+        }
+        (None, Some(authority)) => public_key(table, "host_ca", authority).map(HostTrust::Authority),
+        (Some(_), Some(authority)) => {
+            let fix = "keep `host_ca`, or pin `host_key`";
+            table.problem(&authority.span(), "a host is believed by its key or by its authority, not by both", fix);
+            None
+        }
+        (None, None) => {
+            table.missing("host_key", "host_key = \"ssh-ed25519 AAAA…\" (ssh-keyscan HOST shows it), or host_ca");
+            None
+        }
+    }
+}
+
+fn public_key(table: &Table<'_>, key: &'static str, text: toml::Spanned<String>) -> Option<PublicKey> {
+    table.parsed(key, Some(text), HOST_KEY, |text| {
+        PublicKey::from_openssh(text).map_err(|_unreadable| "this is no public key in OpenSSH's format")
+    })
+}
+
+fn variables(table: &mut Table<'_>) -> Vec<String> {
+    let given = table.texts("accept_env").unwrap_or_default();
+    let plain = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 128
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !["LD_", "DYLD_", "BASH_"].iter().any(|prefix| name.starts_with(prefix))
+            && !["PATH", "IFS", "ENV", "SHELL", "PS4", "PROMPT_COMMAND", "SHELLOPTS", "BASHOPTS"].contains(&name)
+    };
+    for name in given.iter().filter(|name| !plain(name.get_ref())) {
+        let message = format!("connection.accept_env: `{}` changes which code runs, or is no name", name.get_ref());
+        table.problem(&name.span(), message, "accept_env = [\"LANG\", \"LC_ALL\"]");
+    }
+    if let Some(last) = given.get(MOST_VARIABLES) {
+        table.problem(&last.span(), format!("more than {MOST_VARIABLES} variables"), "name those that are needed");
+    }
+    given.into_iter().map(toml::Spanned::into_inner).collect()
+}
+
+fn login(table: &mut Table<'_>, root: &Path) -> Option<Credential> {
+    const SECRET: &str = "secret = \"file:/etc/hoop/bastion.key\"";
+    let username = table.required("username", "username = \"deploy\"");
+    let username = table.parsed("username", username, "username = \"deploy\"", |name| {
+        let plain = !name.is_empty() && name.len() <= 64 && !name.chars().any(char::is_control);
+        if plain { Ok(name.to_owned()) } else { Err("an account has 1 to 64 plain letters") }
+    });
+    let kind = table.required("type", "type = \"key\"")?;
+    let secret = |table: &mut Table<'_>| {
+        let text = table.required("secret", SECRET)?;
+        SecretReference::parse(text.get_ref(), root)
+            .inspect_err(|error| {
+                let fix = format!("put it in a variable or a file, and write `{SECRET}`");
+                table.problem(&text.span(), format!("connection.credential.secret: {error}"), fix);
+            })
+            .ok()
+    };
+    match kind.get_ref().as_str() {
+        "key" => {
+            let secret = secret(table)?;
+            Some(Credential::Ssh(SshCredential::Key { username: username?, secret }))
+        }
+        "password" => {
+            let secret = secret(table)?;
+            Some(Credential::Password { username: username?, secret })
+        }
+        "ssh-certificate" => Some(Credential::Ssh(SshCredential::Certificate { username: username? })),
+        _ => {
+            let _secret = table.text("secret");
+            let fix = "write type = \"key\", \"password\" or \"ssh-certificate\"";
+            table.problem(&kind.span(), "this type of credential is not built for ssh", fix);
+            None
+        }
+    }
+}

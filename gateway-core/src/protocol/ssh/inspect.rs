@@ -1,0 +1,295 @@
+//! Requests → operations: the only maker of an inspected request over SSH.
+//!
+//! What is not understood has the effect `unknown`. Paths are read by their letters: what a symbolic link makes of them
+//! is the machine's own business.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::message::{FileAsks, FileRequest, Handle, SshRequest};
+use crate::{
+    model::{Access, ObjectName, Operation, Verb, flow::Inspected},
+    shell::{self, Transfer},
+    sql::risk,
+};
+
+/// The longest command line.
+pub const MOST_COMMAND_BYTES: usize = 64 * 1024;
+
+/// What a channel asks for.
+pub fn channel(request: SshRequest, circumstance: Arc<[u8]>) -> Inspected<SshRequest> {
+    let operation = match &request {
+        SshRequest::Exec { command, .. } => exec(command),
+        SshRequest::Shell { .. } => operation("ssh_shell", "(an interactive shell)", [(Verb::SshShell, None)]),
+        SshRequest::Files { .. } => operation("sftp", "(SFTP)", [(Verb::SshSession, None)]),
+        // FAIL-CLOSED: a file is asked for with its handles.
+        SshRequest::File(_) => operation("sftp_unknown", "(a packet)", [(Verb::SshUnknown, None)]),
+    };
+    Inspected::new(request, Arc::from([operation]), circumstance)
+}
+
+/// The handles that a server gave out, with what they stand for.
+pub type OpenFiles = BTreeMap<Handle, String>;
+
+/// What a packet of SFTP asks for; `None` where it goes on under the permit that opened its handle.
+pub fn file(request: FileRequest, open: &OpenFiles, circumstance: Arc<[u8]>) -> Option<Inspected<SshRequest>> {
+    let path = |path: &[u8]| Some(object(path));
+    let held = |handle: &Handle| open.get(handle).map(|path| object(path.as_bytes()));
+    let asked: (&str, Vec<(Verb, Option<ObjectName>)>) = match &request.asks {
+        FileAsks::Open { path: name, reads, writes } => {
+            let verbs = [(*reads, Verb::SshRead), (*writes, Verb::SshWrite)];
+            let verbs: Vec<Verb> = verbs.into_iter().filter_map(|(does, verb)| does.then_some(verb)).collect();
+            // FAIL-CLOSED: what is opened for nothing is opened for everything.
+            let verbs = if verbs.is_empty() { vec![Verb::SshRead, Verb::SshWrite] } else { verbs };
+            let kind = if *writes { "sftp_write" } else { "sftp_read" };
+            (kind, with_code(verbs, name))
+        }
+        FileAsks::OpenFolder(name) => ("sftp_list", vec![(Verb::SshRead, path(name))]),
+        FileAsks::Look(name) => ("sftp_stat", vec![(Verb::SshRead, path(name))]),
+        FileAsks::RealPath(_) | FileAsks::Limits => ("sftp_session", vec![(Verb::SshSession, None)]),
+        FileAsks::SetAttributes { path: name, cuts } => {
+            let verb = if *cuts { Verb::SshWrite } else { Verb::SshPermission };
+            ("sftp_setstat", with_code(vec![verb], name))
+        }
+        FileAsks::SetHandleAttributes { handle, cuts } => {
+            let verb = if *cuts { Verb::SshWrite } else { Verb::SshPermission };
+            let Some(held) = held(handle) else { return Some(unknown(request, circumstance)) };
+            ("sftp_setstat", vec![(verb, Some(held))])
+        }
+        FileAsks::Remove(name) => ("sftp_remove", vec![(Verb::SshDelete, path(name))]),
+        FileAsks::RemoveFolder(name) => ("sftp_rmdir", vec![(Verb::SshDelete, path(name))]),
+        FileAsks::MakeFolder(name) => ("sftp_mkdir", vec![(Verb::SshWrite, path(name))]),
+        FileAsks::Rename(from, to) => {
+            let mut asked = with_code(vec![Verb::SshWrite], to);
+            asked.push((Verb::SshDelete, path(from)));
+            ("sftp_rename", asked)
+        }
+        // Whoever may not read a file must not read it through a link; whoever may not write it neither.
+        FileAsks::Link(to, at) => {
+            let mut asked = with_code(vec![Verb::SshWrite], at);
+            asked.extend([(Verb::SshRead, path(to)), (Verb::SshWrite, path(to))]);
+            ("sftp_link", asked)
+        }
+        FileAsks::Read { handle, .. }
+        | FileAsks::Write { handle, .. }
+        | FileAsks::Continue(handle)
+        | FileAsks::Close(handle) => {
+            return if open.contains_key(handle) { None } else { Some(unknown(request, circumstance)) };
+        }
+        FileAsks::Other => return Some(unknown(request, circumstance)),
+    };
+    let (kind, asked) = asked;
+    let names: BTreeSet<String> = asked.iter().filter_map(|(_, object)| Some(object.as_ref()?.name.clone())).collect();
+    let text = format!("{} {}", kind.replacen('_', " ", 1), names.into_iter().collect::<Vec<_>>().join(" "));
+    let operation = operation(kind, text.trim_end(), asked);
+    Some(Inspected::new(SshRequest::File(request), Arc::from([operation]), circumstance))
+}
+
+fn unknown(request: FileRequest, circumstance: Arc<[u8]>) -> Inspected<SshRequest> {
+    let operation = operation("sftp_unknown", "(an SFTP request that is not known)", [(Verb::SshUnknown, None)]);
+    Inspected::new(SshRequest::File(request), Arc::from([operation]), circumstance)
+}
+
+/// Who changes what will be run runs it.
+fn with_code(verbs: Vec<Verb>, path: &[u8]) -> Vec<(Verb, Option<ObjectName>)> {
+    let changes = verbs.iter().any(|verb| *verb != Verb::SshRead);
+    let object = object(path);
+    let runs = (changes && starts_code(&object.name)).then_some(Verb::SshExec);
+    verbs.into_iter().chain(runs).map(|verb| (verb, Some(object.clone()))).collect()
+}
+
+/// Files that a login or the machine itself runs: the same that a command line is watched for.
+fn starts_code(path: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        ".bashrc",
+        ".bash_profile",
+        ".bash_login",
+        ".bash_logout",
+        ".profile",
+        ".zshrc",
+        ".zshenv",
+        ".zprofile",
+        ".kshrc",
+        ".login",
+        ".cshrc",
+        ".pam_environment",
+    ];
+    const FOLDERS: [&str; 9] =
+        ["/.ssh/", "/etc/", "/bin/", "/sbin/", "/usr/", "/lib/", "/boot/", "/var/spool/cron/", "/.config/systemd/"];
+    let last = path.rsplit('/').next().unwrap_or_default();
+    NAMES.contains(&last) || FOLDERS.iter().any(|folder| path.contains(folder))
+}
+
+/// A command line, as far as its grammar and what is known of programs say it.
+fn exec(command: &[u8]) -> Operation {
+    let text = String::from_utf8_lossy(command);
+    let found = shell::understand(command);
+    let mut asked: Vec<_> =
+        found.accesses.into_iter().map(|access| (verb(access.verb), access.object.map(named))).collect();
+    // Policies may speak of a program by its name, whatever it is called for.
+    let program = |name: String| (Verb::SshSession, Some(ObjectName { schema: "program".to_owned(), name }));
+    asked.extend(found.programs.into_iter().map(program));
+    if found.transfer == Some(Transfer::Sftp) {
+        // FAIL-CLOSED: its packets would not be read; clients ask for the subsystem.
+        asked.push((Verb::SshUnknown, None));
+    }
+    let kind = match found.transfer {
+        Some(Transfer::ScpDownload) => "scp_download",
+        Some(Transfer::ScpUpload) => "scp_upload",
+        Some(Transfer::RsyncDownload) => "rsync_download",
+        Some(Transfer::RsyncUpload) => "rsync_upload",
+        Some(Transfer::GitFetch) => "git_fetch",
+        Some(Transfer::GitPush) => "git_push",
+        Some(Transfer::Sftp) | None => "ssh_exec",
+    };
+    let (risk, risk_reasons) = (found.risk, found.risk_reasons);
+    let doubts: Vec<&str> = found.doubts.iter().map(|doubt| doubt.0).collect();
+    let advice = (!doubts.is_empty()).then(|| {
+        format!("It is not understood: it {}. Write it out, one plain command at a time.", doubts.join(", it "))
+    });
+    let statements = found.commands.max(1);
+    Operation { risk, risk_reasons, statements, advice, ..operation(kind, &text, asked) }
+}
+
+const fn verb(verb: shell::Verb) -> Verb {
+    match verb {
+        shell::Verb::Session => Verb::SshSession,
+        shell::Verb::Read => Verb::SshRead,
+        shell::Verb::Write => Verb::SshWrite,
+        shell::Verb::Delete => Verb::SshDelete,
+        shell::Verb::Reach => Verb::SshReach,
+        shell::Verb::Permission => Verb::SshPermission,
+        shell::Verb::Execute => Verb::SshExec,
+        shell::Verb::Administer => Verb::SshAdmin,
+        shell::Verb::Unknown => Verb::SshUnknown,
+    }
+}
+
+fn named(object: shell::Object) -> ObjectName {
+    let (schema, name) = match object {
+        shell::Object::Path(name) => ("path", name),
+        shell::Object::Host(name) => ("host", name),
+        shell::Object::Program(name) => ("program", name),
+        shell::Object::Service(name) => ("service", name),
+        shell::Object::Package(name) => ("package", name),
+    };
+    ObjectName { schema: schema.to_owned(), name }
+}
+
+/// A path by its letters: absolute, or `./…` from where the session starts.
+fn object(path: &[u8]) -> ObjectName {
+    let text = String::from_utf8_lossy(path);
+    let mut parts: Vec<&str> = Vec::new();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if text.starts_with('/') => {}
+            other => parts.push(other),
+        }
+    }
+    let start = if text.starts_with('/') { "/" } else { "./" };
+    ObjectName { schema: "path".to_owned(), name: format!("{start}{}", parts.join("/")) }
+}
+
+fn operation(kind: &str, text: &str, asked: impl IntoIterator<Item = (Verb, Option<ObjectName>)>) -> Operation {
+    let accesses: BTreeSet<Access> = asked.into_iter().map(|(verb, object)| Access { verb, object }).collect();
+    let (risk, reasons) = risk::of_accesses(&accesses);
+    Operation {
+        text: Arc::from(text),
+        kind: Arc::from(kind),
+        effect: accesses.iter().map(|access| access.verb.effect()).max().unwrap_or(crate::model::Effect::Unknown),
+        accesses,
+        has_where: true,
+        names_rows: false,
+        risk,
+        risk_reasons: reasons,
+        statements: 1,
+        estimated_rows: None,
+        estimated_percent: None,
+        export: false,
+        filters_on: BTreeSet::new(),
+        advice: None,
+        request: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::Effect;
+
+    fn asked(asks: FileAsks) -> Option<Operation> {
+        let request = FileRequest { id: 1, asks, packet: Bytes::new() };
+        let open = OpenFiles::from([(Bytes::from_static(b"h"), "/srv/a".to_owned())]);
+        file(request, &open, Arc::from([])).map(|inspected| inspected.operations()[0].clone())
+    }
+
+    fn names(operation: &Operation) -> Vec<String> {
+        let name = |access: &Access| access.object.as_ref().map(ToString::to_string).unwrap_or_default();
+        operation.accesses.iter().map(|access| format!("{} {}", access.verb, name(access))).collect()
+    }
+
+    #[test]
+    fn a_path_is_what_its_letters_say() {
+        for (written, read) in [
+            ("/a//b/./c", "/a/b/c"),
+            ("/a/../etc/passwd", "/etc/passwd"),
+            ("/../../etc", "/etc"),
+            ("a/b", "./a/b"),
+            ("../x", "./../x"),
+            ("a/../../x", "./../x"),
+            ("", "./"),
+            (".", "./"),
+        ] {
+            assert_eq!(object(written.as_bytes()).name, read, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_asked_for_by_what_is_done_to_it() {
+        let path = Bytes::from_static(b"/srv/a");
+        let read = asked(FileAsks::Open { path: path.clone(), reads: true, writes: false }).unwrap();
+        assert_eq!((names(&read), read.effect), (vec!["ssh_read /srv/a".to_owned()], Effect::Read));
+        let both = asked(FileAsks::Open { path: path.clone(), reads: false, writes: false }).unwrap();
+        assert_eq!(names(&both), ["ssh_read /srv/a", "ssh_write /srv/a"]);
+        let renamed = asked(FileAsks::Rename(path.clone(), Bytes::from_static(b"/root/.ssh/authorized_keys"))).unwrap();
+        assert_eq!(
+            names(&renamed),
+            ["ssh_write /root/.ssh/authorized_keys", "ssh_delete /srv/a", "ssh_exec /root/.ssh/authorized_keys"]
+        );
+        assert_eq!(renamed.effect, Effect::Exec);
+        let linked = asked(FileAsks::Link(Bytes::from_static(b"/etc/shadow"), path)).unwrap();
+        assert!(names(&linked).contains(&"ssh_read /etc/shadow".to_owned()), "{linked:?}");
+    }
+
+    #[test]
+    fn only_what_was_opened_goes_on_without_a_question() {
+        let read = |handle: &'static [u8]| asked(FileAsks::Read { handle: Bytes::from_static(handle), offset: 0 });
+        assert!(read(b"h").is_none());
+        assert_eq!(read(b"guessed").unwrap().effect, Effect::Unknown);
+        let cut = FileAsks::SetHandleAttributes { handle: Bytes::from_static(b"h"), cuts: true };
+        assert_eq!(names(&asked(cut).unwrap()), ["ssh_write /srv/a"]);
+    }
+
+    #[test]
+    fn a_command_line_is_what_its_words_do_or_unknown() {
+        let exec = |command: &'static [u8]| exec(command);
+        let read = exec(b"cat /var/log/syslog");
+        assert_eq!((&*read.kind, read.effect), ("ssh_exec", Effect::Read), "{read:?}");
+        assert_eq!(names(&read), ["ssh_session program.cat", "ssh_read /var/log/syslog"]);
+        assert_eq!(exec(b"rm -rf /srv/data").effect, Effect::Write);
+        assert_eq!(exec(b"sudo id").effect.max(Effect::Exec), exec(b"sudo id").effect, "{:?}", exec(b"sudo id"));
+        assert_eq!(exec(b"$(echo cm0= | base64 -d) x").effect, Effect::Unknown);
+        assert_eq!(exec(&[0xff, 0xfe]).effect, Effect::Unknown);
+        assert_eq!(&*exec(b"scp -t /tmp/x").kind, "scp_upload");
+        assert_eq!(exec(b"/usr/lib/openssh/sftp-server").effect, Effect::Unknown, "packets that nobody reads");
+        assert!(exec(b"eval \"$X\"").advice.is_some_and(|advice| advice.starts_with("It is not understood")));
+    }
+}

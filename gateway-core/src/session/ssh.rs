@@ -1,0 +1,154 @@
+//! A session over SSH: the client's stream is served by russh; each command, shell and file is decided, held, recorded,
+//! forwarded and answered; the session ends as any other does.
+//!
+//! One session for each stream of a client. Its channels overlap; the record is one chain.
+
+mod channel;
+mod command;
+mod conversation;
+mod files;
+mod hold;
+mod incoming;
+mod recording;
+mod server;
+mod terminal;
+
+use std::{sync::Arc, time::Duration};
+
+use hoop_tunnel::acceptor::LinkIdentity;
+use russh::Disconnect;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use self::{conversation::Conversation, server::Door};
+use super::{
+    access::{Admission, admission, moves},
+    client::ClientStream,
+    ending::Ending,
+    open::{Arrival, START_TIMEOUT, random},
+    registry::{self, Entry, Membership},
+};
+use crate::{
+    model::{Refusal, RefusalKind, SessionId},
+    protocol::{
+        postgres::message::CancelKey,
+        ssh::handshake::{LocalGuard, serving},
+    },
+    upstream::Cut,
+};
+
+/// How long what is on its way may take once the session has to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Serves a client to its end. Returns when the session is over and on record. `local_password` is asked for where the
+/// laptop cannot tell whose a local connection is.
+pub(super) async fn serve(arrival: Arrival, client: ClientStream, local_password: Option<SecretString>) {
+    match Box::pin(open(&arrival)).await {
+        Ok((conversation, membership)) => {
+            Box::pin(run(arrival, conversation, membership, client, local_password)).await;
+        }
+        Err(message) => {
+            // SPEC: RFC 4253, 4.2: lines may come before the version; a client with `-v` shows them.
+            super::open::say(client, format!("hoop: {message}\r\n").as_bytes()).await;
+        }
+    }
+}
+
+/// Puts the session on record and among the live ones, before anything is dialled.
+async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), String> {
+    let now = arrival.environment.clock.unix_millis();
+    let drawn = random::<10>().and_then(|id| Ok((id, random::<32>()?)));
+    let (id, key) = drawn.map_err(|error| error.to_string())?;
+    let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
+    let key = CancelKey::new(bytes::Bytes::copy_from_slice(&key)).ok_or("no key")?;
+    let (recorder, known) = arrival.recorded(&id, None, now).await?;
+    let entry = Entry { known, source: arrival.source, process_id: 0, key };
+    let membership = arrival.environment.registry.enter(entry);
+    let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
+    let conversation = conversation.ok_or("this connection is not served over SSH by this version of the gateway")?;
+    Ok((Arc::new(conversation), membership))
+}
+
+async fn run(
+    arrival: Arrival,
+    conversation: Arc<Conversation>,
+    mut membership: Membership,
+    client: ClientStream,
+    local_password: Option<SecretString>,
+) {
+    let wake = wake(&arrival, &mut membership);
+    let mut wake = std::pin::pin!(wake);
+    let cable = CancellationToken::new();
+    let guard = if local_password.is_some() { LocalGuard::Password } else { LocalGuard::Peer };
+    let config = serving(conversation.keys.host().clone(), guard);
+    let door = Door::new(Arc::clone(&conversation), local_password);
+    let begun = tokio::time::timeout(START_TIMEOUT, russh::server::run_stream(config, Cut::new(client, &cable), door));
+    let Ok(Ok(mut session)) = begun.await else { return conversation.end(&Ending::ClientLeft).await };
+    let handle = session.handle();
+    let (ending, over) = tokio::select! {
+        biased;
+        ending = &mut wake => (ending, false),
+        () = conversation.ended.cancelled() => (Ending::Unrecorded, false),
+        result = &mut session => {
+            if let Err(error) = result {
+                tracing::debug!(session = %conversation.id, %error, "a client broke off");
+            }
+            (Ending::ClientLeft, true)
+        }
+    };
+    conversation.stop(&ending);
+    conversation.tasks.close();
+    // Channels say why to their clients, and end what they run.
+    if tokio::time::timeout(PATIENCE, conversation.tasks.wait()).await.is_err() {
+        tracing::debug!(session = %conversation.id, "a channel did not end in time");
+    }
+    if !over {
+        let goodbye = handle.disconnect(Disconnect::ByApplication, ending.reason(), String::new());
+        drop(tokio::time::timeout(PATIENCE, goodbye).await);
+        drop(tokio::time::timeout(PATIENCE, &mut session).await);
+    }
+    cable.cancel();
+    conversation.cut.cancel();
+    conversation.end(&ending).await;
+}
+
+/// Waits for what ends a session from outside (law 9).
+async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
+    let environment = &arrival.environment;
+    let mut identity = arrival.identity.clone();
+    let mut policies = arrival.served.policies.clone();
+    let mut failed = environment.recorder.failed();
+    let mut leases = environment.desk.leases();
+    let mut window = arrival.window.clone();
+    loop {
+        tokio::select! {
+            biased;
+            end = registry::told(&mut membership.end) => return Ending::from(end),
+            changed = identity.changed() => {
+                let valid = match &*identity.borrow_and_update() {
+                    LinkIdentity::Valid { principal: presence, .. } => {
+                        presence.is_of(&arrival.principal, arrival.run.as_ref())
+                    }
+                    LinkIdentity::Expired => false,
+                };
+                if changed.is_err() || !valid {
+                    return Ending::Identity;
+                }
+            }
+            Ok(()) = failed.changed() => if *failed.borrow_and_update() { return Ending::Unrecorded },
+            Ok(()) = policies.changed() => {}
+            () = moves(window.clone(), environment.clock.clone(), &mut leases) => {}
+        }
+        let (in_force, open) = (policies.borrow_and_update().clone(), environment.desk.leases().borrow().clone());
+        let now = environment.clock.unix_millis();
+        match admission(&in_force, &open, &arrival.principal, &arrival.served.facts, &arrival.circumstances(), now) {
+            Admission::Open(still) => window = still,
+            Admission::Refused(refusal) => return Ending::Policy(refusal),
+            Admission::Needs(_) => {
+                let message = "a policy change made this connection need an approval".to_owned();
+                let refusal = Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None };
+                return window.take().map_or(Ending::Policy(refusal), |window| Ending::Window(window.approval));
+            }
+        }
+    }
+}

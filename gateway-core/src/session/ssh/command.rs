@@ -1,0 +1,308 @@
+//! A command or a shell that runs: its input, its output, its signals and its end, in both directions at once.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use russh::{ChannelMsg, ChannelReadHalf, Sig};
+
+use super::{
+    channel::{Outgoing, STDERR, size},
+    conversation::Conversation,
+    incoming::Incoming,
+    recording::Open,
+    terminal::{Keeper, resized},
+};
+use crate::{
+    mask::Detectors,
+    model::{Operation, OperationNumber, Verdict},
+    protocol::ssh::{message::TerminalSize, reframe::Output, refuse},
+    record::Status,
+    upstream::SshChannel,
+};
+
+/// How long the machine may take to end what it was told to end.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What runs, with everything around it.
+pub(super) struct Running {
+    pub(super) conversation: Arc<Conversation>,
+    pub(super) machine: SshChannel,
+    pub(super) incoming: Incoming,
+    pub(super) outgoing: Outgoing,
+    pub(super) operations: Vec<Operation>,
+    pub(super) approved: bool,
+    pub(super) sight: Arc<Detectors>,
+    pub(super) open: Open,
+}
+
+/// How it ended.
+enum End {
+    /// The machine closed the channel.
+    Over,
+    /// The client left.
+    Left,
+    /// It may not go on, for this reason.
+    Stopped(String),
+    /// The machine does not run it.
+    NotRun,
+}
+
+/// Serves a command to its end.
+pub(super) async fn serve(running: Running, mut from: ChannelReadHalf, terminal: Option<TerminalSize>) {
+    let Running { conversation, machine, mut incoming, outgoing, operations, approved, sight, mut open } = running;
+    let number = open.number;
+    let mut keeper = Keeper::new(&conversation, number, terminal);
+    let mut downward = Downward {
+        conversation: &conversation,
+        outgoing: &outgoing,
+        number,
+        outputs: [Output::new(&sight), Output::new(&sight)].map(Some),
+        keeper: &mut keeper,
+        open: &mut open,
+        tag: None,
+        whole: false,
+    };
+    let end = {
+        let up = std::pin::pin!(upward(&conversation, &machine, &mut incoming, number));
+        let down = std::pin::pin!(downward.run(&mut from));
+        let stopped = std::pin::pin!(no_longer(&conversation, &operations, approved, &sight));
+        tokio::select! {
+            biased;
+            why = stopped => End::Stopped(why),
+            end = down => end,
+            () = up => End::Left,
+        }
+    };
+    let (tag, whole) = (downward.tag.take(), downward.whole);
+    let hidden = downward.masked();
+    open.add_masked(hidden);
+    match end {
+        End::Over => {
+            keeper.end(&conversation, number, whole);
+            match &tag {
+                Some(tag) => open.end(Status::Completed { tag }),
+                None => open.end(Status::Failed { sqlstate: "no exit status" }),
+            }
+            outgoing.close().await;
+        }
+        End::Left => {
+            drop(tokio::time::timeout(PATIENCE, machine.close()).await);
+            keeper.end(&conversation, number, false);
+        }
+        End::NotRun => {
+            open.end(Status::Failed { sqlstate: "not run" });
+            outgoing.tell(refuse::notice("the machine does not run this; its own log says why")).await;
+            outgoing.finish(refuse::REFUSED_STATUS).await;
+        }
+        End::Stopped(why) => {
+            stop(&machine, &mut from).await;
+            keeper.end(&conversation, number, false);
+            open.end(Status::Failed { sqlstate: "ended" });
+            let text = refuse::notice(&format!("{why}; session {}", conversation.id));
+            drop(tokio::time::timeout(PATIENCE, outgoing.tell(text)).await);
+            drop(tokio::time::timeout(PATIENCE, outgoing.finish(refuse::REFUSED_STATUS)).await);
+        }
+    }
+}
+
+/// Ends what runs: it is told to, then it is made to, then its streams are closed.
+pub(super) async fn stop(machine: &SshChannel, from: &mut ChannelReadHalf) {
+    let ending = async {
+        for signal in [Sig::TERM, Sig::HUP, Sig::KILL] {
+            machine.signal(signal).await?;
+        }
+        machine.close().await?;
+        while from.wait().await.is_some() {}
+        Ok::<_, crate::upstream::SshError>(())
+    };
+    match tokio::time::timeout(PATIENCE, ending).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a machine was gone before it was told to end something"),
+        Err(_elapsed) => tracing::debug!("a machine did not close a channel in time"),
+    }
+}
+
+/// Waits until what runs may not run any more (law 9), and says why.
+pub(super) async fn no_longer(
+    conversation: &Conversation,
+    operations: &[Operation],
+    approved: bool,
+    sight: &Detectors,
+) -> String {
+    let mut policies = conversation.policies.clone();
+    loop {
+        tokio::select! {
+            biased;
+            () = conversation.ended.cancelled() => return conversation.why().to_owned(),
+            Ok(()) = policies.changed() => {}
+        }
+        let now = policies.borrow_and_update().clone();
+        let at = conversation.circumstances();
+        let (who, on) = (&conversation.principal, &conversation.served.facts);
+        let still = operations.iter().all(|operation| match now.weigh(who, on, operation, &at) {
+            Verdict::Permit { .. } => true,
+            Verdict::NeedsApproval(_) => approved,
+            Verdict::Refuse(_) => false,
+        });
+        let seen: Vec<_> = conversation.sight(&now).classes().collect();
+        if !still {
+            return "a change of policy no longer permits this".to_owned();
+        }
+        if seen != sight.classes().collect::<Vec<_>>() {
+            return "a change of policy masks other values now".to_owned();
+        }
+    }
+}
+
+/// From the client to the machine, under the permit; returns when the client left.
+#[expect(clippy::wildcard_enum_match_arm, reason = "russh adds messages; each arm that is not named changes nothing")]
+async fn upward(conversation: &Conversation, machine: &SshChannel, incoming: &mut Incoming, number: OperationNumber) {
+    while let Some(message) = incoming.next().await {
+        let sent = match message {
+            ChannelMsg::Data { data } => machine.input(data).await,
+            ChannelMsg::Eof => machine.end_input().await,
+            ChannelMsg::Signal { signal } => machine.signal(signal).await,
+            ChannelMsg::WindowChange { col_width, row_height, pix_width, pix_height } => {
+                let size = size(col_width, row_height, pix_width, pix_height);
+                resized(conversation, number, size);
+                machine.resize(size).await
+            }
+            ChannelMsg::Close => return,
+            // A second request on a channel that runs something is answered by the machine's own rules: not at all.
+            _ => Ok(()),
+        };
+        if let Err(error) = sent {
+            // The other direction says how it ended.
+            tracing::debug!(session = %conversation.id, %error, "a machine takes no more input");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// From the machine to the client: masked, counted, recorded.
+struct Downward<'running> {
+    conversation: &'running Conversation,
+    outgoing: &'running Outgoing,
+    number: OperationNumber,
+    outputs: [Option<Output>; 2],
+    keeper: &'running mut Keeper,
+    open: &'running mut Open,
+    tag: Option<String>,
+    whole: bool,
+}
+
+impl Downward<'_> {
+    async fn run(&mut self, from: &mut ChannelReadHalf) -> End {
+        // One exec, one answer; whatever else was not asked for an answer.
+        let mut early = VecDeque::new();
+        loop {
+            match from.wait().await {
+                Some(ChannelMsg::Success) => break,
+                Some(ChannelMsg::Failure) | None => return End::NotRun,
+                Some(message) => early.push_back(message),
+            }
+            if early.len() > 1024 {
+                return End::NotRun;
+            }
+        }
+        loop {
+            let message = match early.pop_front() {
+                Some(message) => Some(message),
+                None => from.wait().await,
+            };
+            let Some(message) = message else { return End::Over };
+            if let Some(end) = self.take(message).await {
+                return end;
+            }
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "russh adds messages; each arm that is not named changes nothing"
+    )]
+    async fn take(&mut self, message: ChannelMsg) -> Option<End> {
+        match message {
+            ChannelMsg::Data { data } => return self.output(data, false).await,
+            ChannelMsg::ExtendedData { data, ext: STDERR } => return self.output(data, true).await,
+            ChannelMsg::Eof => {
+                self.whole = true;
+                for is_error in [false, true] {
+                    let last = self.flush(is_error);
+                    if !last.is_empty() && self.send(last, is_error).await.is_some() {
+                        return Some(End::Left);
+                    }
+                }
+                if self.outgoing.write.eof().await.is_err() {
+                    return Some(End::Left);
+                }
+            }
+            ChannelMsg::ExitStatus { exit_status } => {
+                self.tag = Some(format!("exit {exit_status}"));
+                if self.outgoing.write.exit_status(exit_status).await.is_err() {
+                    return Some(End::Left);
+                }
+            }
+            ChannelMsg::ExitSignal { signal_name, core_dumped, error_message, lang_tag } => {
+                self.tag = Some(format!("signal {signal_name:?}"));
+                let message = self.sight_of(&error_message);
+                self.outgoing.signalled(signal_name, core_dumped, message, lang_tag).await;
+            }
+            ChannelMsg::Close => return Some(End::Over),
+            _ => {}
+        }
+        None
+    }
+
+    /// What the machine says of a signal goes on without what it might hold.
+    fn sight_of(&self, text: &str) -> String {
+        if self.outputs.iter().flatten().any(Output::masks) { String::new() } else { text.to_owned() }
+    }
+
+    async fn output(&mut self, data: Bytes, is_error: bool) -> Option<End> {
+        if self.keeper.push(self.conversation, self.number, is_error, data.clone()).is_err() {
+            return Some(End::Stopped("it cannot be recorded any more".to_owned()));
+        }
+        let [stdout, stderr] = &mut self.outputs;
+        let output = if is_error { stderr } else { stdout };
+        let shown = output.as_mut()?.chunk(data);
+        match shown {
+            Ok(shown) if shown.is_empty() => None,
+            Ok(shown) => self.send(shown, is_error).await,
+            Err(refusal) => Some(End::Stopped(refusal.message)),
+        }
+    }
+
+    async fn send(&mut self, bytes: Bytes, is_error: bool) -> Option<End> {
+        self.open.add_bytes(bytes.len());
+        let write = &self.outgoing.write;
+        let sent =
+            if is_error { write.extended_data_bytes(STDERR, bytes).await } else { write.data_bytes(bytes).await };
+        sent.is_err().then_some(End::Left)
+    }
+
+    /// The rest of one output.
+    fn flush(&mut self, is_error: bool) -> Bytes {
+        let [stdout, stderr] = &mut self.outputs;
+        let output = if is_error { stderr } else { stdout };
+        let Some(output) = output.take() else { return Bytes::new() };
+        let (last, tally) = output.end(true);
+        self.open.add_masked(tally);
+        last
+    }
+
+    /// What was masked where no proper end came.
+    fn masked(&mut self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        for output in self.outputs.iter_mut().filter_map(Option::take) {
+            for (class, count) in output.end(false).1 {
+                *all.entry(class).or_default() += count;
+            }
+        }
+        all
+    }
+}

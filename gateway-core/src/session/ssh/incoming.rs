@@ -1,0 +1,67 @@
+//! What a client sends on one channel: what comes while something waits is kept, within bounds, in its order.
+
+use std::collections::VecDeque;
+
+use russh::{ChannelMsg, ChannelReadHalf};
+
+/// More than this behind something that waits is refused.
+const MOST_AHEAD_BYTES: usize = 8 << 20;
+const MOST_AHEAD_MESSAGES: usize = 4096;
+
+/// The client's half of a channel.
+pub(super) struct Incoming {
+    read: ChannelReadHalf,
+    ahead: VecDeque<ChannelMsg>,
+    bytes: usize,
+}
+
+/// What a wait came to.
+pub(super) enum Meanwhile<T> {
+    /// What was waited for.
+    Done(T),
+    /// The client went away.
+    Left,
+    /// It sent more than is kept.
+    TooMuch,
+}
+
+impl Incoming {
+    pub(super) fn new(read: ChannelReadHalf) -> Self {
+        Self { read, ahead: VecDeque::new(), bytes: 0 }
+    }
+
+    /// The next message; `None` when the client is gone. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<ChannelMsg> {
+        if let Some(message) = self.ahead.pop_front() {
+            self.bytes = self.bytes.saturating_sub(size(&message));
+            return Some(message);
+        }
+        self.read.wait().await
+    }
+
+    /// Waits for something, and keeps what the client sends meanwhile.
+    pub(super) async fn during<T>(&mut self, waiting: impl Future<Output = T>) -> Meanwhile<T> {
+        let mut waiting = std::pin::pin!(waiting);
+        loop {
+            let message = tokio::select! {
+                biased;
+                done = &mut waiting => return Meanwhile::Done(done),
+                message = self.read.wait() => message,
+            };
+            match message {
+                None | Some(ChannelMsg::Close) => return Meanwhile::Left,
+                Some(message) => {
+                    self.bytes += size(&message);
+                    self.ahead.push_back(message);
+                }
+            }
+            if self.bytes > MOST_AHEAD_BYTES || self.ahead.len() > MOST_AHEAD_MESSAGES {
+                return Meanwhile::TooMuch;
+            }
+        }
+    }
+}
+
+fn size(message: &ChannelMsg) -> usize {
+    if let ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } = message { data.len() } else { 0 }
+}

@@ -1,0 +1,127 @@
+//! The only way commands, shells and files reach a machine: those that are permitted and recorded.
+//!
+//! Law 1 is carried by the types: [`SshOutlet::open`] and [`SshChannel::file`] take only `Recorded<Permitted<SshRequest>>`.
+//! What follows on an open channel (its input, signals, a window's size) goes under the permit that opened it.
+//!
+//! ```compile_fail
+//! # use hoop_gateway_core::{upstream::{SshLink, SshOutlet}, policy::Permitted, protocol::ssh::message::SshRequest};
+//! async fn run(outlet: &SshOutlet, link: &SshLink, request: Permitted<SshRequest>) {
+//!     outlet.open(link, request).await; // decided, not recorded
+//! }
+//! ```
+//! ```
+//! # use hoop_gateway_core::{upstream::{SshLink, SshOutlet}, policy::Permitted, record::Recorded};
+//! # use hoop_gateway_core::protocol::ssh::message::SshRequest;
+//! async fn run(outlet: &SshOutlet, link: &SshLink, request: Recorded<Permitted<SshRequest>>) {
+//!     drop(outlet.open(link, request).await);
+//! }
+//! ```
+
+mod channel;
+mod cut;
+mod keys;
+mod login;
+
+use std::sync::Arc;
+
+use russh::ChannelReadHalf;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    channel::{SshChannel, Written},
+    cut::Cut,
+    keys::{SshKeyError, SshKeys},
+    login::{LoginOrder, SshLink, SshLogin},
+};
+use super::{DialError, Target};
+use crate::{
+    config::SshSettings,
+    credential::CredentialError,
+    policy::Permitted,
+    protocol::ssh::message::SshRequest,
+    record::{Own, Recorded},
+};
+
+/// Why a machine is not to be had. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SshError {
+    /// It cannot be reached.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It is not who it should be.
+    #[error(
+        "the host key of {host} is not the one of the site (it shows {shown}); if it was changed on purpose, put its new \
+         key into connections.toml as `host_key`, else somebody stands in between"
+    )]
+    HostKey {
+        /// Which host.
+        host: String,
+        /// What it showed: kind and fingerprint.
+        shown: String,
+    },
+    /// It does not take the gateway's credential.
+    #[error(
+        "the machine does not let the gateway log in as `{0}`; check [connection.credential] and the machine's log"
+    )]
+    Denied(String),
+    /// The credential cannot be used.
+    #[error("the gateway's credential cannot be used: {0}")]
+    Credential(&'static str),
+    /// The credential cannot be had.
+    #[error(transparent)]
+    Secret(#[from] CredentialError),
+    /// The conversation broke.
+    #[error("the machine broke the conversation off")]
+    Broken(#[from] russh::Error),
+    /// It took too long.
+    #[error("the machine took too long to let the gateway in")]
+    Slow,
+}
+
+/// Opens channels for one session.
+#[derive(Debug)]
+pub struct SshOutlet {
+    target: Target,
+    settings: SshSettings,
+    login: Arc<SshLogin>,
+    shared: Mutex<Option<SshLink>>,
+    cut: CancellationToken,
+}
+
+impl SshOutlet {
+    /// An outlet that has not dialled yet. Everything it opens ends when `cut` is cancelled.
+    pub fn new(target: Target, settings: SshSettings, login: Arc<SshLogin>, cut: CancellationToken) -> Self {
+        Self { target, settings, login, shared: Mutex::default(), cut }
+    }
+
+    /// The link that channels share, while it is there.
+    pub async fn shared(&self) -> Option<SshLink> {
+        self.shared.lock().await.clone().filter(SshLink::is_open)
+    }
+
+    /// Whether an approved command is bound to a certificate of its own.
+    pub fn binds_commands(&self) -> bool {
+        self.login.makes_certificates()
+    }
+
+    /// Logs in. What is asked is on record. Without a command of its own, the link is shared from here on.
+    pub async fn log_in(&self, order: Recorded<Own<LoginOrder>>) -> Result<SshLink, SshError> {
+        let order = order.into_inner().into_message();
+        let bound = order.command.is_some();
+        let link = login::log_in(&self.target, &self.settings, &self.login, order, self.cut.clone()).await?;
+        if !bound {
+            *self.shared.lock().await = Some(link.clone());
+        }
+        Ok(link)
+    }
+
+    /// Opens what was permitted and durably recorded.
+    pub async fn open(
+        &self,
+        link: &SshLink,
+        request: Recorded<Permitted<SshRequest>>,
+    ) -> Result<(SshChannel, ChannelReadHalf), SshError> {
+        SshChannel::open(link, request.into_inner().into_message()).await
+    }
+}

@@ -1,0 +1,96 @@
+//! One channel to a machine: opened by what is on record, fed under that permit, read until it closes.
+
+use bytes::Bytes;
+use russh::{ChannelReadHalf, ChannelWriteHalf, Pty, Sig, client};
+
+use super::{SshError, SshLink};
+use crate::{
+    policy::Permitted,
+    protocol::ssh::message::{SshRequest, Surroundings, TerminalSize},
+    record::Recorded,
+};
+
+/// Whether a packet was written.
+pub type Written = Result<(), SshError>;
+
+/// What goes to the machine.
+#[derive(Debug)]
+pub struct SshChannel {
+    write: ChannelWriteHalf<client::Msg>,
+    /// Kept for as long as the channel is used.
+    _link: SshLink,
+}
+
+impl SshChannel {
+    pub(super) async fn open(link: &SshLink, request: SshRequest) -> Result<(Self, ChannelReadHalf), SshError> {
+        let channel = link.0.channel_open_session().await?;
+        let (read, write) = channel.split();
+        let opened = Self { write, _link: link.clone() };
+        match request {
+            SshRequest::Exec { command, within } => {
+                opened.surround(within).await?;
+                opened.write.exec(true, command.to_vec()).await?;
+            }
+            SshRequest::Shell { within } => {
+                opened.surround(within).await?;
+                opened.write.request_shell(true).await?;
+            }
+            SshRequest::Files { within } => {
+                opened.surround(within).await?;
+                opened.write.request_subsystem(true, "sftp").await?;
+            }
+            SshRequest::File(_) => return Err(SshError::Credential("a packet opens no channel")),
+        }
+        Ok((opened, read))
+    }
+
+    async fn surround(&self, within: Surroundings) -> Written {
+        if let Some(terminal) = within.terminal {
+            let TerminalSize { columns, rows, pixel_width, pixel_height } = terminal.size;
+            let modes: Vec<(Pty, u32)> =
+                terminal.modes.into_iter().filter_map(|(code, value)| Some((Pty::from_u8(code)?, value))).collect();
+            let name = terminal.name;
+            self.write.request_pty(false, &name, columns, rows, pixel_width, pixel_height, &modes).await?;
+        }
+        for (name, value) in within.environment {
+            self.write.set_env(false, name, value).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a packet of SFTP that was permitted and durably recorded.
+    pub async fn file(&self, request: Recorded<Permitted<SshRequest>>) -> Written {
+        match request.into_inner().into_message() {
+            SshRequest::File(request) => Ok(self.write.data_bytes(request.packet).await?),
+            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } => {
+                Err(SshError::Credential("what opens a channel is no packet"))
+            }
+        }
+    }
+
+    /// Input of what runs; under the permit that opened the channel.
+    pub async fn input(&self, bytes: Bytes) -> Written {
+        Ok(self.write.data_bytes(bytes).await?)
+    }
+
+    /// No input follows.
+    pub async fn end_input(&self) -> Written {
+        Ok(self.write.eof().await?)
+    }
+
+    /// A signal for what runs.
+    pub async fn signal(&self, signal: Sig) -> Written {
+        Ok(self.write.signal(signal).await?)
+    }
+
+    /// The terminal has another size.
+    pub async fn resize(&self, size: TerminalSize) -> Written {
+        let TerminalSize { columns, rows, pixel_width, pixel_height } = size;
+        Ok(self.write.window_change(columns, rows, pixel_width, pixel_height).await?)
+    }
+
+    /// Ends it.
+    pub async fn close(&self) -> Written {
+        Ok(self.write.close().await?)
+    }
+}

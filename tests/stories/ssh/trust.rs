@@ -1,0 +1,76 @@
+//! Who is believed: the machine's key, the gateway's certificates, the gateway's own key; and ways around the record.
+
+use std::{fs, net::TcpStream, process::Command};
+
+use super::{POLICY, stage};
+use crate::stories::harness::{Gateway, Person, Program, Site, Sshd, Tunnel, free_port, until};
+
+#[test]
+fn every_forwarding_is_refused_and_on_record() {
+    let stage = stage();
+    let (local, remote) = (free_port(), free_port());
+    let away = format!("127.0.0.1:{}", stage.sshd.port);
+    let stdio = stage.run(&[&format!("-W{away}")]);
+    assert_ne!(stdio.status.code(), Some(0), "{stdio:?}");
+    let mut forwarding = Sshd::client("ssh", stage.tunnel.port);
+    forwarding.args(["-N", "-L", &format!("{local}:{away}"), "127.0.0.1"]);
+    let forwarding = Program::start(&mut forwarding);
+    until("its port is open", || TcpStream::connect(("127.0.0.1", local)).is_ok());
+    let mut backwards = Sshd::client("ssh", stage.tunnel.port);
+    backwards.args(["-N", "-o", "ExitOnForwardFailure=yes", "-R", &format!("{remote}:{away}"), "127.0.0.1"]);
+    assert_ne!(Program::run(&mut backwards, "").status.code(), Some(0));
+    let agent = Program::run(stage.ssh(&["-A", "echo agent=$SSH_AUTH_SOCK"]).env("SSH_AUTH_SOCK", "/nowhere"), "");
+    assert_eq!(agent.output, "agent=\n");
+    drop(forwarding);
+    until("all of it is on record", || {
+        let recorded = stage.recorded();
+        recorded.contains(&format!("forwarding to {away}"))
+            && recorded.contains(&format!("forwarding from localhost:{remote}"))
+    });
+}
+
+#[test]
+fn another_machine_is_not_spoken_to() {
+    let sshd = Sshd::start();
+    let key = sshd.path("gateway").display().to_string();
+    let credential = format!("type = \"key\"\nusername = \"{}\"\nsecret = \"file:{key}\"", sshd.user);
+    let other = format!("host_key = \"{}\"", sshd.public_key("other"));
+    let site = Site::of(&sshd.connection_with("bastion", &other, &credential, sshd.port)).policy("ssh", POLICY);
+    let gateway = Gateway::start(site);
+    let alice = Person::login(&gateway, "alice");
+    let tunnel = Tunnel::open(&alice, "bastion");
+    let outcome = Program::run(Sshd::client("ssh", tunnel.port).args(["127.0.0.1", "id"]), "");
+    assert_eq!((outcome.code(), outcome.output.as_str()), (126, ""), "{outcome:?}");
+    assert!(outcome.errors.contains("host key") && outcome.errors.contains("connections.toml"), "{outcome:?}");
+}
+
+#[test]
+fn the_gateway_logs_in_with_certificates_of_minutes() {
+    let sshd = Sshd::start();
+    fs::write(sshd.path("authorized"), "").expect("written");
+    let policy = format!(
+        "{POLICY}\n@id(\"looked-at\")\n@approval(\"dba\")\n\
+         forbid(principal, action == Action::\"ssh_unknown\", resource) when {{ context.agent }};\n"
+    );
+    let credential = format!("type = \"ssh-certificate\"\nusername = \"{}\"", sshd.user);
+    let trusted = format!("host_key = \"{}\"", sshd.public_key("host"));
+    let site = Site::of(&sshd.connection_with("bastion", &trusted, &credential, sshd.port)).policy("ssh", &policy);
+    let gateway = Gateway::start(site);
+    let alice = Person::login(&gateway, "alice");
+    let authority = alice.run(&["ssh", "ca"]).success();
+    fs::write(sshd.path("user_ca.pub"), &authority).expect("written");
+    let outcome = alice.run(&["connect", "bastion", "--", "echo certified"]);
+    assert_eq!(
+        (outcome.code(), outcome.output.as_str()),
+        (0, "certified\n"),
+        "ssh with the right host key: {outcome:?}"
+    );
+    let configuration = alice.run(&["ssh-config"]).success();
+    fs::write(sshd.path("config"), configuration).expect("written");
+    let mut ssh = Command::new("ssh");
+    ssh.arg("-F").arg(sshd.path("config")).args(["-o", "BatchMode=yes", "bastion.hoop", "echo through stdio"]);
+    let prepared = alice.command(&[]);
+    ssh.env_clear().envs(prepared.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let outcome = Program::run(&mut ssh, "");
+    assert_eq!((outcome.code(), outcome.output.as_str()), (0, "through stdio\n"), "{outcome:?}");
+}
