@@ -46,6 +46,7 @@ mod through;
 mod tunnelled;
 mod understanding;
 pub mod usage;
+mod wake;
 #[cfg(test)]
 mod weight;
 

@@ -110,9 +110,12 @@ fn standing(connection: &Connection) -> Option<String> {
         Credential::Http(HttpCredential::None) if upstream.is_loopback() || upstream.host.starts_with("169.254.") => {
             Some(format!("address:{upstream}"))
         }
+        // Whoever trusts the gateway's authority lets it in.
+        Credential::Ssh(SshCredential::Certificate { username }) => Some(format!("certificate:{username}@{upstream}")),
         Credential::Password { .. }
         | Credential::EphemeralRole(_)
         | Credential::VaultRole { .. }
+        | Credential::Ssh(SshCredential::Key { .. })
         | Credential::Http(_) => None,
     }
 }

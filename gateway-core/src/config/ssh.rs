@@ -90,6 +90,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         http: None,
         ssh: Some(SshSettings { trust: trust?, accept_env }),
         application_name: super::ApplicationName::default(),
+        statement_comment: false,
         environment,
     })
 }

@@ -283,7 +283,7 @@ fn lender(connection: &Connection, target: &Target, leases: &Leases) -> Option<A
             Some(Arc::new(RoleLender { target, database, role, secrets }))
         }
         Credential::VaultRole { secret, .. } => Some(Arc::new(VaultLender::new(secrets, secret.clone()))),
-        Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) => None,
+        Credential::Password { .. } | Credential::Trust { .. } | Credential::Ssh(_) | Credential::Http(_) => None,
     }
 }
 

@@ -20,7 +20,6 @@ pub(super) use self::sight::sight;
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use hoop_tunnel::acceptor::LinkIdentity;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -29,11 +28,11 @@ use hyper_util::{
 
 use self::{conversation::Conversation, intake::Intake};
 use super::{
-    access::{Admission, admission, moves},
     client::ClientStream,
     ending::Ending,
     open::{Arrival, random},
-    registry::{self, Entry, Membership},
+    registry::{Entry, Membership},
+    wake::wake,
 };
 use crate::{
     model::{Refusal, RefusalKind, SessionId},
@@ -164,43 +163,4 @@ fn builder(client_within: Duration) -> Builder<TokioExecutor> {
         .max_header_list_size(HEADER_BYTES)
         .keep_alive_interval(Duration::from_secs(30));
     builder
-}
-
-/// Waits for what ends a session from outside (law 9).
-async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
-    let environment = &arrival.environment;
-    let mut identity = arrival.identity.clone();
-    let mut policies = arrival.served.policies.clone();
-    let mut failed = environment.recorder.failed();
-    let mut leases = environment.desk.leases();
-    let mut window = arrival.window.clone();
-    loop {
-        tokio::select! {
-            biased;
-            end = registry::told(&mut membership.end) => return Ending::from(end),
-            changed = identity.changed() => {
-                let valid = match &*identity.borrow_and_update() {
-                    LinkIdentity::Valid { principal: presence, .. } => presence.is_of(&arrival.principal, arrival.run.as_ref()),
-                    LinkIdentity::Expired => false,
-                };
-                if changed.is_err() || !valid {
-                    return Ending::Identity;
-                }
-            }
-            Ok(()) = failed.changed() => if *failed.borrow_and_update() { return Ending::Unrecorded },
-            Ok(()) = policies.changed() => {}
-            () = moves(window.clone(), environment.clock.clone(), &mut leases) => {}
-        }
-        let (in_force, open) = (policies.borrow_and_update().clone(), environment.desk.leases().borrow().clone());
-        let now = environment.clock.unix_millis();
-        match admission(&in_force, &open, &arrival.principal, &arrival.served.facts, &arrival.circumstances(), now) {
-            Admission::Open(still) => window = still,
-            Admission::Refused(refusal) => return Ending::Policy(refusal),
-            Admission::Needs(_) => {
-                let message = "a policy change made this connection need an approval".to_owned();
-                let refusal = Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None };
-                return window.take().map_or(Ending::Policy(refusal), |window| Ending::Window(window.approval));
-            }
-        }
-    }
 }

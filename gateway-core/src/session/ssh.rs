@@ -15,21 +15,20 @@ mod terminal;
 
 use std::{sync::Arc, time::Duration};
 
-use hoop_tunnel::acceptor::LinkIdentity;
 use russh::Disconnect;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use self::{conversation::Conversation, server::Door};
 use super::{
-    access::{Admission, admission, moves},
     client::ClientStream,
     ending::Ending,
     open::{Arrival, START_TIMEOUT, random},
-    registry::{self, Entry, Membership},
+    registry::{Entry, Membership},
+    wake::wake,
 };
 use crate::{
-    model::{Refusal, RefusalKind, SessionId},
+    model::SessionId,
     protocol::{
         postgres::message::CancelKey,
         ssh::handshake::{LocalGuard, serving},
@@ -62,7 +61,7 @@ async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), Stri
     let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
     let key = CancelKey::new(bytes::Bytes::copy_from_slice(&key)).ok_or("no key")?;
     let (recorder, known) = arrival.recorded(&id, None, now).await?;
-    let entry = Entry { known, source: arrival.source, process_id: 0, key };
+    let entry = Entry { known, source: arrival.source, process_id: 0, key, retired: arrival.served.retired() };
     let membership = arrival.environment.registry.enter(entry);
     let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
     let conversation = conversation.ok_or("this connection is not served over SSH by this version of the gateway")?;
@@ -110,45 +109,4 @@ async fn run(
     cable.cancel();
     conversation.cut.cancel();
     conversation.end(&ending).await;
-}
-
-/// Waits for what ends a session from outside (law 9).
-async fn wake(arrival: &Arrival, membership: &mut Membership) -> Ending {
-    let environment = &arrival.environment;
-    let mut identity = arrival.identity.clone();
-    let mut policies = arrival.served.policies.clone();
-    let mut failed = environment.recorder.failed();
-    let mut leases = environment.desk.leases();
-    let mut window = arrival.window.clone();
-    loop {
-        tokio::select! {
-            biased;
-            end = registry::told(&mut membership.end) => return Ending::from(end),
-            changed = identity.changed() => {
-                let valid = match &*identity.borrow_and_update() {
-                    LinkIdentity::Valid { principal: presence, .. } => {
-                        presence.is_of(&arrival.principal, arrival.run.as_ref())
-                    }
-                    LinkIdentity::Expired => false,
-                };
-                if changed.is_err() || !valid {
-                    return Ending::Identity;
-                }
-            }
-            Ok(()) = failed.changed() => if *failed.borrow_and_update() { return Ending::Unrecorded },
-            Ok(()) = policies.changed() => {}
-            () = moves(window.clone(), environment.clock.clone(), &mut leases) => {}
-        }
-        let (in_force, open) = (policies.borrow_and_update().clone(), environment.desk.leases().borrow().clone());
-        let now = environment.clock.unix_millis();
-        match admission(&in_force, &open, &arrival.principal, &arrival.served.facts, &arrival.circumstances(), now) {
-            Admission::Open(still) => window = still,
-            Admission::Refused(refusal) => return Ending::Policy(refusal),
-            Admission::Needs(_) => {
-                let message = "a policy change made this connection need an approval".to_owned();
-                let refusal = Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None };
-                return window.take().map_or(Ending::Policy(refusal), |window| Ending::Window(window.approval));
-            }
-        }
-    }
 }

@@ -19,6 +19,7 @@
 
 mod channel;
 mod cut;
+mod host;
 mod keys;
 mod login;
 

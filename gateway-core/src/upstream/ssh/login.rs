@@ -9,15 +9,12 @@ use std::{
 use bytes::Bytes;
 use russh::{
     client,
-    keys::{
-        Algorithm, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
-        ssh_key::certificate::CertType,
-    },
+    keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use super::{Cut, SshError, SshKeys};
+use super::{Cut, SshError, SshKeys, host::Host};
 use crate::{
     clock::WallClock,
     config::{Credential, HostTrust, SshCredential, SshSettings},
@@ -87,54 +84,6 @@ impl fmt::Debug for SshLink {
 impl SshLink {
     pub(super) fn is_open(&self) -> bool {
         !self.0.is_closed()
-    }
-}
-
-/// Believes one host. Whatever the machine wants to open by itself is refused by russh.
-pub(super) struct Host {
-    name: String,
-    trust: HostTrust,
-    now_seconds: u64,
-    shown: Arc<Mutex<Option<String>>>,
-}
-
-impl Host {
-    fn believes(&self, shown: &PublicKeyOrCertificate) -> bool {
-        match (shown, &self.trust) {
-            (PublicKeyOrCertificate::PublicKey { key, .. }, HostTrust::Keys(keys)) => {
-                keys.iter().any(|pinned| pinned.key_data() == key.key_data())
-            }
-            (PublicKeyOrCertificate::Certificate(certificate), HostTrust::Authority(authority)) => {
-                let fingerprint = authority.fingerprint(HashAlg::Sha256);
-                certificate.cert_type() == CertType::Host
-                    && certificate.validate_at(self.now_seconds, [&fingerprint]).is_ok()
-                    && certificate.valid_principals().contains(&self.name)
-                    && certificate.critical_options().is_empty()
-            }
-            (PublicKeyOrCertificate::PublicKey { .. }, HostTrust::Authority(_))
-            | (PublicKeyOrCertificate::Certificate(_), HostTrust::Keys(_)) => false,
-        }
-    }
-}
-
-impl client::Handler for Host {
-    type Error = russh::Error;
-
-    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        let believed = self.believes(shown);
-        if !believed {
-            let text = match shown {
-                PublicKeyOrCertificate::PublicKey { key, .. } => {
-                    format!("{} {}", key.algorithm(), key.fingerprint(HashAlg::Sha256))
-                }
-                PublicKeyOrCertificate::Certificate(certificate) => {
-                    let signer = certificate.signature_key().fingerprint(HashAlg::Sha256);
-                    format!("a certificate signed by {signer}")
-                }
-            };
-            *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-        }
-        Ok(believed)
     }
 }
 
