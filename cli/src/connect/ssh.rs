@@ -44,9 +44,9 @@ impl KnownHost {
 
     /// A command for a person to paste.
     pub(crate) fn command(&self, port: u16) -> String {
-        let options: String =
-            self.options().iter().take(2).map(|(name, value)| format!(" -o '{name}={value}'")).collect();
-        format!("ssh -p {port}{options} localhost")
+        let options: Vec<_> =
+            self.options().iter().take(2).map(|(name, value)| format!("-o '{name}={value}'")).collect();
+        format!("ssh -p {port} {} localhost", options.join(" "))
     }
 
     /// `ssh … localhost ARGS`: options may stand in ARGS too, as ssh reads them.
