@@ -22,6 +22,7 @@ mod cut;
 mod host;
 mod keys;
 mod login;
+mod sweep;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub use self::{
     cut::Cut,
     keys::{SshKeyError, SshKeys},
     login::{LoginOrder, SshLink, SshLogin},
+    sweep::SweepOrder,
 };
 use super::{DialError, Target};
 use crate::{
@@ -115,6 +117,15 @@ impl SshOutlet {
             *self.shared.lock().await = Some(link.clone());
         }
         Ok(link)
+    }
+
+    /// Ends what still runs behind the shared link. What is asked is on record.
+    pub async fn sweep(&self, order: Recorded<Own<SweepOrder>>) -> Result<(), SshError> {
+        let SweepOrder = order.into_inner().into_message();
+        match self.shared().await {
+            Some(link) => sweep::sweep(&link).await,
+            None => Ok(()),
+        }
     }
 
     /// Opens what was permitted and durably recorded.
