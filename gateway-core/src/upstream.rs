@@ -31,5 +31,8 @@ pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;
 pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};
 pub use roles::{RoleLender, fresh_name};
-pub use ssh::{Cut, LoginOrder, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet, Written};
+pub use ssh::{
+    Cut, LinkPurpose, LoginOrder, SshAccount, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet,
+    SshProbe, Written,
+};
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};
