@@ -16,7 +16,11 @@ permit(principal, action == Action::"connect", resource)
 when { principal in Group::"engineers" || principal in Group::"dba" };
 
 @id("commands-run")
-permit(principal in Group::"engineers", action, resource)
+permit(
+  principal in Group::"engineers",
+  action in [Action::"session", Action::"read", Action::"write", Action::"grant", Action::"exec", Action::"admin", Action::"unknown"],
+  resource
+)
 when {
   ["ssh_exec", "ssh_shell", "scp_upload", "scp_download", "rsync_upload", "rsync_download"].contains(context.kind) ||
   context.kind like "sftp*"

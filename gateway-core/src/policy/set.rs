@@ -53,6 +53,11 @@ impl PolicySet {
         Ok(Self(Arc::new(Shared { loaded, cache })))
     }
 
+    /// Whether it is the very same set: what was worked out with the one stands with the other.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The digest that names this set.
     pub fn version(&self) -> &PolicyVersion {
         &self.0.loaded.version

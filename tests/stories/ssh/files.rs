@@ -77,7 +77,7 @@ fn each_file_is_decided_and_a_refusal_leaves_the_conversation() {
     let policy = format!(
         "{POLICY}\n@id(\"no-removals\")\n@message(\"nothing is removed here\")\n\
          forbid(principal, action == Action::\"ssh_delete\", resource);\n\
-         @id(\"no-secrets\")\n@message(\"this folder is closed\")\nforbid(principal, action, resource)\n\
+         @id(\"no-secrets\")\n@message(\"this folder is closed\")\nforbid(principal, action, resource is SystemObject)\n\
          when {{ resource is SystemObject && resource.name like \"*/closed/*\" }};\n"
     );
     let stage = stage_with("", &policy, "");

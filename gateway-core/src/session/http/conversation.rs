@@ -6,7 +6,10 @@ use http::{HeaderMap, HeaderValue};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{intake::Turns, sight::sight};
+use super::{
+    intake::Turns,
+    sight::{permits, sight},
+};
 use crate::{
     approval::Binding,
     model::{Principal, RunId, SessionId},
@@ -48,6 +51,8 @@ pub(super) struct Conversation {
     /// Whose turn it is on the client's stream.
     pub(super) turns: Arc<Turns>,
     live: Arc<LiveCounts>,
+    /// How values are seen by the policies that were in force last: the same for every request.
+    seen: Mutex<Option<(PolicySet, Sight)>>,
 }
 
 /// The record and what was counted; no record once the session is over.
@@ -104,6 +109,7 @@ impl Conversation {
             books,
             turns: Arc::default(),
             live,
+            seen: Mutex::default(),
             served,
         })
     }
@@ -115,7 +121,17 @@ impl Conversation {
 
     /// How the principal sees values by these policies.
     pub(super) fn sight(&self, policies: &PolicySet) -> Sight {
-        sight(&self.environment, &self.served, &self.principal, policies, self.circumstances())
+        let at = self.circumstances();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((by, sight)) = &*seen
+            && by.is(policies)
+        {
+            // What would pass depends on the moment too.
+            return Sight { permits: permits(&self.served, &self.principal, policies, at), ..sight.clone() };
+        }
+        let fresh = sight(&self.environment, &self.served, &self.principal, policies, at);
+        *seen = Some((policies.clone(), fresh.clone()));
+        fresh
     }
 
     /// Changes the counts, for whoever watches.

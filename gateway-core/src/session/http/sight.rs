@@ -7,7 +7,7 @@ use crate::{
     mask::MaskFunction,
     model::{Operation, Principal, Verdict},
     policy::{Circumstances, PolicySet, Reveal},
-    protocol::http::dialect::{MaskedPlace, Sight},
+    protocol::http::dialect::{MaskedPlace, Permits, Sight},
     session::environment::{Environment, Served},
 };
 
@@ -30,19 +30,23 @@ pub(in crate::session) fn sight(
         Reveal::Masked { function, .. } => Some(function),
         Reveal::Clear => None,
     };
-    let (deciding, asker, on) = (policies.clone(), who.clone(), to.clone());
-    let permits = move |operation: &Operation| match deciding.weigh(&asker, &on, operation, &at) {
-        Verdict::Permit { .. } | Verdict::NeedsApproval(_) => true,
-        Verdict::Refuse(_) => false,
-    };
     Sight {
         detectors: Arc::new(detectors),
         sensitive: Arc::new(environment.detectors.clone()),
         places: places(environment, served, veil),
         tagged: places(environment, served, |_| Some(MaskFunction::Redact)),
-        permits: Arc::new(permits),
+        permits: permits(served, who, policies, at),
         who: format!("{:?} {}", who.kind, who.name).into(),
     }
+}
+
+/// Whether an operation would pass, or could after an approval.
+pub(super) fn permits(served: &Served, who: &Principal, policies: &PolicySet, at: Circumstances) -> Permits {
+    let (deciding, asker, on) = (policies.clone(), who.clone(), served.facts.clone());
+    Arc::new(move |operation: &Operation| match deciding.weigh(&asker, &on, operation, &at) {
+        Verdict::Permit { .. } | Verdict::NeedsApproval(_) => true,
+        Verdict::Refuse(_) => false,
+    })
 }
 
 /// The places in bodies that `masking.toml` tags, as far as `veil` hides them.
