@@ -1,9 +1,12 @@
 //! The gateway as an SSH server: who is let in, what is opened. Sessions become channels; every other kind is refused
 //! and on record.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use aws_lc_rs::constant_time;
@@ -25,16 +28,23 @@ pub(super) struct Door {
     conversation: Arc<Conversation>,
     local_password: Option<SecretString>,
     open: Arc<AtomicUsize>,
+    /// Channels that run something already.
+    begun: BTreeSet<ChannelId>,
 }
 
 impl Door {
     pub(super) fn new(conversation: Arc<Conversation>, local_password: Option<SecretString>) -> Self {
-        Self { conversation, local_password, open: Arc::default() }
+        Self { conversation, local_password, open: Arc::default(), begun: BTreeSet::new() }
     }
 
     /// Who came through a tunnel that checks its peers is known already: what they prove besides decides nothing.
     fn known(&self) -> Auth {
         if self.local_password.is_none() { Auth::Accept } else { Auth::reject() }
+    }
+
+    /// SPEC: RFC 4254, 6.5: one channel runs one thing. What comes second fails, and is not run.
+    fn begin(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        if self.begun.insert(channel) { session.channel_success(channel) } else { session.channel_failure(channel) }
     }
 
     /// Puts on record that something was asked that no policy is asked about.
@@ -266,7 +276,12 @@ impl Handler for Door {
 
     // A refusal of what is asked comes as lines and a status, which every client shows: the request itself succeeds.
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        session.channel_success(channel)
+        self.begin(channel, session)
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
+        self.begun.remove(&channel);
+        Ok(())
     }
 
     async fn exec_request(
@@ -275,7 +290,7 @@ impl Handler for Door {
         _command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        session.channel_success(channel)
+        self.begin(channel, session)
     }
 
     async fn subsystem_request(
@@ -285,7 +300,7 @@ impl Handler for Door {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         if name == "sftp" {
-            return session.channel_success(channel);
+            return self.begin(channel, session);
         }
         self.refuse(&format!("the subsystem {}", short(name)));
         session.channel_failure(channel)
