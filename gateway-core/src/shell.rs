@@ -53,6 +53,14 @@ pub fn understand(text: &[u8]) -> Understanding {
     seen.finish()
 }
 
+/// What a path is known for by its letters, for who opens it without a command line: as [`understand`] would say it.
+pub fn facts_of_path(path: &str, changes: bool) -> std::collections::BTreeSet<Fact> {
+    let secret = (!changes && path::is_secret(path, false)).then_some(Fact::ReadsSecretFile);
+    let code = (changes && path::starts_code(path, false)).then_some(Fact::ChangesStartup);
+    let ascends = path.split('/').any(|part| part == "..").then_some(Fact::Ascends);
+    secret.into_iter().chain(code).chain(ascends).collect()
+}
+
 /// Any bytes are understood or doubted; nothing panics, and what has no doubt names what it does.
 ///
 /// # Panics

@@ -32,6 +32,7 @@ pub(crate) use path::default_path;
 pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};
 pub use roles::{RoleLender, fresh_name};
 pub use ssh::{
-    Cut, LoginOrder, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet, SweepOrder, Written,
+    Cut, LinkPurpose, LoginOrder, SshAccount, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet,
+    SshProbe, SweepOrder, Written,
 };
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

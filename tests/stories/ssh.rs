@@ -1,7 +1,9 @@
 //! Connections over SSH: a real OpenSSH server behind the gateway, stock clients before it.
 
+mod evasions;
 mod files;
 mod trust;
+mod ways;
 
 use std::process::Command;
 

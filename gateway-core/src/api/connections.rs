@@ -92,6 +92,7 @@ fn holding(policies: &PolicySet, who: &Principal, to: &ConnectionFacts, at: &Cir
         estimated_percent: None,
         export: false,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: None,
         request: None,
     };

@@ -2,7 +2,7 @@
 //!
 //! Knows no session. Called by `connection`.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use russh::keys::PublicKey;
 
@@ -29,6 +29,10 @@ pub struct SshSettings {
     pub trust: HostTrust,
     /// Variables that a client may set for what it runs; the others are refused, as `AcceptEnv` of a server does.
     pub accept_env: Vec<String>,
+    /// A session ends when so long nothing went either way on any of its channels.
+    pub idle_limit: Duration,
+    /// A session ends after so long, whatever goes on.
+    pub session_limit: Duration,
 }
 
 /// How the gateway logs in to a machine.
@@ -59,6 +63,10 @@ impl SshCredential {
 
 const HOST_KEY: &str = "host_key = \"ssh-ed25519 AAAA…\"";
 const MOST_VARIABLES: usize = 64;
+/// Two hours, and a day.
+const IDLE_SECONDS: u64 = 2 * 60 * 60;
+const SESSION_SECONDS: u64 = 24 * 60 * 60;
+const MOST_SECONDS: u64 = 30 * 24 * 60 * 60;
 
 /// Reads a connection of kind `ssh`.
 pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<ConnectionName>) -> Option<Connection> {
@@ -67,6 +75,8 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
     let environment = environment(table);
     let trust = trust(table);
     let accept_env = variables(table);
+    let idle_limit = limit(table, "idle_seconds", IDLE_SECONDS);
+    let session_limit = limit(table, "session_seconds", SESSION_SECONDS);
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -88,7 +98,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         pool: None,
         native: None,
         http: None,
-        ssh: Some(SshSettings { trust: trust?, accept_env }),
+        ssh: Some(SshSettings { trust: trust?, accept_env, idle_limit, session_limit }),
         application_name: super::ApplicationName::default(),
         statement_comment: false,
         environment,
@@ -143,6 +153,15 @@ fn variables(table: &mut Table<'_>) -> Vec<String> {
         table.problem(&last.span(), format!("more than {MOST_VARIABLES} variables"), "name those that are needed");
     }
     given.into_iter().map(toml::Spanned::into_inner).collect()
+}
+
+fn limit(table: &mut Table<'_>, key: &'static str, usual: u64) -> Duration {
+    let given = table.number(key);
+    let fits = given.as_ref().filter(|given| (1..=MOST_SECONDS).contains(given.get_ref()));
+    if let (Some(given), None) = (&given, fits) {
+        table.problem(&given.span(), format!("connection.{key} is out of range"), format!("1 to {MOST_SECONDS}"));
+    }
+    Duration::from_secs(fits.map_or(usual, |given| *given.get_ref()))
 }
 
 fn login(table: &mut Table<'_>, root: &Path) -> Option<Credential> {

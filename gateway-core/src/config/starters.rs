@@ -27,6 +27,11 @@ macro_rules! parts {
 const PAYMENTS: &[Part] = parts!("payments");
 const HEALTH: &[Part] = parts!("health");
 const ENGINEERING: &[Part] = parts!("engineering");
+/// What a site has that reaches machines.
+const MACHINES: &[Part] = &[
+    ("policies/machines.cedar", include_str!("starters/engineering/policies/machines.cedar")),
+    ("tests/machines.toml", include_str!("starters/engineering/tests/machines.toml")),
+];
 
 /// What every starter has.
 const SHARED: &[Part] =
@@ -48,12 +53,12 @@ impl Starter {
     pub const ALL: [Self; 3] = [Self::Payments, Self::Health, Self::Engineering];
 
     fn parts(self) -> impl Iterator<Item = Part> {
-        let own = match self {
-            Self::Payments => PAYMENTS,
-            Self::Health => HEALTH,
-            Self::Engineering => ENGINEERING,
+        let (own, more) = match self {
+            Self::Payments => (PAYMENTS, &[][..]),
+            Self::Health => (HEALTH, &[][..]),
+            Self::Engineering => (ENGINEERING, MACHINES),
         };
-        SHARED.iter().chain(own).copied()
+        SHARED.iter().chain(own).chain(more).copied()
     }
 
     /// Writes the site into a folder; where one of its files is there already, nothing is written. Returns the files.

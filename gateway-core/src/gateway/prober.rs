@@ -3,6 +3,8 @@
 //! Dials, logs in and reads catalogues; a login that is made for sessions is made once and taken away. Nothing found here
 //! is kept.
 
+mod ssh;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{
@@ -103,7 +105,7 @@ impl UpstreamProber {
             );
         };
         if served.facts.kind == ConnectionKind::Ssh {
-            told.failed("connection", "a test of ssh connections is not built".to_owned(), "run `ssh` through it");
+            ssh::tried(&environment, who, served, told).await;
         } else if served.facts.kind.is_http() {
             self.of_http(who, served, told).await;
         } else {

@@ -205,8 +205,12 @@ verbs! {
     SshShell = "ssh_shell": Exec,
     /// Changing a machine: services, packages, accounts.
     SshAdmin = "ssh_admin": Admin,
+    /// Reaching another host, or a socket, through a machine.
+    SshForward = "ssh_forward": Exec,
     /// A command line that is not understood.
     SshUnknown = "ssh_unknown": Unknown,
+    /// Carrying, through a machine, a protocol that a connection of its own would inspect.
+    SshForwardUninspected = "ssh_forward_uninspected": Unknown,
     /// What is not understood.
     Unknown = "unknown_operation": Unknown,
 }
@@ -261,7 +265,9 @@ impl Verb {
             | Self::SshExec
             | Self::SshShell
             | Self::SshAdmin
-            | Self::SshUnknown => ObjectKind::SystemObject,
+            | Self::SshForward
+            | Self::SshUnknown
+            | Self::SshForwardUninspected => ObjectKind::SystemObject,
             Self::Transaction
             | Self::Set
             | Self::Show
@@ -359,6 +365,8 @@ pub struct Operation {
     pub export: bool,
     /// The classes and tags of columns that predicates, joins, orders and groups compare (predicate oracles).
     pub filters_on: BTreeSet<Arc<str>>,
+    /// What else is known of a command line, as words: `sudo`, `recursive`, `reads_secret_file`. Empty for other kinds.
+    pub facts: BTreeSet<&'static str>,
     /// The smallest rewrite that would be easier to permit, as a sentence for HINT.
     pub advice: Option<String>,
     /// What policies may ask of the request that carries it, where it came over HTTP.
@@ -437,6 +445,7 @@ mod tests {
             estimated_percent: None,
             export: false,
             filters_on: BTreeSet::new(),
+            facts: BTreeSet::new(),
             advice: None,
             request: None,
         }

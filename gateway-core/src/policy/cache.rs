@@ -74,6 +74,7 @@ struct Key {
     estimated_rows: Option<u64>,
     export: bool,
     filters_on: BTreeSet<Arc<str>>,
+    facts: BTreeSet<&'static str>,
     source: Source,
     run: Option<RunId>,
 }
@@ -152,6 +153,7 @@ impl Key {
             && self.estimated_rows == operation.estimated_rows
             && self.export == operation.export
             && self.filters_on == operation.filters_on
+            && self.facts == operation.facts
             && self.source == circumstances.source
             && self.run == circumstances.run
             && self.accesses == operation.accesses
@@ -175,6 +177,7 @@ impl Asked<'_> {
             estimated_rows: operation.estimated_rows,
             export: operation.export,
             filters_on: operation.filters_on.clone(),
+            facts: operation.facts.clone(),
             source: circumstances.source,
             run: circumstances.run.clone(),
         }

@@ -77,6 +77,7 @@ pub(super) fn operation(accesses: &[(Verb, Option<&str>)]) -> Operation {
         estimated_percent: None,
         export: false,
         filters_on: std::collections::BTreeSet::new(),
+        facts: std::collections::BTreeSet::new(),
         advice: None,
         request: None,
     }

@@ -205,6 +205,7 @@ pub(super) fn operation_context(
             "filters_on".to_owned(),
             RestrictedExpression::new_set(operation.filters_on.iter().map(|class| string(class))),
         ),
+        ("facts".to_owned(), RestrictedExpression::new_set(operation.facts.iter().map(|fact| string(fact)))),
     ]);
     if let Some(rows) = operation.estimated_rows {
         let rows = i64::try_from(rows).unwrap_or(i64::MAX);

@@ -151,6 +151,7 @@ fn permit(text: &str) -> Permitted<String> {
         estimated_percent: None,
         export: false,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: None,
         request: None,
     };

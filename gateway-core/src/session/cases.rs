@@ -106,7 +106,7 @@ impl<'site> Questions<'site> {
             ConnectionKind::Postgres => self.statements(who, connection, text, recorded)?,
             ConnectionKind::Http | ConnectionKind::Llm => requests(connection, text)?,
             ConnectionKind::Mcp => return Err("calls of MCP tools cannot be asked about offline".to_owned()),
-            ConnectionKind::Ssh => return Err("commands of a machine cannot be asked about offline yet".to_owned()),
+            ConnectionKind::Ssh => vec![crate::protocol::ssh::inspect::of_text(text)],
         };
         for operation in &mut operations {
             operation.has_where &= !recorded.without_where;

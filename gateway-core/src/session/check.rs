@@ -3,6 +3,7 @@
 //! The same reading, the same policies, the same masks, in the same order as `frontend`; only that nothing is forwarded,
 //! held or submitted. What the gateway itself reads for it (names, the planner's word) is recorded first.
 
+mod command;
 mod request;
 
 use std::sync::Arc;
@@ -70,9 +71,6 @@ impl StatementChecker {
         let environment = self.surroundings.borrow().clone();
         let served = environment.connections.get(connection.as_str());
         let served = served.ok_or_else(|| CheckError("there is no such connection".to_owned()))?;
-        if served.facts.kind == ConnectionKind::Ssh {
-            return Err(CheckError("what would become of a command is not built for ssh connections".to_owned()));
-        }
         let hash = digest::digest(&digest::SHA256, request.text.as_bytes());
         let text_digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let unix_seconds = environment.clock.unix_seconds();
@@ -89,8 +87,13 @@ impl StatementChecker {
                 decision: None,
             },
         };
-        let answer =
-            if served.facts.kind.is_http() { question.request(request) } else { question.answer(request).await? };
+        let answer = if served.facts.kind.is_http() {
+            question.request(request)
+        } else if served.facts.kind == ConnectionKind::Ssh {
+            question.command(request)
+        } else {
+            question.answer(request).await?
+        };
         // FAIL-CLOSED: an answer that is not on record is not given.
         let decision = Some(answer.decision.as_str());
         let event = GatewayEvent::Checked { who: who.clone(), connection: connection.clone(), text_digest, decision };

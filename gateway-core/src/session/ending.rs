@@ -57,6 +57,8 @@ pub(super) enum Ending {
         /// What changed.
         why: String,
     },
+    /// It has lasted, or was silent, for as long as the site lets it.
+    Limit(String),
     /// The gateway stops.
     Stopped,
     /// The catalogue could not be read.
@@ -109,6 +111,7 @@ impl Ending {
             Self::Killed { by, reason: None } => format!("ended by {by}"),
             Self::RunEnded => "its run ended".to_owned(),
             Self::SiteChanged { why } => format!("the site changed: {why}"),
+            Self::Limit(why) => why.clone(),
             Self::Stopped => "the gateway stopped".to_owned(),
             Self::Catalogue(_) => "the catalogue could not be read".to_owned(),
         }
@@ -184,6 +187,7 @@ impl Ending {
             Self::SiteChanged { why } => {
                 say("57P01", &format!("the gateway's site changed: {why}"), "Connect again.");
             }
+            Self::Limit(why) => say("57P01", &format!("the session ended: {why}"), "Connect again."),
             Self::Stopped => say("57P01", "the gateway is shutting down", "Connect again in a moment."),
             Self::Catalogue(why) => {
                 let message = format!("the gateway cannot read the database's catalogue: {why}");

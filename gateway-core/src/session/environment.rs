@@ -232,6 +232,11 @@ impl Served {
         Self { http: Some(side), ..self }
     }
 
+    /// What it is served over SSH by.
+    pub(crate) fn ssh_side(&self) -> Option<&SshSide> {
+        self.ssh.as_ref()
+    }
+
     /// The same, served over SSH by these.
     #[must_use]
     pub fn over_ssh(self, side: SshSide) -> Self {

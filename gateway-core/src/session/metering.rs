@@ -99,6 +99,7 @@ mod tests {
             estimated_percent: None,
             export: false,
             filters_on: BTreeSet::new(),
+            facts: BTreeSet::new(),
             advice: None,
             request: None,
         }

@@ -7,8 +7,10 @@ mod channel;
 mod command;
 mod conversation;
 mod files;
+mod forward;
 mod hold;
 mod incoming;
+mod limits;
 mod recording;
 mod server;
 mod terminal;
@@ -88,6 +90,7 @@ async fn run(
         biased;
         ending = &mut wake => (ending, false),
         () = conversation.ended.cancelled() => (Ending::Unrecorded, false),
+        why = conversation.limited() => (Ending::Limit(why), false),
         result = &mut session => {
             if let Err(error) = result {
                 tracing::debug!(session = %conversation.id, %error, "a client broke off");

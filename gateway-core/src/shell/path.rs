@@ -285,7 +285,8 @@ const SECRET_FOLDERS: [&str; 6] = [".ssh", ".aws", ".gnupg", ".kube", ".azure", 
 
 /// Whether a path leads into one of these folders.
 fn leads_into(path: &str, folders: &[&str]) -> bool {
-    path.rsplit_once('/').is_some_and(|(above, _)| above.split('/').any(|part| folders.contains(&part)))
+    let is_one = |part: &str| folders.iter().any(|folder| meets(part, folder));
+    path.rsplit_once('/').is_some_and(|(above, _)| above.split('/').any(is_one))
 }
 
 fn is_one_secret(path: &str, is_pattern: bool) -> bool {

@@ -95,6 +95,8 @@ pub(crate) const fn of_verb(verb: Verb) -> (u8, &'static str) {
         Verb::SshPermission => (60, "changes who may do what on the machine"),
         Verb::SshExec => (70, "runs code that is not inspected on the machine"),
         Verb::SshShell => (75, "opens a shell whose commands are not decided one by one"),
+        Verb::SshForward => (65, "opens a way through the machine"),
+        Verb::SshForwardUninspected => (85, "carries what a connection of its own would inspect"),
         Verb::SshAdmin => (80, "changes the machine"),
         Verb::HttpOther | Verb::LlmOther | Verb::McpOther | Verb::SshUnknown | Verb::Unknown => {
             (70, "is not understood")

@@ -22,6 +22,7 @@ mod cut;
 mod host;
 mod keys;
 mod login;
+mod probe;
 mod sweep;
 
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub use self::{
     channel::{SshChannel, Written},
     cut::Cut,
     keys::{SshKeyError, SshKeys},
-    login::{LoginOrder, SshLink, SshLogin},
+    login::{LinkPurpose, LoginOrder, SshLink, SshLogin},
+    probe::{SshAccount, SshProbe},
     sweep::SweepOrder,
 };
 use super::{DialError, Target};
@@ -103,17 +105,17 @@ impl SshOutlet {
         self.shared.lock().await.clone().filter(SshLink::is_open)
     }
 
-    /// Whether an approved command is bound to a certificate of its own.
-    pub fn binds_commands(&self) -> bool {
-        self.login.makes_certificates()
+    /// The link that something goes over: one of its own where a certificate can bind it to that, else the shared one.
+    pub fn link_for(&self, purpose: LinkPurpose) -> LinkPurpose {
+        if self.login.makes_certificates() { purpose } else { LinkPurpose::Session }
     }
 
     /// Logs in. What is asked is on record. Without a command of its own, the link is shared from here on.
     pub async fn log_in(&self, order: Recorded<Own<LoginOrder>>) -> Result<SshLink, SshError> {
         let order = order.into_inner().into_message();
-        let bound = order.command.is_some();
+        let shared = order.purpose == LinkPurpose::Session;
         let link = login::log_in(&self.target, &self.settings, &self.login, order, self.cut.clone()).await?;
-        if !bound {
+        if shared {
             *self.shared.lock().await = Some(link.clone());
         }
         Ok(link)

@@ -24,7 +24,7 @@ fn every_forwarding_is_refused_and_on_record() {
     drop(forwarding);
     until("all of it is on record", || {
         let recorded = stage.recorded();
-        recorded.contains(&format!("forwarding to {away}"))
+        recorded.contains(&format!("forward to {away}"))
             && recorded.contains(&format!("forwarding from localhost:{remote}"))
     });
 }

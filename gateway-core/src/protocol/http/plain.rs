@@ -82,6 +82,7 @@ pub fn operation(verb: Verb, object: Option<ObjectName>, text: &Arc<str>, facts:
         estimated_percent: None,
         export: false,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: None,
         request: Some(Arc::new(facts)),
     }

@@ -139,6 +139,7 @@ impl McpDialect {
             estimated_percent: None,
             export: false,
             filters_on: BTreeSet::new(),
+            facts: BTreeSet::new(),
             advice: None,
             request: Some(Arc::new(facts)),
         }

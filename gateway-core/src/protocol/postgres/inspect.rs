@@ -294,6 +294,7 @@ fn empty(text: &Arc<str>) -> Operation {
         estimated_percent: None,
         export: false,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: None,
         request: None,
     }
@@ -347,6 +348,7 @@ fn operation(statement: &Statement, text: &Arc<str>, count: u32, sight: &Sight, 
         estimated_percent: None,
         export,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: statement.advice.clone(),
         request: None,
     };

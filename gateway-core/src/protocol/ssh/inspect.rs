@@ -8,7 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use super::message::{FileAsks, FileRequest, Handle, SshRequest};
+use super::{
+    forward::ForwardTarget,
+    message::{FileAsks, FileRequest, Handle, SshRequest},
+};
 use crate::{
     model::{Access, ObjectName, Operation, Verb, flow::Inspected},
     shell::{self, Transfer},
@@ -21,13 +24,104 @@ pub const MOST_COMMAND_BYTES: usize = 64 * 1024;
 /// What a channel asks for.
 pub fn channel(request: SshRequest, circumstance: Arc<[u8]>) -> Inspected<SshRequest> {
     let operation = match &request {
-        SshRequest::Exec { command, .. } => exec(command),
+        SshRequest::Exec { command, within } => exec(command, within.terminal.is_some()),
         SshRequest::Shell { .. } => operation("ssh_shell", "(an interactive shell)", [(Verb::SshShell, None)]),
         SshRequest::Files { .. } => operation("sftp", "(SFTP)", [(Verb::SshSession, None)]),
         // FAIL-CLOSED: a file is asked for with its handles.
         SshRequest::File(_) => operation("sftp_unknown", "(a packet)", [(Verb::SshUnknown, None)]),
+        SshRequest::Forward { to, carries } => forward(to, *carries),
     };
     Inspected::new(request, Arc::from([operation]), circumstance)
+}
+
+/// A way through the machine; or a known protocol on it, which is asked besides, and by a verb that nobody permits who
+/// does not mean it.
+fn forward(to: &ForwardTarget, carries: Option<&'static str>) -> Operation {
+    let schema = if matches!(to, ForwardTarget::Host { .. }) { "host" } else { "path" };
+    let object = Some(ObjectName { schema: schema.to_owned(), name: to.to_string() });
+    match carries {
+        None => operation("forward", &format!("forward to {to}"), [(Verb::SshForward, object)]),
+        Some(protocol) => {
+            let text = format!("forward {protocol} to {to}");
+            let asked = operation("forward_uninspected", &text, [(Verb::SshForwardUninspected, object)]);
+            let advice = format!("Give {to} a connection of its own, and reach it with `hoop connect`.");
+            Operation { facts: BTreeSet::from([protocol]), advice: Some(advice), ..asked }
+        }
+    }
+}
+
+/// What a text asks for that is no longer on the wire: a command line, or one of the texts that the record has for the
+/// rest. Decides nothing by itself; for questions and policy cases.
+pub fn of_text(text: &str) -> Operation {
+    let text = text.trim();
+    match text {
+        "(an interactive shell)" => operation("ssh_shell", text, [(Verb::SshShell, None)]),
+        "(SFTP)" => operation("sftp", text, [(Verb::SshSession, None)]),
+        _ => {
+            let target = text.strip_prefix("forward to ").and_then(ForwardTarget::parse);
+            let file = text.strip_prefix("sftp ").and_then(|rest| rest.split_once(' '));
+            let file = file.and_then(|(word, path)| asked_of(word, path));
+            target.map(|to| forward(&to, None)).or(file).unwrap_or_else(|| exec(text.as_bytes(), false))
+        }
+    }
+}
+
+/// A request for one file, by the words of the record.
+fn asked_of(word: &str, path: &str) -> Option<Operation> {
+    let name = Handle::copy_from_slice(path.as_bytes());
+    let asks = match word {
+        "read" => FileAsks::Open { path: name, reads: true, writes: false },
+        "write" => FileAsks::Open { path: name, reads: false, writes: true },
+        "list" => FileAsks::OpenFolder(name),
+        "stat" => FileAsks::Look(name),
+        "remove" => FileAsks::Remove(name),
+        "rmdir" => FileAsks::RemoveFolder(name),
+        "mkdir" => FileAsks::MakeFolder(name),
+        "setstat" => FileAsks::SetAttributes { path: name, cuts: false },
+        _ => return None,
+    };
+    let inspected = file(FileRequest { id: 0, asks, packet: Handle::new() }, &OpenFiles::new(), Arc::from([]))?;
+    inspected.operations().first().cloned()
+}
+
+/// The paths of a packet, as they are written, with whether their content or place changes.
+fn written(asks: &FileAsks) -> Vec<(&[u8], bool)> {
+    match asks {
+        FileAsks::Open { path, reads, writes } => {
+            let neither = !*reads && !*writes;
+            [(*reads || neither, false), (*writes || neither, true)]
+                .into_iter()
+                .filter_map(|(asked, changes)| asked.then_some((&path[..], changes)))
+                .collect()
+        }
+        FileAsks::OpenFolder(path) | FileAsks::Look(path) => vec![(path, false)],
+        FileAsks::SetAttributes { path, .. }
+        | FileAsks::Remove(path)
+        | FileAsks::RemoveFolder(path)
+        | FileAsks::MakeFolder(path) => vec![(path, true)],
+        // What is moved or linked is read at its new name.
+        FileAsks::Rename(from, to) => vec![(from, false), (from, true), (to, true)],
+        FileAsks::Link(to, at) => vec![(to, false), (to, true), (at, true)],
+        FileAsks::RealPath(_)
+        | FileAsks::SetHandleAttributes { .. }
+        | FileAsks::Read { .. }
+        | FileAsks::Write { .. }
+        | FileAsks::Continue(_)
+        | FileAsks::Close(_)
+        | FileAsks::Limits
+        | FileAsks::Other => Vec::new(),
+    }
+}
+
+fn facts_of(asks: &FileAsks) -> BTreeSet<&'static str> {
+    let mut facts = BTreeSet::new();
+    for (path, changes) in written(asks) {
+        if path.split(|byte| *byte == b'/').any(|part| part == b"..") {
+            facts.insert(shell::Fact::Ascends.as_str());
+        }
+        facts.extend(shell::facts_of_path(&object(path).name, changes).into_iter().map(shell::Fact::as_str));
+    }
+    facts
 }
 
 /// The handles that a server gave out, with what they stand for.
@@ -83,7 +177,8 @@ pub fn file(request: FileRequest, open: &OpenFiles, circumstance: Arc<[u8]>) -> 
     let (kind, asked) = asked;
     let names: BTreeSet<String> = asked.iter().filter_map(|(_, object)| Some(object.as_ref()?.name.clone())).collect();
     let text = format!("{} {}", kind.replacen('_', " ", 1), names.into_iter().collect::<Vec<_>>().join(" "));
-    let operation = operation(kind, text.trim_end(), asked);
+    let facts = facts_of(&request.asks);
+    let operation = Operation { facts, ..operation(kind, text.trim_end(), asked) };
     Some(Inspected::new(SshRequest::File(request), Arc::from([operation]), circumstance))
 }
 
@@ -119,17 +214,29 @@ fn starts_code(path: &str) -> bool {
     const FOLDERS: [&str; 9] =
         ["/.ssh/", "/etc/", "/bin/", "/sbin/", "/usr/", "/lib/", "/boot/", "/var/spool/cron/", "/.config/systemd/"];
     let last = path.rsplit('/').next().unwrap_or_default();
-    NAMES.contains(&last) || FOLDERS.iter().any(|folder| path.contains(folder))
+    NAMES.contains(&last)
+        || FOLDERS.iter().any(|folder| path.contains(folder))
+        || shell::facts_of_path(path, true).contains(&shell::Fact::ChangesStartup)
 }
 
 /// A command line, as far as its grammar and what is known of programs say it.
-fn exec(command: &[u8]) -> Operation {
+fn exec(command: &[u8], has_terminal: bool) -> Operation {
     let text = String::from_utf8_lossy(command);
     let found = shell::understand(command);
     let mut asked: Vec<_> =
         found.accesses.into_iter().map(|access| (verb(access.verb), access.object.map(named))).collect();
     // Policies may speak of a program by its name, whatever it is called for.
     let program = |name: String| (Verb::SshSession, Some(ObjectName { schema: "program".to_owned(), name }));
+    let mut facts: BTreeSet<&'static str> = found.facts.iter().map(|fact| fact.as_str()).collect();
+    if has_terminal {
+        facts.insert("terminal");
+        if found.facts.contains(&shell::Fact::Pages) {
+            // A pager takes `!command` from the keyboard.
+            let runs = |name: &String| ObjectName { schema: "program".to_owned(), name: name.clone() };
+            asked.extend(found.programs.iter().map(|name| (Verb::SshExec, Some(runs(name)))));
+            asked.extend(found.programs.is_empty().then_some((Verb::SshExec, None)));
+        }
+    }
     asked.extend(found.programs.into_iter().map(program));
     if found.transfer == Some(Transfer::Sftp) {
         // FAIL-CLOSED: its packets would not be read; clients ask for the subsystem.
@@ -144,13 +251,19 @@ fn exec(command: &[u8]) -> Operation {
         Some(Transfer::GitPush) => "git_push",
         Some(Transfer::Sftp) | None => "ssh_exec",
     };
-    let (risk, risk_reasons) = (found.risk, found.risk_reasons);
     let doubts: Vec<&str> = found.doubts.iter().map(|doubt| doubt.0).collect();
     let advice = (!doubts.is_empty()).then(|| {
         format!("It is not understood: it {}. Write it out, one plain command at a time.", doubts.join(", it "))
     });
     let statements = found.commands.max(1);
-    Operation { risk, risk_reasons, statements, advice, ..operation(kind, &text, asked) }
+    let asked = operation(kind, &text, asked);
+    // The worse of both tables: a terminal may ask for more than the text does.
+    let (risk, risk_reasons) = if asked.risk > found.risk && has_terminal {
+        (asked.risk, asked.risk_reasons.clone())
+    } else {
+        (found.risk, found.risk_reasons)
+    };
+    Operation { risk, risk_reasons, statements, facts, advice, ..asked }
 }
 
 const fn verb(verb: shell::Verb) -> Verb {
@@ -213,6 +326,7 @@ fn operation(kind: &str, text: &str, asked: impl IntoIterator<Item = (Verb, Opti
         estimated_percent: None,
         export: false,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: None,
         request: None,
     }
@@ -280,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_command_line_is_what_its_words_do_or_unknown() {
-        let exec = |command: &'static [u8]| exec(command);
+        let exec = |command: &'static [u8]| exec(command, false);
         let read = exec(b"cat /var/log/syslog");
         assert_eq!((&*read.kind, read.effect), ("ssh_exec", Effect::Read), "{read:?}");
         assert_eq!(names(&read), ["ssh_session program.cat", "ssh_read /var/log/syslog"]);
@@ -291,5 +405,38 @@ mod tests {
         assert_eq!(&*exec(b"scp -t /tmp/x").kind, "scp_upload");
         assert_eq!(exec(b"/usr/lib/openssh/sftp-server").effect, Effect::Unknown, "packets that nobody reads");
         assert!(exec(b"eval \"$X\"").advice.is_some_and(|advice| advice.starts_with("It is not understood")));
+    }
+
+    #[test]
+    fn what_a_command_line_is_known_for_is_said_in_words() {
+        let facts = |command: &[u8]| exec(command, false).facts.into_iter().collect::<Vec<_>>();
+        assert_eq!(facts(b"sudo -n cat /etc/shadow"), ["reads_secret_file", "sudo"]);
+        assert_eq!(facts(b"rm -rf /srv/app/cache"), ["force", "recursive"]);
+        assert!(facts(b"apt-get install -y curl").contains(&"package"));
+        assert!(facts(b"systemctl restart nginx").contains(&"service"));
+        assert!(facts(b"useradd mallory").contains(&"account"));
+        assert_eq!(facts(b"uptime"), [""; 0]);
+        let (quiet, seen) = (exec(b"git log", false), exec(b"git log", true));
+        assert!(quiet.facts.contains("pages") && quiet.effect < Effect::Exec, "{quiet:?}");
+        assert!(seen.facts.contains("terminal") && seen.effect == Effect::Exec, "{seen:?}");
+        assert!(names(&seen).contains(&"ssh_exec program.git".to_owned()), "{seen:?}");
+        let read = asked(FileAsks::Open { path: Bytes::from_static(b"/etc/shadow"), reads: true, writes: false });
+        assert!(read.unwrap().facts.contains("reads_secret_file"));
+        let moved = FileAsks::Rename(Bytes::from_static(b"/root/.ssh/id_rsa"), Bytes::from_static(b"/tmp/../tmp/x"));
+        let moved = asked(moved).unwrap().facts;
+        assert!(moved.contains("reads_secret_file") && moved.contains("ascends"), "{moved:?}");
+    }
+
+    #[test]
+    fn a_recorded_text_is_read_as_it_was_asked() {
+        assert_eq!(names(&of_text("forward to DB1:5432")), ["ssh_forward host.db1:5432"]);
+        assert_eq!(names(&of_text("sftp read /srv/a")), ["ssh_read /srv/a"]);
+        assert_eq!(names(&of_text("(an interactive shell)")), ["ssh_shell "]);
+        assert_eq!(of_text("rm -rf /srv/a").effect, Effect::Write);
+        let carried = forward(&ForwardTarget::parse("/run/app.sock").unwrap(), Some("http"));
+        assert_eq!(
+            (names(&carried), carried.effect),
+            (vec!["ssh_forward_uninspected /run/app.sock".to_owned()], Effect::Unknown)
+        );
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::forward::ForwardTarget;
 use crate::model::flow::Digestible;
 
 /// A terminal that a client asked for.
@@ -63,6 +64,13 @@ pub enum SshRequest {
     },
     /// One packet of SFTP.
     File(FileRequest),
+    /// A way through the machine.
+    Forward {
+        /// Where it leads.
+        to: ForwardTarget,
+        /// Which known protocol goes over it: asked besides, once its first bytes are seen.
+        carries: Option<&'static str>,
+    },
 }
 
 impl fmt::Debug for SshRequest {
@@ -72,6 +80,7 @@ impl fmt::Debug for SshRequest {
             Self::Shell { .. } => "Shell",
             Self::Files { .. } => "Files",
             Self::File(_) => "File",
+            Self::Forward { .. } => "Forward",
         })
     }
 }
@@ -95,6 +104,12 @@ impl Digestible for SshRequest {
             Self::File(request) => {
                 sink(b"file");
                 sink(request.packet.get(9..).unwrap_or_default());
+                return;
+            }
+            Self::Forward { to, carries } => {
+                sink(b"forward");
+                sink(to.to_string().as_bytes());
+                sink(carries.unwrap_or_default().as_bytes());
                 return;
             }
         };

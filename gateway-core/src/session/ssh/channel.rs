@@ -23,7 +23,7 @@ use crate::{
         message::{SshRequest, Surroundings, Terminal, TerminalSize},
         refuse,
     },
-    upstream::{LoginOrder, SshError, SshLink},
+    upstream::{LinkPurpose, LoginOrder, SshError, SshLink},
 };
 
 /// SPEC: RFC 4254, 5.2: extended data of this type is the standard error.
@@ -120,9 +120,10 @@ pub(super) async fn serve(conversation: Arc<Conversation>, channel: Channel<Msg>
         }
     };
     let Passed { recorded, operations, approved, mut open } = passed;
-    let bound = command.filter(|_| approved && conversation.outlet.binds_commands());
+    let bound = command.filter(|_| approved);
+    let purpose = conversation.outlet.link_for(bound.map_or(LinkPurpose::Session, LinkPurpose::Command));
     let opened = async {
-        let link = conversation.link(bound).await?;
+        let link = conversation.link(purpose).await?;
         open.sent();
         conversation.outlet.open(&link, recorded).await.map_err(|error| conversation.unreached(&error))
     };
@@ -152,7 +153,7 @@ fn terminal(request: &SshRequest) -> Option<TerminalSize> {
         SshRequest::Exec { within, .. } | SshRequest::Shell { within } => {
             within.terminal.as_ref().map(|terminal| terminal.size)
         }
-        SshRequest::Files { .. } | SshRequest::File(_) => None,
+        SshRequest::Files { .. } | SshRequest::File(_) | SshRequest::Forward { .. } => None,
     }
 }
 
@@ -233,21 +234,21 @@ pub(super) fn unmaskable(message: &str, hint: &str) -> Refusal {
 }
 
 impl Conversation {
-    /// A conversation with the machine: one of its own for a command that a certificate binds to, else the shared one.
-    async fn link(&self, bound: Option<Bytes>) -> Result<SshLink, Refusal> {
+    /// A conversation with the machine: one of its own for what a certificate binds it to, else the shared one.
+    pub(super) async fn link(&self, purpose: LinkPurpose) -> Result<SshLink, Refusal> {
         let _alone = self.dialling.lock().await;
-        if bound.is_none()
+        if purpose == LinkPurpose::Session
             && let Some(link) = self.outlet.shared().await
         {
             return Ok(link);
         }
-        let order = LoginOrder { session: self.id.clone(), command: bound };
+        let order = LoginOrder { key_id: self.id.as_str().to_owned(), purpose };
         let order = self.record(|recorder| recorder.own(crate::record::OwnPurpose::Authenticate, order))?;
         self.outlet.log_in(order).await.map_err(|error| self.unreached(&error))
     }
 
     /// What a client is told of a machine that is not to be had.
-    fn unreached(&self, error: &SshError) -> Refusal {
+    pub(super) fn unreached(&self, error: &SshError) -> Refusal {
         tracing::warn!(session = %self.id, %error, connection = %self.served.facts.name, "a machine is not to be had");
         let hint = Some("Try again; tell the gateway's operator if it stays.".to_owned());
         Refusal { kind: RefusalKind::Unsupported, rule: None, message: error.to_string(), hint }

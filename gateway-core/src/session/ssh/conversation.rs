@@ -1,7 +1,11 @@
 //! What the channels of one session share: who asks, the record, the way to the machine, how values are seen.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
+use russh::{ChannelId, server::Handle};
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -24,7 +28,6 @@ use crate::{
 };
 
 /// One session.
-#[derive(Debug)]
 pub(super) struct Conversation {
     pub(super) id: SessionId,
     pub(super) environment: Arc<Environment>,
@@ -47,9 +50,16 @@ pub(super) struct Conversation {
     pub(super) books: Mutex<Books>,
     /// One login at a time, so that channels share it.
     pub(super) dialling: tokio::sync::Mutex<()>,
+    /// When something was last said on a channel.
+    pub(super) active: Mutex<tokio::time::Instant>,
+    /// The way to the client, and its channels that have a standard error.
+    pub(super) told: Mutex<Option<Listeners>>,
     why: OnceLock<String>,
     live: Arc<LiveCounts>,
 }
+
+/// Who hears what concerns a whole session.
+pub(super) type Listeners = (Handle, BTreeSet<ChannelId>);
 
 /// The record and what was counted; no record once the session is over.
 #[derive(Debug)]
@@ -98,6 +108,8 @@ impl Conversation {
             tasks: TaskTracker::new(),
             books: Mutex::new(Books { recorder: Some(recorder), counts: SessionCounts::default() }),
             dialling: tokio::sync::Mutex::default(),
+            active: Mutex::new(tokio::time::Instant::now()),
+            told: Mutex::default(),
             why: OnceLock::new(),
             live,
             served,

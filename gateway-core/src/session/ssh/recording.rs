@@ -85,7 +85,6 @@ impl Conversation {
 }
 
 /// An operation that was let through. Dropped, it is recorded as what it then is: not sent, or of unknown end.
-#[derive(Debug)]
 pub(super) struct Open {
     conversation: Arc<Conversation>,
     pub(super) number: OperationNumber,
@@ -111,6 +110,7 @@ impl Open {
     pub(super) fn add_bytes(&mut self, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.bytes = self.bytes.saturating_add(count);
+        self.conversation.touch();
         self.conversation.meter.bytes(count);
     }
 

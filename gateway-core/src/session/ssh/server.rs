@@ -1,9 +1,12 @@
 //! The gateway as an SSH server: who is let in, what is opened. Sessions become channels; every other kind is refused
 //! and on record.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use aws_lc_rs::constant_time;
@@ -14,11 +17,8 @@ use russh::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{channel, conversation::Conversation};
-use crate::{
-    model::{Refusal, RefusalKind},
-    record::SealedText,
-};
+use super::{channel, conversation::Conversation, forward};
+use crate::{model::Refusal, protocol::ssh::forward::ForwardTarget, record::SealedText};
 
 /// As many channels may be open at a time.
 const MOST_CHANNELS: usize = 64;
@@ -28,11 +28,13 @@ pub(super) struct Door {
     conversation: Arc<Conversation>,
     local_password: Option<SecretString>,
     open: Arc<AtomicUsize>,
+    /// Channels that run something already.
+    begun: BTreeSet<ChannelId>,
 }
 
 impl Door {
     pub(super) fn new(conversation: Arc<Conversation>, local_password: Option<SecretString>) -> Self {
-        Self { conversation, local_password, open: Arc::default() }
+        Self { conversation, local_password, open: Arc::default(), begun: BTreeSet::new() }
     }
 
     /// Who came through a tunnel that checks its peers is known already: what they prove besides decides nothing.
@@ -40,19 +42,65 @@ impl Door {
         if self.local_password.is_none() { Auth::Accept } else { Auth::reject() }
     }
 
+    /// SPEC: RFC 4254, 6.5: one channel runs one thing. What comes second fails, and is not run.
+    fn begin(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        if self.begun.insert(channel) { session.channel_success(channel) } else { session.channel_failure(channel) }
+    }
+
     /// Puts on record that something was asked that no policy is asked about.
     fn refuse(&self, what: &str) {
-        let refusal = Refusal {
-            kind: RefusalKind::Unsupported,
-            rule: None,
-            message: format!("{what} is not built, and so it is refused"),
-            hint: Some("Open a connection of its own for what you want to reach.".to_owned()),
+        self.refuse_with(what, forward::unclear(&format!("{what} is never let through")));
+    }
+
+    /// A way through the machine. Its task asks the policies; the loop that calls this goes on.
+    async fn forward(
+        &self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        to: Option<ForwardTarget>,
+        shown: &str,
+    ) -> Result<(), russh::Error> {
+        let conversation = &self.conversation;
+        let (Some(to), false) = (to, conversation.ended.is_cancelled() || conversation.tasks.is_closed()) else {
+            let message = format!("forwarding to {shown} could mean more than one place");
+            self.refuse_with(&format!("forwarding to {shown}"), forward::unclear(&message));
+            reply.reject(prohibited()).await;
+            return Ok(());
         };
+        let Some(place) = Place::of(&self.open) else {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        };
+        let serving = forward::serve(Arc::clone(conversation), channel, reply, to);
+        conversation.tasks.spawn(async move {
+            Box::pin(serving).await;
+            drop(place);
+        });
+        Ok(())
+    }
+
+    fn refuse_with(&self, what: &str, refusal: Refusal) {
         let spans = super::recording::spans(what, &self.conversation.environment.detectors);
         let text = SealedText::new(what, &spans, &[], &self.conversation.environment.sealer);
         if let Ok(number) = self.conversation.number() {
             drop(self.conversation.refused(number, &[], &text, refusal));
         }
+    }
+}
+
+/// One of the channels that may be open at a time.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn of(open: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(Arc::clone(open));
+        (open.fetch_add(1, Ordering::SeqCst) < MOST_CHANNELS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -98,17 +146,20 @@ impl Handler for Door {
             reply.reject(prohibited()).await;
             return Ok(());
         }
-        if self.open.fetch_add(1, Ordering::SeqCst) >= MOST_CHANNELS {
-            self.open.fetch_sub(1, Ordering::SeqCst);
+        let Some(place) = Place::of(&self.open) else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
-        }
+        };
         reply.accept().await;
-        let (open, handle) = (Arc::clone(&self.open), session.handle());
-        let served = channel::serve(Arc::clone(conversation), channel, handle);
-        conversation.tasks.spawn(async move {
-            Box::pin(served).await;
-            open.fetch_sub(1, Ordering::SeqCst);
+        let (handle, id) = (session.handle(), channel.id());
+        conversation.hears(&handle, id);
+        let (served, conversation) = (Arc::clone(conversation), Arc::clone(conversation));
+        let serving = channel::serve(served, channel, handle);
+        let tasks = conversation.tasks.clone();
+        tasks.spawn(async move {
+            Box::pin(serving).await;
+            conversation.hears_no_more(id);
+            drop(place);
         });
         Ok(())
     }
@@ -128,7 +179,7 @@ impl Handler for Door {
 
     async fn channel_open_direct_tcpip(
         &mut self,
-        _channel: Channel<Msg>,
+        channel: Channel<Msg>,
         host: &str,
         port: u32,
         _from: &str,
@@ -136,9 +187,7 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.refuse(&format!("forwarding to {}:{port}", short(host)));
-        reply.reject(prohibited()).await;
-        Ok(())
+        self.forward(channel, reply, ForwardTarget::host(host, port), &format!("{}:{port}", short(host))).await
     }
 
     async fn channel_open_forwarded_tcpip(
@@ -158,13 +207,16 @@ impl Handler for Door {
 
     async fn channel_open_direct_streamlocal(
         &mut self,
-        _channel: Channel<Msg>,
+        channel: Channel<Msg>,
         path: &str,
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.refuse(&format!("forwarding to the socket {}", short(path)));
-        reply.reject(prohibited()).await;
+        self.forward(channel, reply, ForwardTarget::socket(path), &format!("the socket {}", short(path))).await
+    }
+
+    async fn data(&mut self, _channel: ChannelId, _data: &[u8], _session: &mut Session) -> Result<(), Self::Error> {
+        self.conversation.touch();
         Ok(())
     }
 
@@ -224,7 +276,12 @@ impl Handler for Door {
 
     // A refusal of what is asked comes as lines and a status, which every client shows: the request itself succeeds.
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        session.channel_success(channel)
+        self.begin(channel, session)
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
+        self.begun.remove(&channel);
+        Ok(())
     }
 
     async fn exec_request(
@@ -233,7 +290,7 @@ impl Handler for Door {
         _command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        session.channel_success(channel)
+        self.begin(channel, session)
     }
 
     async fn subsystem_request(
@@ -243,7 +300,7 @@ impl Handler for Door {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         if name == "sftp" {
-            return session.channel_success(channel);
+            return self.begin(channel, session);
         }
         self.refuse(&format!("the subsystem {}", short(name)));
         session.channel_failure(channel)

@@ -6,7 +6,10 @@ use russh::{ChannelReadHalf, ChannelWriteHalf, Pty, Sig, client};
 use super::{SshError, SshLink};
 use crate::{
     policy::Permitted,
-    protocol::ssh::message::{SshRequest, Surroundings, TerminalSize},
+    protocol::ssh::{
+        forward::ForwardTarget,
+        message::{SshRequest, Surroundings, TerminalSize},
+    },
     record::Recorded,
 };
 
@@ -23,7 +26,18 @@ pub struct SshChannel {
 
 impl SshChannel {
     pub(super) async fn open(link: &SshLink, request: SshRequest) -> Result<(Self, ChannelReadHalf), SshError> {
-        let channel = link.0.channel_open_session().await?;
+        let channel = match &request {
+            SshRequest::Forward { to: ForwardTarget::Host { host, port }, .. } => {
+                // Nobody's business whose laptop it comes from.
+                link.0.channel_open_direct_tcpip(host.clone(), u32::from(*port), "127.0.0.1", 0).await?
+            }
+            SshRequest::Forward { to: ForwardTarget::Socket(path), .. } => {
+                link.0.channel_open_direct_streamlocal(path.clone()).await?
+            }
+            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } | SshRequest::File(_) => {
+                link.0.channel_open_session().await?
+            }
+        };
         let (read, write) = channel.split();
         let opened = Self { write, _link: link.clone() };
         match request {
@@ -39,6 +53,7 @@ impl SshChannel {
                 opened.surround(within).await?;
                 opened.write.request_subsystem(true, "sftp").await?;
             }
+            SshRequest::Forward { .. } => {}
             SshRequest::File(_) => return Err(SshError::Credential("a packet opens no channel")),
         }
         Ok((opened, read))
@@ -62,9 +77,10 @@ impl SshChannel {
     pub async fn file(&self, request: Recorded<Permitted<SshRequest>>) -> Written {
         match request.into_inner().into_message() {
             SshRequest::File(request) => Ok(self.write.data_bytes(request.packet).await?),
-            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } => {
-                Err(SshError::Credential("what opens a channel is no packet"))
-            }
+            SshRequest::Exec { .. }
+            | SshRequest::Shell { .. }
+            | SshRequest::Files { .. }
+            | SshRequest::Forward { .. } => Err(SshError::Credential("what opens a channel is no packet")),
         }
     }
 

@@ -52,6 +52,17 @@ pub enum SshKeyError {
     Randomness,
 }
 
+/// What a certificate is good for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Certified<'command> {
+    /// Commands, shells and files.
+    Session,
+    /// This command.
+    Command(&'command str),
+    /// Ways through the machine.
+    Forwarding,
+}
+
 /// The gateway's own keys.
 #[derive(Clone)]
 pub struct SshKeys {
@@ -95,12 +106,12 @@ impl SshKeys {
     }
 
     /// A key pair for one login, with a certificate for it: one principal, minutes, and for one command where there is
-    /// one. Nothing may be forwarded with it.
+    /// one. Nothing may be forwarded with it, unless the login is for that alone.
     pub(super) fn certify(
         &self,
         principal: &str,
         key_id: &str,
-        command: Option<&str>,
+        what: Certified<'_>,
         now_seconds: u64,
     ) -> Option<(PrivateKey, Certificate)> {
         let key = fresh("")?;
@@ -110,10 +121,18 @@ impl SshKeys {
         let until = from + CERTIFICATE_LIFE.as_secs();
         let mut builder = Builder::new(nonce, key.public_key().key_data().clone(), from, until).ok()?;
         builder.cert_type(CertType::User).ok()?.key_id(key_id).ok()?.valid_principal(principal).ok()?;
-        builder.extension("permit-pty", "").ok()?;
-        if let Some(command) = command {
-            builder.critical_option("force-command", command).ok()?;
-        }
+        match what {
+            Certified::Session => builder.extension("permit-pty", "").ok()?,
+            Certified::Command(command) => {
+                builder.extension("permit-pty", "").ok()?.critical_option("force-command", command).ok()?
+            }
+            Certified::Forwarding => builder
+                .extension("permit-port-forwarding", "")
+                .ok()?
+                // No command may be run with it.
+                .critical_option("force-command", "/bin/false")
+                .ok()?,
+        };
         Some((key, builder.sign(&self.authority).ok()?))
     }
 }
@@ -168,7 +187,7 @@ mod tests {
     fn a_certificate_is_for_one_account_one_command_and_minutes() {
         let folder = tempfile::tempdir().unwrap();
         let keys = SshKeys::load_or_create(folder.path()).unwrap();
-        let (_key, certificate) = keys.certify("deploy", "ses_1", Some("uptime"), 1_000_000).unwrap();
+        let (_key, certificate) = keys.certify("deploy", "ses_1", Certified::Command("uptime"), 1_000_000).unwrap();
         assert_eq!(certificate.valid_principals(), ["deploy"]);
         assert_eq!(certificate.key_id(), "ses_1");
         assert_eq!(certificate.valid_before(), 1_000_000 - 60 + 300);
@@ -178,5 +197,9 @@ mod tests {
         let authority = keys.authority_public().fingerprint(HashAlg::Sha256);
         certificate.validate_at(1_000_000, [&authority]).unwrap();
         assert!(certificate.validate_at(1_000_301, [&authority]).is_err());
+        let (_key, certificate) = keys.certify("deploy", "ses_1", Certified::Forwarding, 1_000_000).unwrap();
+        let extensions: Vec<&String> = certificate.extensions().keys().collect();
+        assert_eq!(extensions, ["permit-port-forwarding"]);
+        assert_eq!(certificate.critical_options().get("force-command").map(String::as_str), Some("/bin/false"));
     }
 }

@@ -14,12 +14,11 @@ use russh::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use super::{Cut, SshError, SshKeys, host::Host};
+use super::{Cut, SshError, SshKeys, host::Host, keys::Certified};
 use crate::{
     clock::WallClock,
     config::{Credential, HostTrust, SshCredential, SshSettings},
     credential::Secrets,
-    model::SessionId,
     upstream::{Target, dial},
 };
 
@@ -62,13 +61,24 @@ fn private_key(text: &SecretString) -> Result<PrivateKey, SshError> {
     Ok(key)
 }
 
-/// What the gateway does by itself: log in, for a session, and for one command where a certificate binds to it.
+/// What the gateway does by itself: log in, for a session, and for less where a certificate binds to it.
 #[derive(Debug)]
 pub struct LoginOrder {
     /// For whom: the certificate's key id, and so the machine's own log, names it.
-    pub session: SessionId,
-    /// The only command that the link is for.
-    pub command: Option<Bytes>,
+    pub key_id: String,
+    /// What the link is for.
+    pub purpose: LinkPurpose,
+}
+
+/// What a link is for, as far as a certificate can bind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// What the channels of a session share.
+    Session,
+    /// This command alone.
+    Command(Bytes),
+    /// Ways through the machine, and nothing else.
+    Forwarding,
 }
 
 /// A conversation with a machine, logged in.
@@ -156,10 +166,15 @@ async fn authenticate(handle: &mut client::Handle<Host>, login: &SshLogin, order
             handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::new(key), hash)).await?
         }
         Credential::Ssh(SshCredential::Certificate { .. }) => {
-            let command = order.command.as_ref().map(|command| std::str::from_utf8(command)).transpose();
-            let command = command.map_err(|_bytes| SshError::Credential("the command is no text"))?;
+            let what = match &order.purpose {
+                LinkPurpose::Session => Certified::Session,
+                LinkPurpose::Forwarding => Certified::Forwarding,
+                LinkPurpose::Command(command) => Certified::Command(
+                    std::str::from_utf8(command).map_err(|_bytes| SshError::Credential("the command is no text"))?,
+                ),
+            };
             let now = u64::try_from(login.clock.unix_seconds()).unwrap_or(0);
-            let made = login.keys.certify(&user, order.session.as_str(), command, now);
+            let made = login.keys.certify(&user, &order.key_id, what, now);
             let (key, certificate) = made.ok_or(SshError::Credential("no certificate could be made"))?;
             handle.authenticate_openssh_cert(user, Arc::new(key), certificate).await?
         }

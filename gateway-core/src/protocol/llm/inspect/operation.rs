@@ -65,6 +65,7 @@ fn asked(text: &str, verb: Verb, accesses: BTreeSet<Access>, facts: RequestFacts
         estimated_percent: None,
         export: false,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: None,
         request: Some(Arc::new(facts)),
     }

@@ -207,7 +207,9 @@ const fn events(verb: Verb) -> Events {
         | Verb::SshExec
         | Verb::SshShell
         | Verb::SshAdmin
+        | Verb::SshForward
         | Verb::SshUnknown
+        | Verb::SshForwardUninspected
         | Verb::Unknown => Events::NONE,
     }
 }

@@ -247,6 +247,7 @@ fn operation(text: &Arc<str>, parsed: Parsed) -> Operation {
         estimated_percent: None,
         export: parsed.exports,
         filters_on: BTreeSet::new(),
+        facts: BTreeSet::new(),
         advice: None,
         request: None,
     }
