@@ -1,6 +1,7 @@
 //! Connections over SSH: a real OpenSSH server behind the gateway, stock clients before it.
 
 mod files;
+mod shell;
 mod trust;
 
 use std::process::Command;

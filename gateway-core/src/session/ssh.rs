@@ -9,6 +9,7 @@ mod conversation;
 mod files;
 mod hold;
 mod incoming;
+mod lines;
 mod recording;
 mod server;
 mod terminal;

@@ -63,6 +63,13 @@ pub enum SshRequest {
     },
     /// One packet of SFTP.
     File(FileRequest),
+    /// A line of a shell, as its screen shows it.
+    Line {
+        /// Its text; empty where the screen does not show it.
+        line: Bytes,
+        /// The key that runs it.
+        enter: Bytes,
+    },
 }
 
 impl fmt::Debug for SshRequest {
@@ -72,6 +79,7 @@ impl fmt::Debug for SshRequest {
             Self::Shell { .. } => "Shell",
             Self::Files { .. } => "Files",
             Self::File(_) => "File",
+            Self::Line { .. } => "Line",
         })
     }
 }
@@ -95,6 +103,11 @@ impl Digestible for SshRequest {
             Self::File(request) => {
                 sink(b"file");
                 sink(request.packet.get(9..).unwrap_or_default());
+                return;
+            }
+            Self::Line { line, .. } => {
+                sink(b"line");
+                sink(line);
                 return;
             }
         };
@@ -170,6 +183,8 @@ pub enum FileAsks {
         handle: Handle,
         /// From where.
         offset: u64,
+        /// How much at most.
+        length: u32,
     },
     /// Content for an open file.
     Write {

@@ -39,7 +39,9 @@ impl SshChannel {
                 opened.surround(within).await?;
                 opened.write.request_subsystem(true, "sftp").await?;
             }
-            SshRequest::File(_) => return Err(SshError::Credential("a packet opens no channel")),
+            SshRequest::File(_) | SshRequest::Line { .. } => {
+                return Err(SshError::Credential("a packet opens no channel"));
+            }
         }
         Ok((opened, read))
     }
@@ -62,8 +64,19 @@ impl SshChannel {
     pub async fn file(&self, request: Recorded<Permitted<SshRequest>>) -> Written {
         match request.into_inner().into_message() {
             SshRequest::File(request) => Ok(self.write.data_bytes(request.packet).await?),
-            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } => {
+            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } | SshRequest::Line { .. } => {
                 Err(SshError::Credential("what opens a channel is no packet"))
+            }
+        }
+    }
+
+    /// Presses Enter behind a line that was permitted and durably recorded.
+    pub async fn line(&self, request: Recorded<Permitted<SshRequest>>) -> Written {
+        match request.into_inner().into_message() {
+            SshRequest::Line { enter, .. } if enter.is_empty() => Ok(()),
+            SshRequest::Line { enter, .. } => Ok(self.write.data_bytes(enter).await?),
+            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } | SshRequest::File(_) => {
+                Err(SshError::Credential("what opens a channel is no line"))
             }
         }
     }
