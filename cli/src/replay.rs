@@ -3,12 +3,13 @@
 //! On a terminal there is a player; into a pipe, at full speed or as JSON lines it is printed. What was recorded is
 //! shown, never executed: every text passes through `printable`.
 
+mod asciicast;
 mod emulator;
 mod player;
 mod screen;
 mod script;
 mod terminal;
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, path::Path};
 
 use hoop_gateway_core::{api::types::RecordedEvent, model::SessionId};
 
@@ -17,6 +18,8 @@ use crate::{
     arguments::{Format, ReplayArguments},
     context::Context,
     failure::{ExitStatus, Failure},
+    output::Output,
+    private_file::replace_private_file,
 };
 pub(crate) use player::{Message as PlayerMessage, Player, Wish};
 pub(crate) use screen::draw;
@@ -25,6 +28,9 @@ pub(crate) use script::Script;
 /// Fetches the recording and shows it.
 pub(crate) async fn run(arguments: ReplayArguments, context: &Context) -> Result<ExitStatus, Failure> {
     let events = fetch(&arguments.session, context).await?;
+    if let Some(path) = &arguments.asciicast {
+        return export(&asciicast::cast(&events, arguments.at)?, path, context);
+    }
     if context.output.format() != Format::Table {
         return print_events(&events, context);
     }
@@ -42,6 +48,17 @@ pub(crate) async fn run(arguments: ReplayArguments, context: &Context) -> Result
         return outcome.map_err(|error| Failure::internal("the player ended early").caused_by(&error))?;
     }
     print_script(&script, arguments.at, context)
+}
+
+/// Writes a recorded terminal for other players, `-` to standard output.
+fn export(cast: &str, path: &Path, context: &Context) -> Result<ExitStatus, Failure> {
+    if path.as_os_str() == "-" {
+        Output::bytes(cast.as_bytes())?;
+    } else {
+        replace_private_file(path, cast.as_bytes())?;
+        context.output.say(&format!("Written to {}, for you alone: `asciinema play` plays it.", path.display()));
+    }
+    Ok(ExitStatus::SUCCESS)
 }
 
 async fn fetch(session: &SessionId, context: &Context) -> Result<Vec<RecordedEvent>, Failure> {

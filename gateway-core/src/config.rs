@@ -50,7 +50,7 @@ pub use saml::{CertificateDigest, SamlConfig, SamlEncryption};
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
-pub use ssh::{HostTrust, SshCredential, SshSettings};
+pub use ssh::{HostTrust, MaskedDownloads, MaskedTerminal, ShellLines, SshCredential, SshSettings, Watching};
 pub use starters::Starter;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod evasions;
 mod files;
+mod shell;
 mod trust;
 mod ways;
 

@@ -146,7 +146,8 @@ pub(crate) fn moment(text: &str) -> Result<Moment, String> {
     long_about = "Play a recorded session in the terminal, with its original timing.\n\n\
                   You may replay your own sessions; others need the policy's `replay`. Looking is recorded.",
     after_help = "Examples:\n  hoop replay ses_01hzy3…\n  hoop replay ses_01hzy3… --speed 8\n  \
-                  hoop replay ses_01hzy3… --at 12\n  hoop replay ses_01hzy3… --search orders"
+                  hoop replay ses_01hzy3… --at 12\n  hoop replay ses_01hzy3… --search orders\n  \
+                  hoop replay ses_01hzy3… --asciicast shell.cast --at 2"
 )]
 pub(crate) struct ReplayArguments {
     /// The session
@@ -161,6 +162,10 @@ pub(crate) struct ReplayArguments {
     /// Show only operations whose text contains this, in either case
     #[arg(long, env = "HOOP_REPLAY_SEARCH", value_name = "TEXT")]
     pub(crate) search: Option<String>,
+    /// Write the recorded terminal as asciicast version 2 to this file, `-` for standard output; with several, `--at`
+    /// says of which operation
+    #[arg(long, env = "HOOP_REPLAY_ASCIICAST", value_name = "FILE", conflicts_with = "search")]
+    pub(crate) asciicast: Option<PathBuf>,
 }
 
 /// Verify recordings offline.

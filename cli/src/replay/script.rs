@@ -9,6 +9,7 @@ mod lines;
 mod operation;
 mod talk;
 
+pub(super) use lines::title;
 pub(crate) use operation::{Fact, Operation};
 
 use std::{
@@ -78,7 +79,7 @@ impl Script {
     pub(crate) fn new(events: &[RecordedEvent], search: Option<&str>) -> Self {
         let start = events.first().map_or(0, |event| event.at_micros);
         let wanted = search.map(|search| matching(events, search));
-        let mut script = Self { title: events.first().map(lines::title).unwrap_or_default(), ..Self::default() };
+        let mut script = Self { title: events.first().map(title).unwrap_or_default(), ..Self::default() };
         let mut places = BTreeMap::new();
         let mut micros = None;
         for event in events.iter().filter(|event| is_wanted(event, wanted.as_ref())) {
@@ -179,7 +180,7 @@ fn is_wanted(event: &RecordedEvent, wanted: Option<&BTreeSet<u64>>) -> bool {
     wanted.is_none_or(|wanted| number(event).is_some_and(|number| wanted.contains(&number)))
 }
 
-fn number(event: &RecordedEvent) -> Option<u64> {
+pub(super) fn number(event: &RecordedEvent) -> Option<u64> {
     field(event, "number")?.parse().ok()
 }
 

@@ -33,6 +33,46 @@ pub struct SshSettings {
     pub idle_limit: Duration,
     /// A session ends after so long, whatever goes on.
     pub session_limit: Duration,
+    /// What becomes of terminals and downloads where values are masked, and of the lines of shells.
+    pub watching: Watching,
+}
+
+/// What is done with what cannot be decided or masked exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watching {
+    /// Terminals, for whom values are masked.
+    pub terminal: MaskedTerminal,
+    /// Files that are read, by whom values are masked for.
+    pub downloads: MaskedDownloads,
+    /// The lines of interactive shells.
+    pub lines: ShellLines,
+}
+
+/// A terminal shows letters as they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaskedTerminal {
+    /// There is none where values are masked.
+    Refused,
+    /// It is masked as far as that can be done while somebody watches.
+    Masked,
+}
+
+/// A file cannot be masked without breaking it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaskedDownloads {
+    /// None is read where values are masked.
+    Refused,
+    /// It is searched as it streams, and ends at the first value.
+    Scanned,
+}
+
+/// Lines that are typed into a shell are read from its screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShellLines {
+    /// Each is decided as a command is.
+    Decided,
+    /// The permit of the shell is all there is.
+    Passed,
 }
 
 /// How the gateway logs in to a machine.
@@ -77,6 +117,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
     let accept_env = variables(table);
     let idle_limit = limit(table, "idle_seconds", IDLE_SECONDS);
     let session_limit = limit(table, "session_seconds", SESSION_SECONDS);
+    let watching = watching(table);
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -98,7 +139,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         pool: None,
         native: None,
         http: None,
-        ssh: Some(SshSettings { trust: trust?, accept_env, idle_limit, session_limit }),
+        ssh: Some(SshSettings { trust: trust?, accept_env, idle_limit, session_limit, watching: watching? }),
         application_name: super::ApplicationName::default(),
         statement_comment: false,
         environment,
@@ -134,6 +175,29 @@ fn public_key(table: &Table<'_>, key: &'static str, text: toml::Spanned<String>)
     table.parsed(key, Some(text), HOST_KEY, |text| {
         PublicKey::from_openssh(text).map_err(|_unreadable| "this is no public key in OpenSSH's format")
     })
+}
+
+/// Without a word of the site, what cannot be exact is refused, and lines are decided.
+fn watching(table: &mut Table<'_>) -> Option<Watching> {
+    let terminal = choice(table, "terminal", ["refused", "masked"])?;
+    let downloads = choice(table, "downloads", ["refused", "scanned"])?;
+    let lines = choice(table, "lines", ["decided", "passed"])?;
+    Some(Watching {
+        terminal: if terminal { MaskedTerminal::Masked } else { MaskedTerminal::Refused },
+        downloads: if downloads { MaskedDownloads::Scanned } else { MaskedDownloads::Refused },
+        lines: if lines { ShellLines::Passed } else { ShellLines::Decided },
+    })
+}
+
+/// Whether the second of two words is written; the first one is meant where none is.
+fn choice(table: &mut Table<'_>, key: &'static str, [first, second]: [&'static str; 2]) -> Option<bool> {
+    let Some(word) = table.text(key) else { return Some(false) };
+    if word.get_ref() == first || word.get_ref() == second {
+        return Some(word.get_ref() == second);
+    }
+    let message = format!("connection.{key}: this is `{first}` or `{second}`");
+    table.problem(&word.span(), message, format!("{key} = \"{second}\""));
+    None
 }
 
 fn variables(table: &mut Table<'_>) -> Vec<String> {

@@ -11,6 +11,7 @@ mod forward;
 mod hold;
 mod incoming;
 mod limits;
+mod lines;
 mod recording;
 mod server;
 mod terminal;

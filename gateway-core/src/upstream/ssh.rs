@@ -1,6 +1,7 @@
 //! The only way commands, shells and files reach a machine: those that are permitted and recorded.
 //!
-//! Law 1 is carried by the types: [`SshOutlet::open`] and [`SshChannel::file`] take only `Recorded<Permitted<SshRequest>>`.
+//! Law 1 is carried by the types: [`SshOutlet::open`], [`SshChannel::file`] and
+//! [`SshChannel::line`] take only `Recorded<Permitted<SshRequest>>`.
 //! What follows on an open channel (its input, signals, a window's size) goes under the permit that opened it.
 //!
 //! ```compile_fail

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Who did this, where and as whom.
-pub(super) fn title(event: &RecordedEvent) -> String {
+pub(in crate::replay) fn title(event: &RecordedEvent) -> String {
     let who = field(event, "principal")
         .and_then(|text| serde_json::from_str::<Principal>(text).ok())
         .map_or_else(|| "?".to_owned(), |principal| whoami::describe(&principal));

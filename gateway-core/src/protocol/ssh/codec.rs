@@ -36,6 +36,7 @@ const VERSION: u8 = 2;
 const STATUS: u8 = 101;
 const HANDLE: u8 = 102;
 const DATA: u8 = 103;
+const NAME: u8 = 104;
 const EXTENDED: u8 = 200;
 
 const SIZE: u32 = 1;
@@ -113,8 +114,7 @@ pub fn request(packet: Bytes) -> Result<FileRequest, FileCodecError> {
         CLOSE => FileAsks::Close(handle(&mut rest)?),
         READ => {
             let (handle, offset) = (handle(&mut rest)?, u64(&mut rest)?);
-            let _length = u32(&mut rest)?;
-            FileAsks::Read { handle, offset }
+            FileAsks::Read { handle, offset, length: u32(&mut rest)? }
         }
         WRITE => {
             let (handle, offset) = (handle(&mut rest)?, u64(&mut rest)?);
@@ -182,7 +182,9 @@ pub enum FileAnswer {
     Handle(u32, Bytes),
     /// DATA.
     Data(u32, Bytes),
-    /// NAME, ATTRS, `EXTENDED_REPLY`.
+    /// NAME, with the names.
+    Names(u32, Vec<Bytes>),
+    /// ATTRS, `EXTENDED_REPLY`.
     Other(u32),
 }
 
@@ -199,8 +201,20 @@ pub fn answer(packet: &Bytes) -> Result<FileAnswer, FileCodecError> {
         STATUS => FileAnswer::Status(id, u32(&mut rest)?),
         HANDLE => FileAnswer::Handle(id, handle(&mut rest)?),
         DATA => FileAnswer::Data(id, text(&mut rest, MOST_PACKET_BYTES)?),
+        NAME => FileAnswer::Names(id, names(&mut rest)?),
         _ => FileAnswer::Other(id),
     })
+}
+
+/// SPEC: section 7: each name comes with a line as `ls -l` writes it, and attributes.
+fn names(rest: &mut Bytes) -> Result<Vec<Bytes>, FileCodecError> {
+    let mut names = Vec::new();
+    for _ in 0..u32(rest)? {
+        names.push(text(rest, MOST_PACKET_BYTES)?);
+        names.push(text(rest, MOST_PACKET_BYTES)?);
+        let _cuts = attributes(rest)?;
+    }
+    Ok(names)
 }
 
 /// A STATUS of the gateway's own.

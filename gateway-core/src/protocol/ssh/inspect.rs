@@ -3,6 +3,8 @@
 //! What is not understood has the effect `unknown`. Paths are read by their letters: what a symbolic link makes of them
 //! is the machine's own business.
 
+pub mod line;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -18,6 +20,8 @@ use crate::{
     sql::risk,
 };
 
+/// What a line of a shell is called: decided as a command is, by what a screen shows of it.
+pub const LINE: &str = "ssh_line";
 /// The longest command line.
 pub const MOST_COMMAND_BYTES: usize = 64 * 1024;
 
@@ -27,6 +31,12 @@ pub fn channel(request: SshRequest, circumstance: Arc<[u8]>) -> Inspected<SshReq
         SshRequest::Exec { command, within } => exec(command, within.terminal.is_some()),
         SshRequest::Shell { .. } => operation("ssh_shell", "(an interactive shell)", [(Verb::SshShell, None)]),
         SshRequest::Files { .. } => operation("sftp", "(SFTP)", [(Verb::SshSession, None)]),
+        SshRequest::Line { line, .. } if line.is_empty() => {
+            let unseen = [(Verb::SshUnknown, None)];
+            let advice = Some("Turn the echo of the terminal on: `stty echo`.".to_owned());
+            Operation { advice, ..operation(LINE, "(a line that the screen does not show)", unseen) }
+        }
+        SshRequest::Line { line, .. } => Operation { kind: Arc::from(LINE), ..exec(line) },
         // FAIL-CLOSED: a file is asked for with its handles.
         SshRequest::File(_) => operation("sftp_unknown", "(a packet)", [(Verb::SshUnknown, None)]),
         SshRequest::Forward { to, carries } => forward(to, *carries),
@@ -122,6 +132,32 @@ fn facts_of(asks: &FileAsks) -> BTreeSet<&'static str> {
         facts.extend(shell::facts_of_path(&object(path).name, changes).into_iter().map(shell::Fact::as_str));
     }
     facts
+}
+
+/// How a command carries files to whoever runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// As they are.
+    Plain,
+    /// In a form in which nothing can be found.
+    Packed,
+}
+
+/// Whether a command is the machine's half of a download.
+pub fn carries(operations: &[Operation]) -> Option<Carried> {
+    let operation =
+        operations.iter().find(|one| matches!(&*one.kind, "scp_download" | "rsync_download" | "git_fetch"))?;
+    // SPEC: rsync(1): `-z` and `--compress`; a client's options stand in one word before `e`.
+    let packs = |word: &str| match word.strip_prefix("--") {
+        Some(long) => ["compress", "zc", "new-compress", "old-compress"].iter().any(|name| long.starts_with(name)),
+        None => word.starts_with('-') && word.split('e').next().is_some_and(|options| options.contains('z')),
+    };
+    let packed = match &*operation.kind {
+        "scp_download" => false,
+        "rsync_download" => operation.text.split_whitespace().any(packs),
+        _ => true,
+    };
+    Some(if packed { Carried::Packed } else { Carried::Plain })
 }
 
 /// The handles that a server gave out, with what they stand for.
@@ -385,7 +421,8 @@ mod tests {
 
     #[test]
     fn only_what_was_opened_goes_on_without_a_question() {
-        let read = |handle: &'static [u8]| asked(FileAsks::Read { handle: Bytes::from_static(handle), offset: 0 });
+        let read =
+            |handle: &'static [u8]| asked(FileAsks::Read { handle: Bytes::from_static(handle), offset: 0, length: 1 });
         assert!(read(b"h").is_none());
         assert_eq!(read(b"guessed").unwrap().effect, Effect::Unknown);
         let cut = FileAsks::SetHandleAttributes { handle: Bytes::from_static(b"h"), cuts: true };

@@ -71,6 +71,13 @@ pub enum SshRequest {
         /// Which known protocol goes over it: asked besides, once its first bytes are seen.
         carries: Option<&'static str>,
     },
+    /// A line of a shell, as its screen shows it.
+    Line {
+        /// Its text; empty where the screen does not show it.
+        line: Bytes,
+        /// The key that runs it.
+        enter: Bytes,
+    },
 }
 
 impl fmt::Debug for SshRequest {
@@ -81,6 +88,7 @@ impl fmt::Debug for SshRequest {
             Self::Files { .. } => "Files",
             Self::File(_) => "File",
             Self::Forward { .. } => "Forward",
+            Self::Line { .. } => "Line",
         })
     }
 }
@@ -110,6 +118,11 @@ impl Digestible for SshRequest {
                 sink(b"forward");
                 sink(to.to_string().as_bytes());
                 sink(carries.unwrap_or_default().as_bytes());
+                return;
+            }
+            Self::Line { line, .. } => {
+                sink(b"line");
+                sink(line);
                 return;
             }
         };
@@ -185,6 +198,8 @@ pub enum FileAsks {
         handle: Handle,
         /// From where.
         offset: u64,
+        /// How much at most.
+        length: u32,
     },
     /// Content for an open file.
     Write {

@@ -10,16 +10,17 @@ use russh::{
 use tokio::sync::mpsc;
 
 use super::{
-    command,
+    command::{self, Form},
     conversation::Conversation,
     files,
     hold::{Passed, Turned},
     incoming::{Incoming, Meanwhile},
 };
 use crate::{
+    config::{MaskedDownloads, MaskedTerminal, ShellLines, Watching},
     model::{Refusal, RefusalKind},
     protocol::ssh::{
-        inspect,
+        inspect::{self, Carried},
         message::{SshRequest, Surroundings, Terminal, TerminalSize},
         refuse,
     },
@@ -96,18 +97,25 @@ pub(super) async fn serve(conversation: Arc<Conversation>, channel: Channel<Msg>
         Wanted::Shell => SshRequest::Shell { within },
         Wanted::Files => SshRequest::Files { within },
     };
+    let settings = conversation.served.connection.ssh.as_ref();
+    let Some(watching) = settings.map(|settings| settings.watching) else { return outgoing.close().await };
     let is_files = matches!(request, SshRequest::Files { .. });
     let size = terminal(&request);
     let command = if let SshRequest::Exec { command, .. } = &request { Some(command.clone()) } else { None };
     let too_long = command.as_ref().is_some_and(|command| command.len() > inspect::MOST_COMMAND_BYTES);
     let sight = conversation.sight(&conversation.policies.borrow().clone());
+    let reads_lines = matches!(request, SshRequest::Shell { .. }) && watching.lines == ShellLines::Decided;
     let inspected = inspect::channel(request, Arc::clone(&conversation.circumstance));
+    let carries = inspect::carries(inspected.operations());
     let passed = if too_long {
         Err(Turned::from(unreadable("the command line is too long", "Put it into a script.")))
-    } else if has_terminal && !sight.is_empty() {
+    } else if has_terminal && !sight.is_empty() && watching.terminal == MaskedTerminal::Refused {
         // FAIL-CLOSED: what is written key by key cannot be masked before it is seen.
         let hint = "Run a command without a terminal: `ssh -T … COMMAND`.";
         Err(Turned::from(unmaskable("values are masked for you here, and a terminal cannot be masked", hint)))
+    } else if let Some(why) = carries.filter(|_| !sight.is_empty()).and_then(|carried| carried.refusal(watching)) {
+        // FAIL-CLOSED: a protocol with lengths in it cannot be masked, and what is packed cannot be searched.
+        Err(Turned::from(unmaskable(why, "Read it with a command, whose output is masked.")))
     } else {
         waiting(&conversation, &mut incoming, &outgoing, inspected).await
     };
@@ -140,7 +148,9 @@ pub(super) async fn serve(conversation: Arc<Conversation>, channel: Channel<Msg>
             return outgoing.finish(refuse::REFUSED_STATUS).await;
         }
     };
-    let running = command::Running { conversation, machine, incoming, outgoing, operations, approved, sight, open };
+    let form = if carries.is_some() { Form::Carried } else { Form::Printed { reads_lines } };
+    let running =
+        command::Running { conversation, machine, incoming, outgoing, operations, approved, sight, form, open };
     if is_files {
         files::serve(running, from).await;
     } else {
@@ -153,7 +163,23 @@ fn terminal(request: &SshRequest) -> Option<TerminalSize> {
         SshRequest::Exec { within, .. } | SshRequest::Shell { within } => {
             within.terminal.as_ref().map(|terminal| terminal.size)
         }
-        SshRequest::Files { .. } | SshRequest::File(_) | SshRequest::Forward { .. } => None,
+        SshRequest::Files { .. }
+        | SshRequest::File(_)
+        | SshRequest::Line { .. }
+        | SshRequest::Forward { .. } => None,
+    }
+}
+
+impl Carried {
+    /// Why it cannot go where values are masked.
+    fn refusal(self, watching: Watching) -> Option<&'static str> {
+        match (self, watching.downloads) {
+            (_, MaskedDownloads::Refused) => Some("values are masked for you here, and what is downloaded cannot be"),
+            (Self::Packed, MaskedDownloads::Scanned) => {
+                Some("values are masked for you here, and what is packed on its way cannot be searched for them")
+            }
+            (Self::Plain, MaskedDownloads::Scanned) => None,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     channel::{Outgoing, STDERR, size},
     conversation::Conversation,
     incoming::Incoming,
+    lines::{After, Typing, Watched},
     recording::Open,
     terminal::{Keeper, resized},
 };
@@ -29,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the end of an output waits for the status of what wrote it: a client that has seen the end of both directions
 /// closes, and hears nothing more then.
 const STATUS_PATIENCE: Duration = Duration::from_millis(250);
+/// After so long without output, somebody who watches sees what may be half a value.
+const SILENCE: Duration = Duration::from_millis(50);
 
 /// What runs, with everything around it.
 pub(super) struct Running {
@@ -39,7 +42,20 @@ pub(super) struct Running {
     pub(super) operations: Vec<Operation>,
     pub(super) approved: bool,
     pub(super) sight: Arc<Detectors>,
+    pub(super) form: Form,
     pub(super) open: Open,
+}
+
+/// What its output is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Text: masked.
+    Printed {
+        /// Whether what is typed is decided line by line, where there is a terminal.
+        reads_lines: bool,
+    },
+    /// Content of files: searched, and stopped at the first value.
+    Carried,
 }
 
 /// How it ended.
@@ -56,14 +72,22 @@ enum End {
 
 /// Serves a command to its end.
 pub(super) async fn serve(running: Running, mut from: ChannelReadHalf, terminal: Option<TerminalSize>) {
-    let Running { conversation, machine, mut incoming, outgoing, operations, approved, sight, mut open } = running;
+    let Running { conversation, machine, mut incoming, outgoing, operations, approved, sight, form, mut open } =
+        running;
     let number = open.number;
     let mut keeper = Keeper::new(&conversation, number, terminal);
+    let watched = terminal.map(|size| Watched::new(size, form == Form::Printed { reads_lines: true }));
+    let output = || match (form, terminal) {
+        (Form::Carried, _) => Output::carried(&sight),
+        (Form::Printed { .. }, Some(size)) => Output::terminal(&sight, usize::try_from(size.columns).unwrap_or(0)),
+        (Form::Printed { .. }, None) => Output::new(&sight),
+    };
     let mut downward = Downward {
         conversation: &conversation,
         outgoing: &outgoing,
         number,
-        outputs: [Output::new(&sight), Output::new(&sight)].map(Some),
+        outputs: [Some(output()), Some(Output::new(&sight))],
+        watched: watched.as_ref(),
         keeper: &mut keeper,
         open: &mut open,
         tag: None,
@@ -71,9 +95,11 @@ pub(super) async fn serve(running: Running, mut from: ChannelReadHalf, terminal:
         end_is_told: false,
     };
     let end = {
-        let up = std::pin::pin!(upward(&conversation, &machine, &mut incoming, number));
+        let (conversation, machine) = (&conversation, &machine);
+        let typing = Typing { conversation, machine, outgoing: &outgoing, watched: watched.as_ref(), number };
+        let up = std::pin::pin!(upward(&typing, &mut incoming));
         let down = std::pin::pin!(downward.run(&mut from));
-        let stopped = std::pin::pin!(no_longer(&conversation, &operations, approved, &sight));
+        let stopped = std::pin::pin!(no_longer(conversation, &operations, approved, &sight));
         tokio::select! {
             biased;
             why = stopped => End::Stopped(why),
@@ -191,15 +217,23 @@ pub(super) async fn no_longer(
 
 /// From the client to the machine, under the permit; returns when the client left.
 #[expect(clippy::wildcard_enum_match_arm, reason = "russh adds messages; each arm that is not named changes nothing")]
-async fn upward(conversation: &Conversation, machine: &SshChannel, incoming: &mut Incoming, number: OperationNumber) {
+async fn upward(typing: &Typing<'_>, incoming: &mut Incoming) {
+    let Typing { conversation, machine, watched, number, .. } = *typing;
     while let Some(message) = incoming.next().await {
         let sent = match message {
-            ChannelMsg::Data { data } => machine.input(data).await,
+            ChannelMsg::Data { data } => match typing.take(data, incoming).await {
+                Ok(After::Goes) => Ok(()),
+                Ok(After::Left) => return,
+                Err(error) => Err(error),
+            },
             ChannelMsg::Eof => machine.end_input().await,
             ChannelMsg::Signal { signal } => machine.signal(signal).await,
             ChannelMsg::WindowChange { col_width, row_height, pix_width, pix_height } => {
                 let size = size(col_width, row_height, pix_width, pix_height);
                 resized(conversation, number, size);
+                if let Some(watched) = watched {
+                    watched.resized(size);
+                }
                 machine.resize(size).await
             }
             ChannelMsg::Close => return,
@@ -220,6 +254,7 @@ struct Downward<'running> {
     outgoing: &'running Outgoing,
     number: OperationNumber,
     outputs: [Option<Output>; 2],
+    watched: Option<&'running Watched>,
     keeper: &'running mut Keeper,
     open: &'running mut Open,
     tag: Option<String>,
@@ -252,6 +287,15 @@ impl Downward<'_> {
                             return End::Left;
                         }
                         continue;
+                    }
+                }
+                None if self.watched.is_some() && self.outputs.iter().flatten().any(Output::is_waiting) => {
+                    match tokio::time::timeout(SILENCE, from.wait()).await {
+                        Ok(message) => message,
+                        Err(_elapsed) => match self.let_go().await {
+                            Some(end) => return end,
+                            None => continue,
+                        },
                     }
                 }
                 None => from.wait().await,
@@ -323,7 +367,25 @@ impl Downward<'_> {
         if self.outputs.iter().flatten().any(Output::masks) { String::new() } else { text.to_owned() }
     }
 
+    /// Somebody watches, and nothing came for a while: what may be half a value is shown.
+    async fn let_go(&mut self) -> Option<End> {
+        for is_error in [false, true] {
+            let [stdout, stderr] = &mut self.outputs;
+            let shown = if is_error { stderr } else { stdout }.as_mut().map(Output::flush).unwrap_or_default();
+            if !shown.is_empty() && self.send(shown, is_error).await.is_some() {
+                return Some(End::Left);
+            }
+        }
+        None
+    }
+
     async fn output(&mut self, data: Bytes, is_error: bool) -> Option<End> {
+        if let Some(watched) = self.watched {
+            watched.wrote(&data);
+            let columns = watched.columns();
+            self.keeper.resize(columns);
+            self.outputs.iter_mut().flatten().for_each(|output| output.resize(columns));
+        }
         if self.keeper.push(self.conversation, self.number, is_error, data.clone()).is_err() {
             return Some(End::Stopped("it cannot be recorded any more".to_owned()));
         }

@@ -1,16 +1,18 @@
 //! SFTP: each packet is read, what opens or changes something is decided and on record before it goes on, what reads and
 //! writes goes under the permit of its open. What was carried has its hash in the record.
 
+mod carried;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use russh::{ChannelMsg, ChannelReadHalf};
 use tokio::sync::mpsc;
 
+use self::carried::Carried;
 use super::{
     channel::{Outgoing, unmaskable},
     command::{Running, no_longer},
@@ -20,12 +22,14 @@ use super::{
     recording::Open,
 };
 use crate::{
+    config::MaskedDownloads,
     mask::Detectors,
     model::{Operation, Refusal},
     protocol::ssh::{
         codec::{self, FileAnswer},
         inspect::{self, OpenFiles},
         message::{FileAsks, FileRequest, Handle},
+        reframe::found,
         refuse,
     },
     record::{Event, SealedText, Status},
@@ -42,17 +46,7 @@ struct OpenFile {
     approved: bool,
     open: Open,
     name: String,
-    hash: digest::Context,
-    carried: u64,
-    in_order: bool,
-}
-
-impl OpenFile {
-    fn carry(&mut self, offset: u64, content: &[u8]) {
-        self.in_order &= offset == self.carried;
-        self.carried = self.carried.saturating_add(u64::try_from(content.len()).unwrap_or(0));
-        self.hash.update(content);
-    }
+    carried: Carried,
 }
 
 /// What the machine still has to answer.
@@ -91,7 +85,7 @@ enum End {
 
 /// Serves SFTP to its end.
 pub(super) async fn serve(running: Running, mut from: ChannelReadHalf) {
-    let Running { conversation, machine, mut incoming, outgoing, operations, approved, sight, open } = running;
+    let Running { conversation, machine, mut incoming, outgoing, operations, approved, sight, open, .. } = running;
     let (books, writing) = (Mutex::default(), tokio::sync::Mutex::default());
     let files = Files { conversation, machine, outgoing, sight, books, writing };
     let end = {
@@ -226,7 +220,9 @@ impl Files {
             return self.answer(codec::status(id, codec::UNSUPPORTED, "hoop does not know this request")).await;
         }
         let reads = matches!(asks, FileAsks::Open { reads: true, .. } | FileAsks::OpenFolder(_));
-        if reads && !self.sight.is_empty() {
+        let settings = self.conversation.served.connection.ssh.as_ref();
+        let searched = settings.is_some_and(|ssh| ssh.watching.downloads == MaskedDownloads::Scanned);
+        if reads && !self.sight.is_empty() && !searched {
             // FAIL-CLOSED: what a file holds cannot be masked without breaking it.
             let hint = "Read it with a command, whose output is masked.";
             return self.refuse(id, &unmaskable("values are masked for you here, and files cannot be", hint)).await;
@@ -251,8 +247,8 @@ impl Files {
         let pending = match asks {
             FileAsks::Open { path, .. } | FileAsks::OpenFolder(path) => {
                 let name = String::from_utf8_lossy(path).into_owned();
-                let (hash, carried, in_order) = (digest::Context::new(&digest::SHA256), 0, true);
-                Pending::Opens(Box::new(OpenFile { operations, approved, open, name, hash, carried, in_order }))
+                let carried = Carried::new(&self.sight);
+                Pending::Opens(Box::new(OpenFile { operations, approved, open, name, carried }))
             }
             FileAsks::Look(_)
             | FileAsks::RealPath(_)
@@ -279,11 +275,19 @@ impl Files {
         match asks {
             FileAsks::Write { handle, offset, content } => self.books(|books| {
                 if let Some(file) = books.files.get_mut(handle) {
-                    file.carry(*offset, content);
+                    file.carried.written(*offset, content);
                 }
             }),
-            FileAsks::Read { handle, offset } => {
-                self.books(|books| books.pending.insert(id, Pending::Reads(handle.clone(), *offset)));
+            FileAsks::Read { handle, offset, length } => {
+                let asked = self.books(|books| {
+                    let file = books.files.get_mut(handle);
+                    file.map_or(Ok(()), |file| file.carried.may_ask(*offset, *length))?;
+                    books.pending.insert(id, Pending::Reads(handle.clone(), *offset));
+                    Ok::<_, Refusal>(())
+                });
+                if let Err(refusal) = asked {
+                    return self.answer(codec::status(id, codec::PERMISSION_DENIED, &refusal.message)).await;
+                }
             }
             FileAsks::Close(handle) => {
                 let file = self.books(|books| {
@@ -314,22 +318,21 @@ impl Files {
 
     /// Records what was carried.
     fn closed(&self, file: OpenFile) {
-        let OpenFile { mut open, name, hash, carried, in_order, .. } = file;
-        let number = open.number;
-        let mut facts = BTreeMap::from([("bytes", carried.to_string())]);
-        if in_order && carried > 0 {
-            let hash = hash.finish();
-            let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
-            facts.insert("sha256", hex);
-        }
+        let OpenFile { mut open, name, carried, .. } = file;
+        let (number, stopped) = (open.number, carried.is_stopped());
+        let (bytes, facts) = carried.facts();
         let environment = &self.conversation.environment;
         let spans = super::recording::spans(&name, &environment.detectors);
         let text = SealedText::new(&name, &spans, &[], &environment.sealer);
         if self.conversation.append(&Event::Noted { number, kind: "file", text: &text, facts: &facts }).is_err() {
             tracing::warn!(session = %self.conversation.id, "what was carried could not be recorded");
         }
-        open.add_bytes(usize::try_from(carried).unwrap_or(usize::MAX));
-        open.end(Status::Completed { tag: "closed" });
+        open.add_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
+        open.end(if stopped {
+            Status::Failed { sqlstate: "ended at a value" }
+        } else {
+            Status::Completed { tag: "closed" }
+        });
     }
 
     async fn refuse(&self, id: u32, refusal: &Refusal) -> Option<End> {
@@ -359,19 +362,26 @@ impl Files {
                 ChannelMsg::Close => return End::Over,
                 _ => continue,
             }
-            let mut out = BytesMut::new();
+            let (mut out, mut told) = (BytesMut::new(), String::new());
             loop {
                 match codec::next_packet(&mut buffer) {
                     Ok(Some(packet)) => match codec::answer(&packet) {
-                        Ok(answer) => {
-                            self.learn(answer);
-                            out.extend_from_slice(&packet);
-                        }
+                        Ok(answer) => match self.learn(answer) {
+                            Ok(()) => out.extend_from_slice(&packet),
+                            Err((id, refusal)) => {
+                                let text = refuse::line(&refusal, &self.conversation.id);
+                                out.extend_from_slice(&codec::status(id, codec::PERMISSION_DENIED, &text));
+                                told = refuse::lines(&refusal, None, &self.conversation.id);
+                            }
+                        },
                         Err(error) => return End::Stopped(error.to_string()),
                     },
                     Ok(None) => break,
                     Err(error) => return End::Stopped(error.to_string()),
                 }
+            }
+            if !told.is_empty() {
+                self.outgoing.tell(told).await;
             }
             if !out.is_empty()
                 && let Some(end) = self.answer(out.freeze()).await
@@ -382,8 +392,8 @@ impl Files {
         End::Over
     }
 
-    /// What the machine answered.
-    fn learn(&self, answer: FileAnswer) {
+    /// What the machine answered; what must not go on is refused.
+    fn learn(&self, answer: FileAnswer) -> Result<(), (u32, Refusal)> {
         match answer {
             FileAnswer::Version => {}
             FileAnswer::Handle(id, handle) => self.books(|books| {
@@ -392,19 +402,33 @@ impl Files {
                     books.files.insert(handle, *file);
                 }
             }),
-            FileAnswer::Data(id, content) => self.books(|books| {
-                if let Some(Pending::Reads(handle, offset)) = books.pending.remove(&id)
-                    && let Some(file) = books.files.get_mut(&handle)
-                {
-                    file.carry(offset, &content);
+            FileAnswer::Data(id, content) => {
+                let refused = self.books(|books| {
+                    let Some(Pending::Reads(handle, offset)) = books.pending.remove(&id) else { return None };
+                    let file = books.files.get_mut(&handle)?;
+                    let first = !file.carried.is_stopped();
+                    let refusal = file.carried.read(offset, &content).err()?;
+                    first.then(|| self.cut_off(file, &refusal));
+                    Some(refusal)
+                });
+                if let Some(refusal) = refused {
+                    return Err((id, refusal));
                 }
-            }),
+            }
+            FileAnswer::Names(id, names) => {
+                if let Some(Pending::Does(open)) = self.books(|books| books.pending.remove(&id)) {
+                    open.end(Status::Completed { tag: "done" });
+                }
+                if let Some(class) = names.iter().find_map(|name| self.sight.class_of(name)) {
+                    return Err((id, found(class)));
+                }
+            }
             FileAnswer::Status(id, code) => {
                 let pending = self.books(|books| books.pending.remove(&id));
                 let open = match pending {
                     Some(Pending::Opens(file)) => file.open,
                     Some(Pending::Does(open)) => open,
-                    Some(Pending::Reads(..)) | None => return,
+                    Some(Pending::Reads(..)) | None => return Ok(()),
                 };
                 if code == 0 {
                     open.end(Status::Completed { tag: "done" });
@@ -418,5 +442,14 @@ impl Files {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Puts on record that a download ended at a value.
+    fn cut_off(&self, file: &OpenFile, refusal: &Refusal) {
+        let environment = &self.conversation.environment;
+        let spans = super::recording::spans(&file.name, &environment.detectors);
+        let text = SealedText::new(&file.name, &spans, &[], &environment.sealer);
+        drop(self.conversation.refused(file.open.number, &file.operations, &text, refusal.clone()));
     }
 }

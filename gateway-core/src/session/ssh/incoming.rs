@@ -41,22 +41,37 @@ impl Incoming {
 
     /// Waits for something, and keeps what the client sends meanwhile.
     pub(super) async fn during<T>(&mut self, waiting: impl Future<Output = T>) -> Meanwhile<T> {
+        // Nothing cancels it.
+        self.during_unless(waiting, |_message| false).await.unwrap_or(Meanwhile::Left)
+    }
+
+    /// The same, until the client says something that cancels it: then `None`, and what it said before is gone.
+    pub(super) async fn during_unless<T>(
+        &mut self,
+        waiting: impl Future<Output = T>,
+        cancels: impl Fn(&ChannelMsg) -> bool,
+    ) -> Option<Meanwhile<T>> {
         let mut waiting = std::pin::pin!(waiting);
         loop {
             let message = tokio::select! {
                 biased;
-                done = &mut waiting => return Meanwhile::Done(done),
+                done = &mut waiting => return Some(Meanwhile::Done(done)),
                 message = self.read.wait() => message,
             };
             match message {
-                None | Some(ChannelMsg::Close) => return Meanwhile::Left,
+                None | Some(ChannelMsg::Close) => return Some(Meanwhile::Left),
+                Some(message) if cancels(&message) => {
+                    self.ahead.retain(|message| !matches!(message, ChannelMsg::Data { .. }));
+                    self.bytes = 0;
+                    return None;
+                }
                 Some(message) => {
                     self.bytes += size(&message);
                     self.ahead.push_back(message);
                 }
             }
             if self.bytes > MOST_AHEAD_BYTES || self.ahead.len() > MOST_AHEAD_MESSAGES {
-                return Meanwhile::TooMuch;
+                return Some(Meanwhile::TooMuch);
             }
         }
     }

@@ -59,7 +59,8 @@ impl Keeper {
         match size {
             Some(size) => {
                 resized(conversation, number, size);
-                Self::Terminal { output: Some(Output::new(&detectors)), rest: Vec::new(), kept: 0 }
+                let output = Output::terminal(&detectors, usize::try_from(size.columns).unwrap_or(0));
+                Self::Terminal { output: Some(output), rest: Vec::new(), kept: 0 }
             }
             None => Self::Lines {
                 streams: [Stream::new(&detectors), Stream::new(&detectors)],
@@ -87,6 +88,13 @@ impl Keeper {
                 write_terminal(conversation, number, rest, false)
             }
             Self::Terminal { .. } => Ok(()),
+        }
+    }
+
+    /// The terminal has another width.
+    pub(super) fn resize(&mut self, columns: usize) {
+        if let Self::Terminal { output: Some(output), .. } = self {
+            output.resize(columns);
         }
     }
 

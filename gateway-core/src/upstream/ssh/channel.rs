@@ -54,7 +54,9 @@ impl SshChannel {
                 opened.write.request_subsystem(true, "sftp").await?;
             }
             SshRequest::Forward { .. } => {}
-            SshRequest::File(_) => return Err(SshError::Credential("a packet opens no channel")),
+            SshRequest::File(_) | SshRequest::Line { .. } => {
+                return Err(SshError::Credential("a packet opens no channel"));
+            }
         }
         Ok((opened, read))
     }
@@ -80,7 +82,21 @@ impl SshChannel {
             SshRequest::Exec { .. }
             | SshRequest::Shell { .. }
             | SshRequest::Files { .. }
+            | SshRequest::Line { .. }
             | SshRequest::Forward { .. } => Err(SshError::Credential("what opens a channel is no packet")),
+        }
+    }
+
+    /// Presses Enter behind a line that was permitted and durably recorded.
+    pub async fn line(&self, request: Recorded<Permitted<SshRequest>>) -> Written {
+        match request.into_inner().into_message() {
+            SshRequest::Line { enter, .. } if enter.is_empty() => Ok(()),
+            SshRequest::Line { enter, .. } => Ok(self.write.data_bytes(enter).await?),
+            SshRequest::Exec { .. }
+            | SshRequest::Shell { .. }
+            | SshRequest::Files { .. }
+            | SshRequest::File(_)
+            | SshRequest::Forward { .. } => Err(SshError::Credential("what opens a channel is no line")),
         }
     }
 
