@@ -261,7 +261,7 @@ fn a_role_per_approval_is_for_who_an_approval_let_in() {
     let log = database.cluster().log_until_now();
     assert!(log.iter().any(|line| line.contains(&maker)), "the catalogue is read all the same");
     let made = |template: &str| format!("in role \"{template}\"");
-    let makes = |line: &String| [APP_ROLE, &grand].iter().any(|template| line.contains(&made(template)));
-    assert!(!log.iter().any(|line| line.contains(&maker) && makes(line)), "no role is made");
+    let lends = |line: &String| [APP_ROLE, &grand].iter().any(|template| line.contains(&made(template)));
+    assert!(!log.iter().any(|line| line.contains(&maker) && lends(line)), "no role is made");
     assert!(log.iter().any(|line| line.contains(&maker) && line.contains(&made(&plain))), "as one would be");
 }

@@ -381,7 +381,7 @@ impl Arrival {
             window: self.window,
             sight,
             generation,
-            sighted_at: std::time::Instant::now(),
+            sighted_at: Instant::now(),
             outdated: false,
             fresh: false,
             leaving: false,

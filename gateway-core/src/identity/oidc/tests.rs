@@ -20,7 +20,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::types::TokenChoice,
-    config::AgentRule,
+    config::{AgentRule, OidcOptions},
     model::{Authentication, GroupName, PrincipalKind, PrincipalName},
 };
 
@@ -65,7 +65,7 @@ fn config(token: TokenChoice) -> OidcConfig {
         scopes: vec!["openid".into()],
         algorithms: vec![SigningAlgorithm::EdDsa, SigningAlgorithm::Es256, SigningAlgorithm::Rs256],
         ca_file: None,
-        options: crate::config::OidcOptions::default(),
+        options: OidcOptions::default(),
     }
 }
 

@@ -177,9 +177,11 @@ async fn with_attributes(attributes: &[(&str, &[&str])]) -> Option<Verified> {
     let away = world.go_away().await;
     let mut more = String::new();
     for (name, values) in attributes {
-        let values: String =
-            values.iter().map(|value| format!("<saml:AttributeValue>{value}</saml:AttributeValue>")).collect();
-        more = format!("{more}<saml:Attribute Name=\"{name}\">{values}</saml:Attribute>");
+        let mut shown = String::new();
+        for value in *values {
+            shown = format!("{shown}<saml:AttributeValue>{value}</saml:AttributeValue>");
+        }
+        more = format!("{more}<saml:Attribute Name=\"{name}\">{shown}</saml:Attribute>");
     }
     let end = "</saml:AttributeStatement>";
     let xml = world.made(&away).unsigned().replace(end, &format!("{more}{end}"));

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{intake::Turns, sight::sight};
+use super::{decline::Declining, intake::Turns, sight::sight};
 use crate::{
     approval::Binding,
     model::{Principal, RunId, SessionId},
@@ -45,8 +45,8 @@ pub(super) struct Conversation {
     /// What goes on after a request was answered: relays of `WebSocket` connections.
     pub(super) relays: TaskTracker,
     pub(super) books: Mutex<Books>,
-    /// Places for what the gateway itself says to the upstream.
-    pub(super) declining: Arc<Semaphore>,
+    /// Room for what the gateway itself says to the upstream.
+    pub(super) declining: Declining,
     /// Whose turn it is on the client's stream.
     pub(super) turns: Arc<Turns>,
     live: Arc<LiveCounts>,
@@ -104,7 +104,7 @@ impl Conversation {
             ended: CancellationToken::new(),
             relays: TaskTracker::new(),
             books,
-            declining: super::decline::places(),
+            declining: Declining::default(),
             turns: Arc::default(),
             live,
             served,

@@ -52,6 +52,6 @@ impl Registry {
 pub async fn logged_out(logouts: &mut watch::Receiver<Logouts>, principal: &Principal, proved_at: Instant) {
     if logouts.wait_for(|logouts| logouts.cover(principal, proved_at)).await.is_err() {
         // The registry is gone, and the gateway with it.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -4,7 +4,7 @@ use axum::{extract::Query, http::HeaderMap};
 use secrecy::SecretString;
 
 use super::*;
-use crate::config::{GoogleDirectory, GroupsFrom, OidcOptions, SecretReference};
+use crate::config::{GoogleDirectory, GroupsFrom, SecretReference};
 
 fn with(options: OidcOptions) -> OidcConfig {
     OidcConfig { options, ..config(TokenChoice::Access) }
