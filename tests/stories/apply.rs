@@ -150,9 +150,13 @@ fn a_site_is_applied_whole_with_its_cases_first_and_rolled_back() {
     assert_eq!(stage.bob(&["apply"]).0, 0);
     assert_eq!(Tunnel::open(&stage.alice, "pg-copy").rows("select 40 + 2").trim(), "42");
     // No key names these rows: the planner is asked, on a connection of the gateway's own, which it keeps.
-    psql.write("update orders set status = status where status = 'no such';\n\\warn still here\n");
-    psql.expect_line("still here");
-    assert_ne!(stage.own_connections(), "0");
+    // One that does not answer in time is given up, so it is asked again.
+    let is_kept = (0..5).any(|_attempt| {
+        psql.write("update orders set status = status where status = 'no such';\n\\warn still here\n");
+        psql.expect_line("still here");
+        stage.own_connections() != "0"
+    });
+    assert!(is_kept);
     stage.edit("connections.toml", "env = \"prod\"", "env = \"staging\"");
     let (status, said) = stage.bob(&["apply"]);
     assert!(status == 0 && said.contains("live sessions end: connection pg-prod was changed"), "{said}");

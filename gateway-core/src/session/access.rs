@@ -15,7 +15,7 @@ use super::{
     hold::so_far,
     login::Failure,
     open::{Arrival, NoRandomness, negotiate, random},
-    registry::{self, End},
+    registry::{self, End, logged_out},
     relay::{Ending, Session},
 };
 use crate::{
@@ -220,7 +220,7 @@ impl Arrival {
             let Some((_, ticket)) = &mut waits else { return Err(NotAdmitted) };
             let wake = tokio::select! {
                 biased;
-                () = registry::logged_out(&mut logouts, &self.principal, self.proved_at) => Wake::Retired(End::LoggedOut),
+                () = logged_out(&mut logouts, &self.principal, self.proved_at) => Wake::Retired(End::LoggedOut),
                 changed = self.identity.changed() => {
                     // Nobody vouches for it any more.
                     changed.map_err(|_gone| NotAdmitted)?;

@@ -57,8 +57,8 @@ impl SecretRows {
                 "INSERT INTO secret (name, version, changed_at_millis, changed_by, key, wrapped, sealed)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING"
             } else {
-                "UPDATE secret SET version = ?2, changed_at_millis = ?3, changed_by = ?4, key = ?5, wrapped = ?6, sealed = ?7
-                 WHERE name = ?1 AND version = ?2 - 1"
+                "UPDATE secret SET version = ?2, changed_at_millis = ?3, changed_by = ?4, key = ?5, wrapped = ?6,
+                 sealed = ?7 WHERE name = ?1 AND version = ?2 - 1"
             };
             let changed = connection.execute(
                 statement,

@@ -38,7 +38,8 @@ impl Conversation {
     /// Sends an answer of the gateway's own, on record first, beside whatever else goes on.
     pub(super) fn decline(self: &Arc<Self>, reply: HttpRequest) {
         let Some(room) = self.declining.enter() else {
-            return tracing::info!(session = %self.id, "a server asks its client too much to be told that it is not asked");
+            let session = &self.id;
+            return tracing::info!(%session, "a server asks its client too much to be told that it is not asked");
         };
         let order = match self.record(|recorder| recorder.own(OwnPurpose::Decline, OwnRequest::new(reply))) {
             Ok(order) => order,

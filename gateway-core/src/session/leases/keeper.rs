@@ -1,4 +1,4 @@
-//! Takes lent logins back: those whose session ended at once, those whose time is over, and those that an earlier run left.
+//! Takes lent logins back: those whose session ended, those whose time is over, and those that an earlier run left.
 //!
 //! What cannot be taken away is said, and tried again for as long as it is there: later each time, a few at once, and on
 //! record once. It is tried where it was made, whatever its connection is by now.
