@@ -226,6 +226,29 @@ fn only_inspection_makes_an_inspected_message() {
     assert_none("only protocol/*/inspect may call Inspected::new", &broken);
 }
 
+/// Where a file of the gateway may be renamed or synced: what does it by itself forgets the folder.
+const LASTING: [&str; 2] = [
+    "gateway-core/src/lasting.rs",
+    // Syncs its folder itself, and is written to the end.
+    "gateway-core/src/record/log/",
+];
+
+#[test]
+fn files_that_must_survive_a_power_failure_are_written_by_one_function() {
+    let writes = |text: &str| text.contains("fs::rename(") || text.contains(".sync_all()");
+    let sources = sources();
+    let broken: Vec<_> = sources
+        .iter()
+        .filter(|source| source.path.starts_with("gateway-core/src/") && !source.is_test())
+        .filter(|source| !LASTING.iter().any(|allowed| source.path.starts_with(allowed)))
+        .filter(|source| writes(&source.product()))
+        .map(|source| source.path.clone())
+        .collect();
+    assert_none("files renamed or synced without their folder; lasting.rs does it", &broken);
+    let owner = sources.iter().find(|source| source.path == LASTING[0]).expect("lasting.rs");
+    assert!(writes(&owner.product()) && owner.product().contains("File::open(folder)?.sync_all()"));
+}
+
 #[test]
 fn files_are_short_and_say_what_they_own() {
     let mut broken = Vec::new();

@@ -109,6 +109,8 @@ impl TokenStore {
     pub(crate) async fn keep(&self, context: &Context, login: &StoredLogin) -> Result<StoreKind, Failure> {
         create_private_folder(&self.folder)?;
         let text = login.encode()?;
+        // What is damaged does not say where an older login is.
+        let before = self.kind().ok().flatten();
         let kind = match self.forced {
             Some(StoreKind::File) => self.keep_in_file(&text)?,
             Some(StoreKind::Keyring) => self.keep_in_keyring(Keyring::System, text).await?,
@@ -123,6 +125,12 @@ impl TokenStore {
             },
         };
         self.remember(kind)?;
+        if let Some(before) = before.filter(|before| *before != kind)
+            && let Err(failure) = self.clear(before).await
+        {
+            let warning = format!("an older login may still be in the {before}: {}", failure.what());
+            context.output.warn(&crate::output::printable(&warning));
+        }
         context.output.say(&match kind {
             StoreKind::Keyring => "Tokens are kept in the operating system's keyring.".to_owned(),
             StoreKind::Keyutils => {
@@ -138,24 +146,40 @@ impl TokenStore {
 
     /// Replaces the kept tokens where they are, after a refresh. Says nothing.
     pub(crate) async fn replace(&self, login: &StoredLogin) -> Result<(), Failure> {
-        let kind = self.kind()?.unwrap_or(StoreKind::File);
+        let before = self.kind()?;
         let text = login.encode()?;
-        match self.forced.unwrap_or(kind) {
-            StoreKind::Keyring => keyring::write(Keyring::System, self.gateway.to_string(), text).await,
-            StoreKind::Keyutils => keyring::write(Keyring::Kernel, self.gateway.to_string(), text).await,
-            StoreKind::File => replace_private_file(&self.path("token"), text.as_bytes()),
+        let kind = self.forced.or(before).unwrap_or(StoreKind::File);
+        match kind {
+            StoreKind::Keyring => keyring::write(Keyring::System, self.gateway.to_string(), text).await?,
+            StoreKind::Keyutils => keyring::write(Keyring::Kernel, self.gateway.to_string(), text).await?,
+            StoreKind::File => replace_private_file(&self.path("token"), text.as_bytes())?,
+        }
+        match before.filter(|before| *before != kind) {
+            // Its refresh token is spent, and must not be found there.
+            Some(before) => {
+                self.remember(kind)?;
+                self.clear(before).await
+            }
+            None => Ok(()),
         }
     }
 
     /// Forgets this gateway's tokens. Their absence is fine.
     pub(crate) async fn forget(&self) -> Result<(), Failure> {
-        match self.kind()? {
-            Some(StoreKind::Keyring) => keyring::delete(Keyring::System, self.gateway.to_string()).await?,
-            Some(StoreKind::Keyutils) => keyring::delete(Keyring::Kernel, self.gateway.to_string()).await?,
-            Some(StoreKind::File) | None => {}
+        for kind in self.kind()?.into_iter().chain(self.forced) {
+            self.clear(kind).await?;
         }
         remove_file(&self.path("token"))?;
         remove_file(&self.path("json"))
+    }
+
+    /// Forgets what is in one place.
+    async fn clear(&self, kind: StoreKind) -> Result<(), Failure> {
+        match kind {
+            StoreKind::Keyring => keyring::delete(Keyring::System, self.gateway.to_string()).await,
+            StoreKind::Keyutils => keyring::delete(Keyring::Kernel, self.gateway.to_string()).await,
+            StoreKind::File => remove_file(&self.path("token")),
+        }
     }
 
     /// Waits until no other process refreshes this gateway's tokens.
@@ -184,7 +208,7 @@ impl TokenStore {
 
     async fn keep_in_keyring(&self, which: Keyring, text: String) -> Result<StoreKind, Failure> {
         keyring::write(which, self.gateway.to_string(), text).await?;
-        // An older login may have used the file.
+        // An older login may have used the file, and not be remembered.
         remove_file(&self.path("token"))?;
         Ok(match which {
             Keyring::System => StoreKind::Keyring,

@@ -31,7 +31,7 @@ use crate::{
     credential::{CredentialError, Secrets},
     identity::{
         Agents, ClientCertificateError, ClientCertificates, ConnectionTokenError, ConnectionTokens,
-        DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, LastSeen, PublicOrigin, SamlLogin, TokenKeyError,
+        DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, LastSeen, PublicOrigin, TokenKeyError,
     },
     mask::{Detectors, MaskKeys},
     model::ConnectionName,
@@ -177,8 +177,7 @@ impl Gateway {
         let provider = people::development_provider(&site, dev, address, &clock)?;
         let origin =
             PublicOrigin::new(&public_url).ok_or_else(|| GatewayError::Setting("public_url has no host".to_owned()))?;
-        let saml = site.gateway.identity.saml.as_ref();
-        let saml = saml.map(|saml| SamlLogin::open(saml, origin.clone(), clock.clone())).transpose()?;
+        let saml = people::saml(&site.gateway.identity, &origin, &clock)?;
         let connection_tokens = ConnectionTokens::new(clock.clone())?;
         let key_use = if dev { KeyUse::Development } else { KeyUse::Production };
         let tokens = GatewayTokens::open(&data.join("keys"), key_use, public_url.as_str(), clock.clone())?;
@@ -334,20 +333,20 @@ impl Gateway {
         for native in self.native {
             tasks.spawn(native::accept(native, Arc::clone(&self.door), tasks.clone(), shutdown.clone()));
         }
-        let keeping =
-            session::keep_leases(self.environment.leases.clone(), Arc::clone(&self.environment), shutdown.clone());
-        tasks.spawn(keeping);
+        let Environment { leases, registry, desk, recorder, .. } = self.environment.shared();
+        // A connection that a change of the site takes away is not held on to here.
+        drop(self.environment);
+        tasks.spawn(session::keep_leases(leases, self.surroundings.clone(), shutdown.clone()));
         tasks.spawn(gather(self.recordings, shutdown.clone()));
         tasks.spawn(end_lapsed_runs(self.api.clone(), shutdown.clone()));
         listener::accept(self.listener, self.tls.link, self.router, Arc::new(acceptor), &tasks, &shutdown).await;
         tasks.close();
-        self.environment.registry.stop();
+        registry.stop();
         self.api.end_every_run().await;
-        self.environment.desk.close().await;
+        desk.close().await;
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!("some sessions did not end in time");
         }
-        let recorder = &self.environment.recorder;
         recorder.gateway(&GatewayEvent::Stopped { version: self.version.to_owned() })?;
         recorder.close()?;
         Ok(())

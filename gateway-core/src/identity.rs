@@ -12,6 +12,7 @@ mod ended;
 mod forms;
 mod grants;
 mod last_seen;
+mod network;
 mod oidc;
 mod origin;
 mod pages;
@@ -27,6 +28,7 @@ pub use connection_tokens::{
 };
 pub use development::{DevelopmentMode, DevelopmentProvider};
 pub use last_seen::LastSeen;
+pub use network::{Network, Place, Places};
 pub use oidc::{IssuerAnswer, IssuerCall, RelayError, Verifier};
 pub use origin::PublicOrigin;
 pub use saml::{DeviceWish, SamlLogin, Unmet};

@@ -16,6 +16,7 @@ pub mod credential;
 pub mod fuzz_targets;
 pub mod gateway;
 pub mod identity;
+mod lasting;
 pub mod mask;
 pub mod model;
 pub mod notify;

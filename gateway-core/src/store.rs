@@ -26,7 +26,7 @@ use std::{
 
 use rusqlite::Connection;
 
-pub use leases::{KeptLease, LeaseRows};
+pub use leases::{KeptLease, LeasePlace, LeaseRows};
 pub use notifications::{Announce, Delivery, DeliveryCounts, DeliveryQueue};
 pub use runs::{RunEnd, RunEntry, RunIndex};
 pub use said::{Said, SaidIndex, folded};

@@ -185,6 +185,14 @@ fn a_client_that_leaves_while_it_waits_takes_the_request_along() {
     let outcome = denied.finish();
     assert!(outcome.errors.contains("use the replica"), "{outcome:?}");
     assert_eq!(outcome.code(), 2, "psql's own status for a bad connection");
+    // Whoever logs out waits no longer, and takes the request along.
+    let mut waiting = tunnel.psql().start();
+    let id = request(&mut waiting);
+    stage.alice.run(&["logout"]).success();
+    let outcome = waiting.finish();
+    assert!(outcome.errors.contains("the login behind this connection was ended"), "{outcome:?}");
+    let status = || stage.bob.json(&["approvals", "show", &id])["approval"]["status"].clone();
+    until(|| status() == "withdrawn");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The issuers that users have: logins by a browser, clients with a secret, groups from elsewhere, people who left.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -95,6 +95,29 @@ fn refuses_forgeries(gateway: &Gateway, provider: &Provider, answer: &str) {
     assert_eq!(status(access), 200);
 }
 
+/// A person with Chromium: the provider's pages, then the CLI's own. The screenshots stay, to be looked at.
+fn real_browser(page: &Url, name: &str) {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("redirect-page");
+    fs::create_dir_all(&folder).expect("made");
+    let mut command = Command::new("node");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/saml/person.mjs");
+    command.arg(script).args([page.as_str(), name, "any"]).arg(&folder).arg("redirect").env_remove("NODE_OPTIONS");
+    let saw: Value = serde_json::from_str(&Program::run(&mut command, "").success()).expect("JSON");
+    assert_eq!(saw["complaints"], json!([]), "the browser complains of the page or of its policy");
+    let seen = &saw["seen"][0];
+    assert_eq!((&seen["language"], &seen["scripts"], &seen["unnamed"]), (&json!("en"), &json!(0), &json!(0)), "{saw}");
+    let says = seen["says"].to_string();
+    for fact in ["heading: You may close this page", "Go back to your terminal"] {
+        assert!(says.contains(fact), "{fact}: {says}");
+    }
+    for scheme in ["light", "dark"] {
+        let contrast = seen["contrasts"][scheme].as_f64().expect("a number");
+        assert!(contrast >= 4.5, "{scheme}: {contrast} in {saw}");
+        let bytes = fs::read(folder.join(format!("done-{scheme}.png"))).expect("a picture");
+        assert!(bytes.starts_with(b"\x89PNG") && bytes.len() > 2_000, "{scheme}: {} bytes", bytes.len());
+    }
+}
+
 const BY_TEAM: &str = r#"
 @id("billing-only")
 @message("the shop is billing's")
@@ -140,8 +163,9 @@ fn a_browser_logs_in_and_comes_back_and_a_claim_decides() {
     assert_eq!(Tunnel::open(&alice, "pg-prod").rows("select count(*) from orders"), "200\n");
 
     let (login, page) = begin(&bob);
-    gateway.browser().approve(page.as_str(), "bob", "");
+    real_browser(&page, "bob");
     login.finish().success();
+    assert_eq!(bob.json(&["whoami"])["whoami"]["principal"]["name"], "bob");
     let refused = Tunnel::open(&bob, "pg-prod").psql().with(&["-c", "select count(*) from orders"]).run("");
     assert!(refused.errors.contains("billing-only"), "{refused:?}");
 

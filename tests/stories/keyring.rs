@@ -44,10 +44,32 @@ impl Desktop {
         [("DBUS_SESSION_BUS_ADDRESS", &self.address), ("XDG_RUNTIME_DIR", folder), ("XDG_DATA_HOME", folder)]
     }
 
+    /// Whether the keyring holds a login of this person, wherever they remember to keep it.
+    fn keeps(&self, gateway: &Gateway, person: &Person) -> bool {
+        let state = tempfile::tempdir().expect("a folder");
+        let logins = state.path().join("hoop/logins");
+        fs::create_dir_all(&logins).expect("made");
+        let address = gateway.url.trim_start_matches("https://").replace(':', "_");
+        let place = serde_json::json!({ "version": 1, "gateway": gateway.url, "store": "keyring" });
+        fs::write(logins.join(format!("{address}.json")), place.to_string()).expect("written");
+        let mut command = person.command(&["whoami"]);
+        command.env("XDG_STATE_HOME", state.path()).env_remove("HOOP_TOKEN_STORE").envs(self.environment());
+        // Who is logged in asks the gateway, whose authority is not trusted from there.
+        Program::run(&mut command, "").code() != 4
+    }
+
     fn run(&self, person: &Person, arguments: &[&str]) -> Outcome {
         let mut command = person.command(arguments);
         Program::run(command.env_remove("HOOP_TOKEN_STORE").envs(self.environment()), "")
     }
+}
+
+/// Logs in once more, with this desktop there.
+fn again(gateway: &Gateway, person: &Person, store: &[(&str, &str)], desktop: &Desktop) {
+    let environment: Vec<(&str, &str)> = store.iter().copied().chain(desktop.environment()).collect();
+    let (login, page) = person.begin_login(&environment);
+    gateway.browser().approve(&page, &person.name, &gateway.secret);
+    login.finish().success();
 }
 
 fn gateway() -> Gateway {
@@ -85,6 +107,13 @@ fn a_desktop_keeps_the_login_in_its_keyring_and_nowhere_else() {
     assert!(desktop.run(&alice, &["status"]).success().contains("keyring"));
     assert_eq!(desktop.run(&alice, &["logout"]).code(), 0);
     assert_eq!(desktop.run(&alice, &["whoami"]).code(), 4);
+    assert!(!desktop.keeps(&gateway, &alice), "the logout leaves nothing in the keyring");
+
+    // A later login that is kept elsewhere leaves no refresh token in the keyring either.
+    again(&gateway, &alice, &[("HOOP_TOKEN_STORE", "")], &desktop);
+    assert!(desktop.keeps(&gateway, &alice) && !kept_in_files(&alice));
+    again(&gateway, &alice, &[("HOOP_TOKEN_STORE", "file")], &desktop);
+    assert!(kept_in_files(&alice) && !desktop.keeps(&gateway, &alice));
 }
 
 #[test]

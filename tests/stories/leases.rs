@@ -143,9 +143,24 @@ fn a_session_has_a_role_of_its_own_which_ends_with_it_however_it_ends() {
     psql.finish();
     drop(tunnel);
     assert!(stage.exists(&role), "nobody was there to drop it");
+    // Its connection lends no more: nobody may take it away, and that is said. Then it is of another database.
+    let connections = fs::read_to_string(stage.gateway.site().path().join("connections.toml")).expect("readable");
+    let (before, _) = connections.split_once("[connection.credential]").expect("a credential");
+    let plain = format!(
+        "{before}[connection.credential]\ntype = \"password\"\nusername = \"{APP_ROLE}\"\nsecret = \"file:{}\"\n",
+        stage.gateway.site().path().join("pg-prod.password").display()
+    );
+    stage.gateway.site().write("connections.toml", &plain);
+    stage.gateway.launch(&[]);
+    stage.gateway.says(&["a lent login is left over", &role, &stage.database.address(), "drop it by hand"]);
+    assert!(stage.exists(&role));
+    stage.gateway.stop();
+    let elsewhere = format!("database = \"{}\"", stage.database.name);
+    assert!(connections.contains(&elsewhere), "{connections}");
+    stage.gateway.site().write("connections.toml", &connections.replace(&elsewhere, "database = \"postgres\""));
     stage.gateway.launch(&[]);
     stage.gone(&role);
-    assert_eq!(stage.owner("kept_over_a_crash"), APP_ROLE);
+    assert_eq!(stage.owner("kept_over_a_crash"), APP_ROLE, "what it owned was in the database that it was made for");
     assert!(stage.exists(&foreign), "a role that it did not make is none of its business");
     stage.database.direct().run(&format!("drop role {foreign}")).success();
 
@@ -194,16 +209,59 @@ fn a_connection_proves_itself_and_says_what_its_role_may_do_too_much() {
     assert!(stage.record().contains("\"probed\""));
 }
 
+/// A connection beside, of the same maker, with another template.
+fn beside(site: &Site, database: &Database, name: &str, template: &str, more: &str) {
+    let maker = format!("maker_{}", database.name);
+    database.direct().run(&format!("grant {template} to {maker} with admin option")).success();
+    let connections = fs::read_to_string(site.path().join("connections.toml")).expect("readable");
+    let first = connections.split("\n[[connection]]").next().expect("a connection").replace("per = \"approval\"\n", "");
+    let named = first.replace("\"pg-prod\"", &format!("\"{name}\""));
+    let templated = named.replace(&format!("role = \"{APP_ROLE}\""), &format!("role = \"{template}\"\n{more}"));
+    site.write("connections.toml", &format!("{connections}\n{templated}"));
+}
+
 #[test]
 fn a_role_per_approval_is_for_who_an_approval_let_in() {
     let database = Cluster::shared().database();
-    let gateway = Gateway::start(site(&database, "per = \"approval\"\n"));
-    let alice = Person::login(&gateway, "alice");
+    let site = site(&database, "per = \"approval\"\n");
+    // A template that may become a superuser with SET ROLE, and an heir that the maker may give nothing to.
+    let (grand, plain, heir) =
+        (format!("grand_{}", database.name), format!("plain_{}", database.name), format!("heir_{}", database.name));
+    let roles = format!("create role {grand}; grant postgres to {grand}; create role {plain}; create role {heir}");
+    database.direct().run(&roles).success();
+    beside(&site, &database, "pg-grand", &grand, "");
+    beside(&site, &database, "pg-heir", &plain, &format!("reassign_to = \"{heir}\"\n"));
+    site.edit("policies/shop.cedar", "  resource == Connection::\"pg-prod\"\n", "  resource\n");
+    let gateway = Gateway::start(site);
+    let (alice, bob) = (Person::login(&gateway, "alice"), Person::login(&gateway, "bob"));
+    let refused = Tunnel::open(&alice, "pg-grand").psql().run("select 1");
+    assert_ne!(refused.code(), 0);
+    assert!(refused.errors.contains("is a superuser of this server"), "{refused:?}");
+
+    // Whoever makes roles may not be who may give away what they own: a test says so, and what it left is tried again.
+    let told = bob.run(&["connections", "test", "pg-heir"]);
+    assert!(told.code() == 1 && told.output.contains("cannot be taken away again"), "{told:?}");
+    let maker = format!("maker_{}", database.name);
+    let left = || {
+        database.value(&format!(
+            "select count(*) from pg_auth_members m join pg_roles r on r.oid = m.member \
+        where pg_get_userbyid(m.roleid) = '{plain}' and r.rolname like 'hoop!_%' escape '!'"
+        ))
+    };
+    assert_eq!(left(), "1");
+    database.direct().run(&format!("grant {heir} to {maker}")).success();
+    until("what the test left is dropped", || left() == "0");
+    let told = bob.run(&["connections", "test", "pg-heir"]);
+    assert!(told.code() == 0 && told.output.contains("used and taken away"), "{told:?}");
+    assert_eq!(left(), "0", "at once");
     let refused = Tunnel::open(&alice, "pg-prod").psql().run("select 1");
     assert_ne!(refused.code(), 0);
     assert!(refused.errors.contains("an approval let in") && refused.errors.contains("--request"), "{refused:?}");
     let maker = format!("maker_{}@", database.name);
     let log = database.cluster().log_until_now();
     assert!(log.iter().any(|line| line.contains(&maker)), "the catalogue is read all the same");
-    assert!(!log.iter().any(|line| line.contains(&maker) && line.contains("create role")), "no role is made");
+    let made = |template: &str| format!("in role \"{template}\"");
+    let lends = |line: &String| [APP_ROLE, &grand].iter().any(|template| line.contains(&made(template)));
+    assert!(!log.iter().any(|line| line.contains(&maker) && lends(line)), "no role is made");
+    assert!(log.iter().any(|line| line.contains(&maker) && line.contains(&made(&plain))), "as one would be");
 }

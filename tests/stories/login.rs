@@ -1,7 +1,14 @@
 //! Login at a certified OpenID provider, as a person with a browser elsewhere would.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -175,14 +182,62 @@ fn ctrl_c_ends_a_login_with_its_status() {
     assert_eq!(login.finish().code(), 130);
 }
 
+/// Every file of a person's, with what is in it; not the authorities that they share.
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() && !path.is_symlink() {
+            found.append(&mut files(&path));
+        } else if path.is_file() {
+            found.insert(path.clone(), String::from_utf8_lossy(&fs::read(&path).expect("readable")).into_owned());
+        }
+    }
+    found
+}
+
+/// The JSON Web Tokens in a text, each with when it ends.
+fn tokens(text: &str) -> Vec<(String, i64)> {
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "-_.".contains(letter)));
+    let ends = |word: &str| {
+        let claims = URL_SAFE_NO_PAD.decode(word.split('.').nth(1)?).ok()?;
+        serde_json::from_slice::<Value>(&claims).ok()?["exp"].as_i64()
+    };
+    words.filter_map(|word| Some((word.to_owned(), ends(word)?))).collect()
+}
+
 #[test]
-fn a_logout_ends_what_the_login_gave() {
-    let database = Cluster::shared().database();
-    let gateway = Gateway::start(Site::new(&database));
-    let alice = Person::login(&gateway, "alice");
+fn a_login_writes_nothing_that_outlives_it_and_a_logout_leaves_nothing() {
+    let provider = provider(&[]);
+    let gateway = gateway(&provider);
+    let alice = Person::new(&gateway, "alice");
+    let before = files(alice.home());
+    let (login, page) = alice.begin_login(&[]);
+    gateway.browser().approve(&page, "alice", "");
+    login.finish().success();
     assert_eq!(alice.run(&["status"]).code(), 0);
+    assert_eq!(Tunnel::open(&alice, "pg-prod").rows("select 1"), "1\n");
+
+    // One file holds the login: the gateway's token, which ends with what proved it, and what renews it.
+    let kept = stored(&alice);
+    let refresh = kept["refresh_token"].as_str().expect("kept").to_owned();
+    let token = kept["token"].as_str().expect("kept").to_owned();
+    let after = files(alice.home());
+    let holding = |text: &str| after.iter().filter(|(_, content)| content.contains(text)).count();
+    assert_eq!((holding(&refresh), holding(&token)), (1, 1));
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()).expect("fits");
+    let found: Vec<(String, i64)> = after.values().flat_map(|content| tokens(content)).collect();
+    assert_eq!(found.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>(), [token.as_str()]);
+    assert!(found.iter().all(|(_, ends)| *ends <= now + 600), "{found:?}");
+    let new: Vec<_> = after.iter().filter(|(path, content)| before.get(*path) != Some(*content)).collect();
+    let homes = [".pgpass", ".pg_service.conf", ".ssh", ".my.cnf", ".kube"];
+    assert!(new.iter().all(|(path, _)| !homes.iter().any(|name| path.to_string_lossy().contains(name))), "{new:?}");
+
     assert_eq!(alice.run(&["logout"]).code(), 0);
     assert_eq!(alice.run(&["whoami"]).code(), 4);
+    let left = files(alice.home());
+    let changed = left.iter().filter(|(path, content)| before.get(*path) != Some(*content) && !content.is_empty());
+    assert_eq!(changed.collect::<Vec<_>>(), [], "nothing is left but an empty lock");
 }
 
 #[test]

@@ -3,7 +3,10 @@
 //!
 //! Requests are under way side by side: one that waits for an approval holds up no other.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::StreamExt as _;
 use tokio::{
@@ -33,6 +36,8 @@ pub(super) struct Bridge {
     room: Arc<Semaphore>,
     under_way: TaskTracker,
     over: CancellationToken,
+    /// Ends what listens now: one does, however often a client says that it is ready.
+    listening: Mutex<CancellationToken>,
 }
 
 type Lines = mpsc::Sender<String>;
@@ -40,7 +45,8 @@ type Lines = mpsc::Sender<String>;
 impl Bridge {
     pub(super) fn new(server: Server) -> Self {
         let (room, under_way) = (Arc::new(Semaphore::new(MOST_AT_ONCE)), TaskTracker::new());
-        Self { server: Arc::new(server), room, under_way, over: CancellationToken::new() }
+        let (over, listening) = (CancellationToken::new(), Mutex::default());
+        Self { server: Arc::new(server), room, under_way, over, listening }
     }
 
     /// Until standard input ends; what is under way then gets a moment.
@@ -117,8 +123,13 @@ impl Bridge {
         true
     }
 
-    /// Takes what the server says unasked, for as long as it is there.
+    /// Takes what the server says unasked, for as long as it is there, or until a client that is ready anew opened another
+    /// session.
     fn listen(&self, lines: &Lines) {
+        let mine = self.over.child_token();
+        let before =
+            std::mem::replace(&mut *self.listening.lock().unwrap_or_else(PoisonError::into_inner), mine.clone());
+        before.cancel();
         let (server, lines) = (Arc::clone(&self.server), lines.clone());
         let listening = async move {
             while let Some(mut messages) = server.listen().await {
@@ -130,7 +141,7 @@ impl Bridge {
                 sleep(BREATH).await;
             }
         };
-        tokio::spawn(self.over.clone().run_until_cancelled_owned(listening));
+        tokio::spawn(mine.run_until_cancelled_owned(listening));
     }
 }
 
@@ -194,3 +205,39 @@ const MOST_AT_ONCE: usize = 64;
 const LINES_AHEAD: usize = 64;
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 const BREATH: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    /// Somebody listens: the head of their request is read, and an answer begun that never ends.
+    async fn listener(server: &TcpListener) -> TcpStream {
+        let (mut stream, _from) = server.accept().await.expect("somebody comes");
+        let mut head = [0; 4];
+        stream.read_exact(&mut head).await.expect("a request");
+        assert_eq!(&head, b"GET ");
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        stream.write_all(answer).await.expect("answered");
+        stream
+    }
+
+    #[tokio::test]
+    async fn one_listens_however_often_a_client_says_that_it_is_ready() {
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", server.local_addr().expect("an address"));
+        let bridge = Bridge::new(Server::new(&url).expect("an address"));
+        let (lines, _written) = mpsc::channel(1);
+        bridge.listen(&lines);
+        let mut first = listener(&server).await;
+        bridge.listen(&lines);
+        let _second = listener(&server).await;
+        let mut rest = Vec::new();
+        let ended = timeout(Duration::from_secs(20), first.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "the first listens no more");
+    }
+}

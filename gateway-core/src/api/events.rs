@@ -8,7 +8,7 @@ use std::{
     collections::{HashMap, VecDeque},
     convert::Infallible,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -39,6 +39,7 @@ use crate::{
     approval::Case,
     identity::Verified,
     model::SessionId,
+    session::registry::{Logouts, logged_out},
     store::{SessionCounts, SessionEntry},
 };
 
@@ -47,7 +48,7 @@ const COUNTS: Duration = Duration::from_secs(1);
 
 pub(super) async fn follow(State(state): State<ApiState>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
     let place = state.0.streams.enter(caller.principal())?;
-    let feed = Feed::open(state, caller.0, place);
+    let feed = Feed::open(state, caller, place);
     let events = stream::unfold(feed, async |mut feed| Some((Ok::<_, Infallible>(feed.next().await?), feed)));
     Ok(Sse::new(events).keep_alive(heartbeat()))
 }
@@ -56,6 +57,7 @@ pub(super) async fn follow(State(state): State<ApiState>, caller: Caller) -> Res
 struct Feed {
     state: ApiState,
     caller: Verified,
+    came_at: Instant,
     approvals: Receiver<Arc<Case>>,
     sessions: Receiver<Arc<SessionEntry>>,
     counted: HashMap<SessionId, SessionCounts>,
@@ -63,12 +65,13 @@ struct Feed {
     due: VecDeque<(Arc<SessionEntry>, SessionCounts)>,
     counts: Interval,
     stopped: watch::Receiver<bool>,
+    logouts: watch::Receiver<Logouts>,
     _place: Place,
 }
 
 impl Feed {
     /// Listens from now on: what the caller lists after the answer began misses nothing.
-    fn open(state: ApiState, caller: Verified, place: Place) -> Self {
+    fn open(state: ApiState, Caller(caller, _login, came_at): Caller, place: Place) -> Self {
         let mut counted = HashMap::new();
         state.0.registry.changed_since(&mut counted);
         let mut counts = tokio::time::interval(COUNTS);
@@ -77,11 +80,13 @@ impl Feed {
             approvals: state.0.desk.changes(),
             sessions: state.0.sessions.changes(),
             stopped: state.0.registry.stopped(),
+            logouts: state.0.registry.logouts(),
             counted,
             due: VecDeque::new(),
             counts,
             state,
             caller,
+            came_at,
             _place: place,
         }
     }
@@ -101,6 +106,7 @@ impl Feed {
             let news = tokio::select! {
                 biased;
                 () = stopping(&mut self.stopped) => return None,
+                () = logged_out(&mut self.logouts, &self.caller.principal, self.came_at) => return None,
                 case = self.approvals.recv() => case.map(News::Approval),
                 entry = self.sessions.recv() => entry.map(News::Session),
                 _ = self.counts.tick() => Ok(News::Counts),
@@ -128,7 +134,9 @@ impl Feed {
     }
 
     fn is_over(&self) -> bool {
-        *self.stopped.borrow() || self.state.0.clock.unix_seconds() >= self.caller.expires_at
+        *self.stopped.borrow()
+            || self.logouts.borrow().cover(&self.caller.principal, self.came_at)
+            || self.state.0.clock.unix_seconds() >= self.caller.expires_at
     }
 
     fn approval(&self, case: &Case) -> Option<Event> {

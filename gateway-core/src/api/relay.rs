@@ -2,12 +2,14 @@
 //!
 //! Nobody is logged in here yet. What may be asked, and how much at once, `identity` says.
 
+use std::net::SocketAddr;
+
 use axum::{
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{ConnectInfo, Path, State, rejection::BytesRejection},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use super::{ApiState, problem::ApiError};
@@ -17,6 +19,7 @@ use crate::identity::{IssuerCall, RelayError};
 pub(super) async fn ask(
     State(state): State<ApiState>,
     Path(endpoint): Path<String>,
+    extensions: Extensions,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let call = match endpoint.as_str() {
@@ -28,7 +31,8 @@ pub(super) async fn ask(
     let body = body.map_err(|rejection| {
         ApiError::new(rejection.status(), "the request's body cannot be read").detail(rejection.body_text())
     })?;
-    let answer = match state.0.verifier.relay(call, &body).await {
+    let from = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let answer = match state.0.verifier.relay(call, &body, from).await {
         Ok(answer) => answer,
         Err(error @ RelayError::NotNeeded) => {
             return Err(ApiError::not_found("no such route").detail(error.to_string()));

@@ -215,7 +215,9 @@ fn issue(
     // It lives by the login, of which the caller's own token is a shorter piece.
     let verified = Verified { principal, expires_at: caller.1, authentication: caller.0.authentication.clone() };
     let connections = connections.iter().map(|one| one.name.clone()).collect();
-    Ok(state.0.tokens.issue_run(&verified, RunScope { run: id.clone(), connections })?)
+    let issued = state.0.tokens.issue_run(&verified, RunScope { run: id.clone(), connections })?;
+    caller.still_in(state)?;
+    Ok(issued)
 }
 
 fn under_way(state: &ApiState, caller: &Caller, id: &str) -> Result<RunId, ApiError> {

@@ -91,6 +91,9 @@ fn failed(error: &ShelfError) -> ApiError {
         ShelfError::Absent(name) => {
             ApiError::not_found("no such secret").hint(format!("list them with `hoop secrets ls`, or set `{name}`"))
         }
+        ShelfError::Contended(_) => {
+            ApiError::new(StatusCode::CONFLICT, "somebody else sets it too").detail(error.to_string())
+        }
         ShelfError::Randomness | ShelfError::Store(_) | ShelfError::ForeignKey { .. } => {
             ApiError::unavailable("the store failed", error)
         }

@@ -74,6 +74,7 @@ pub(super) async fn issue(
         expires_at: issued.expires_at,
     };
     state.0.recordings.note(event).await?;
+    caller.still_in(&state).inspect_err(|_ended| state.0.connection_tokens.forget(&who))?;
     Ok(Json(ConnectionToken {
         id: issued.id,
         host: native.host,
@@ -110,6 +111,7 @@ pub(super) async fn certify(
     let (token, expires_at) = (issued.id.clone(), issued.expires_at);
     let event = GatewayEvent::TokenIssued { who: who.clone(), connection: connection.clone(), token, expires_at };
     state.0.recordings.note(event).await?;
+    caller.still_in(&state).inspect_err(|_ended| state.0.client_certificates.forget(&who))?;
     Ok(Json(ConnectionCertificate {
         id: issued.id,
         host: native.host,
@@ -122,13 +124,14 @@ pub(super) async fn certify(
     }))
 }
 
-/// Ends everything that the caller's login gave: tokens, passwords, certificates, live sessions.
+/// Ends everything that the caller's login gave: tokens, live sessions, who is on the way in, passwords, certificates. In
+/// this order nothing new is given once the last is forgotten.
 pub(super) async fn log_out(State(state): State<ApiState>, caller: Caller) -> Result<Json<()>, ApiError> {
     let who = caller.principal();
-    state.0.connection_tokens.forget(who);
-    state.0.client_certificates.forget(who);
     let ended = state.0.tokens.end(who);
     state.0.registry.log_out(who);
+    state.0.connection_tokens.forget(who);
+    state.0.client_certificates.forget(who);
     // FAIL-CLOSED: what a restart would forget is not said to be ended.
     ended.map_err(|failure| ApiError::unavailable("the logout could not be kept", &failure))?;
     Ok(Json(()))

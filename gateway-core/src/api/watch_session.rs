@@ -3,7 +3,12 @@
 //! Shown to whom the recording is shown, each event by the policies of its moment. Ends with the caller's token, with
 //! the right to look, or with the session, which is said by an event of its own.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -62,8 +67,10 @@ pub(super) async fn follow(
     let open = move || recordings.follow(&session);
     let recording = tokio::task::spawn_blocking(open).await.map_err(|ended| sessions::interrupted(&ended))??;
     let stopped = state.0.registry.stopped();
+    let Caller(caller, _login, came_at) = caller;
     let watching = Watching {
-        caller: caller.0,
+        caller,
+        came_at,
         entry,
         from: query.from,
         recording: Some(recording),
@@ -81,6 +88,7 @@ pub(super) async fn follow(
 struct Watching {
     state: ApiState,
     caller: Verified,
+    came_at: Instant,
     entry: SessionEntry,
     from: u64,
     /// None once its end was told.
@@ -123,7 +131,9 @@ impl Watching {
             || self.state.authorize(&self.caller.principal, &ApiAction::ReplaySession, &sessions::on(&self.entry));
         // What was read under other policies is not shown any more: the caller asks anew, from there.
         let is_current = self.ready.is_empty() || *self.state.policies().version() == self.read_under;
-        let is_live = !*self.stopped.borrow() && self.state.0.clock.unix_seconds() < self.caller.expires_at;
+        let is_live = !*self.stopped.borrow()
+            && !self.state.0.registry.is_logged_out(&self.caller.principal, self.came_at)
+            && self.state.0.clock.unix_seconds() < self.caller.expires_at;
         is_current && is_live && may().is_ok()
     }
 

@@ -42,6 +42,8 @@ pub enum LeasePer {
 
 /// How long a login lives where nothing is said.
 const USUAL_HOURS: u64 = 8;
+/// And at most: a month.
+const MOST_HOURS: u64 = 24 * 31;
 
 pub(super) fn ephemeral_role(table: &mut Table<'_>, root: &Path) -> Option<Credential> {
     let username = role(table, "username", "username = \"hoop_maker\"");
@@ -52,8 +54,7 @@ pub(super) fn ephemeral_role(table: &mut Table<'_>, root: &Path) -> Option<Crede
         None => None,
     };
     let per = per(table);
-    let hours = table.number("lifetime_hours").map_or(USUAL_HOURS, |hours| (*hours.get_ref()).clamp(1, 24 * 31));
-    let lifetime = Duration::from_secs(hours * 3_600);
+    let lifetime = Duration::from_hours(hours(table));
     let (username, role) = (username?, template?);
     if username == role {
         table.problem(table.span(), "username and role are the same", "name a template that cannot make roles");
@@ -82,6 +83,16 @@ pub(super) fn vault_role(table: &mut Table<'_>, root: &Path) -> Option<Credentia
             None
         }
     }
+}
+
+fn hours(table: &mut Table<'_>) -> u64 {
+    let Some(hours) = table.number("lifetime_hours") else { return USUAL_HOURS };
+    if !(1..=MOST_HOURS).contains(hours.get_ref()) {
+        let message = "connection.credential.lifetime_hours is out of range";
+        table.problem(&hours.span(), message, format!("write a number from 1 to {MOST_HOURS}"));
+        return USUAL_HOURS;
+    }
+    *hours.get_ref()
 }
 
 fn per(table: &mut Table<'_>) -> LeasePer {

@@ -101,6 +101,8 @@ fn logins_of_one_session_are_read_and_what_cannot_work_is_refused() {
         (role.replace("\"app\"", "\"maker\""), ""),
         (role.to_owned(), "pool = \"session\"\n"),
         (format!("{role}per = \"statement\"\n"), ""),
+        (format!("{role}lifetime_hours = 0\n"), ""),
+        (format!("{role}lifetime_hours = 745\n"), ""),
         (format!("{vault}\"vault:secret/data/pg#password\""), ""),
         (format!("{vault}\"env:PW\""), ""),
         (format!("{vault}\"hunter2\""), ""),

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use super::CredentialError;
 use crate::{
     record::{Own, Recorded},
+    store::LeasePlace,
     upstream::DialError,
 };
 
@@ -49,6 +50,8 @@ pub struct ReturnOrder {
     pub heir: String,
     /// How long what still runs may take to end by itself.
     pub grace: Duration,
+    /// Where it was made; another database of the server, maybe, than where such are made now.
+    pub place: Option<LeasePlace>,
 }
 
 /// Why a login could not be made or taken away. Holds no secret.
@@ -69,9 +72,15 @@ pub enum LeaseError {
     /// The name is none that this gateway gives.
     #[error("`{0}` is no role of this gateway's making")]
     Foreign(String),
+    /// It was made at another server.
+    #[error("it was made at {0}, which is another server")]
+    Elsewhere(String),
     /// Only an approval lets a session have one.
     #[error("the site gives logins of this connection to sessions that an approval let in")]
     NeedsApproval,
+    /// It was made, and is not taken away.
+    #[error("it cannot be taken away again: {0}")]
+    Kept(Box<Self>),
     /// Something still uses it.
     #[error("{0} of its connections do not end")]
     InUse(u64),
@@ -85,14 +94,18 @@ pub trait Lender: fmt::Debug + Send + Sync {
     /// Whether the name that the gateway chose is the one that takes it back. Then it is kept before anything is sent.
     fn takes_names(&self) -> bool;
 
+    /// Where it makes them, where what takes one back has to know it.
+    fn place(&self) -> Option<LeasePlace>;
+
     /// Makes a login.
     fn lend(&self, order: Recorded<Own<LendOrder>>) -> Answer<'_, Lent>;
 
     /// Has a login live on; says for how long.
     fn renew<'lender>(&'lender self, id: &'lender str) -> Answer<'lender, Option<Duration>>;
 
-    /// Takes a login away, with everything that still uses it; false where there is none such.
-    fn take_back(&self, order: Recorded<Own<ReturnOrder>>) -> Answer<'_, bool>;
+    /// Takes a login away, with everything that still uses it; false where there is none such. What failed is tried again
+    /// with the same order.
+    fn take_back<'lender>(&'lender self, order: &'lender Recorded<Own<ReturnOrder>>) -> Answer<'lender, bool>;
 }
 
 /// Logins that a Vault makes.
@@ -124,6 +137,10 @@ impl Lender for VaultLender {
         false
     }
 
+    fn place(&self) -> Option<LeasePlace> {
+        None
+    }
+
     fn lend(&self, order: Recorded<Own<LendOrder>>) -> Answer<'_, Lent> {
         drop(order.into_inner().into_message());
         Box::pin(self.lent())
@@ -133,10 +150,10 @@ impl Lender for VaultLender {
         Box::pin(async move { Ok(Some(self.secrets.vault(&self.reference)?.renew(id).await?)) })
     }
 
-    fn take_back(&self, order: Recorded<Own<ReturnOrder>>) -> Answer<'_, bool> {
-        let ReturnOrder { id, .. } = order.into_inner().into_message();
+    fn take_back<'lender>(&'lender self, order: &'lender Recorded<Own<ReturnOrder>>) -> Answer<'lender, bool> {
+        let ReturnOrder { id, .. } = order.get().message();
         Box::pin(async move {
-            self.secrets.vault(&self.reference)?.revoke(&id).await?;
+            self.secrets.vault(&self.reference)?.revoke(id).await?;
             Ok(true)
         })
     }

@@ -45,12 +45,18 @@ pub enum Before {
     Something,
 }
 
+/// How often a version is tried that somebody else may take first.
+const MOST_ATTEMPTS: usize = 64;
+
 /// Why the shelf did not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ShelfError {
     /// There is no such secret.
     #[error("there is no secret `{0}`")]
     Absent(String),
+    /// Others set it all the time.
+    #[error("the secret `{0}` is being set by others at this very moment; try again")]
+    Contended(String),
     /// The system gives no randomness.
     #[error("the system gives no randomness, so nothing is sealed")]
     Randomness,
@@ -123,15 +129,19 @@ impl SecretShelf {
         by: &PrincipalName,
         at_millis: i64,
     ) -> Result<u64, ShelfError> {
-        let kept = self.rows.one(name.clone()).await?;
-        if kept.is_none() && before == Before::Something {
-            return Err(ShelfError::Absent(name.to_string()));
+        for _attempt in 0..MOST_ATTEMPTS {
+            let kept = self.rows.one(name.clone()).await?;
+            if kept.is_none() && before == Before::Something {
+                return Err(ShelfError::Absent(name.to_string()));
+            }
+            let version = kept.map_or(1, |kept| kept.version.saturating_add(1));
+            let sealed = self.master.seal(Bound { name, version }, value).ok_or(ShelfError::Randomness)?;
+            let (name, changed_by) = (name.clone(), by.to_string());
+            if self.rows.put(KeptSecret { name, version, changed_at_millis: at_millis, changed_by, sealed }).await? {
+                return Ok(version);
+            }
         }
-        let version = kept.map_or(1, |kept| kept.version.saturating_add(1));
-        let sealed = self.master.seal(Bound { name, version }, value).ok_or(ShelfError::Randomness)?;
-        let (name, changed_by) = (name.clone(), by.to_string());
-        self.rows.put(KeptSecret { name, version, changed_at_millis: at_millis, changed_by, sealed }).await?;
-        Ok(version)
+        Err(ShelfError::Contended(name.to_string()))
     }
 
     /// Takes a secret away; false where there was none.

@@ -93,6 +93,17 @@ async fn the_shelf_gives_what_was_set_last_and_only_to_who_has_the_master_key() 
     assert_eq!(set("one", Before::Anything).await.unwrap(), 1);
     assert_eq!(set("two", Before::Something).await.unwrap(), 2);
     assert_eq!(secrets.value(&asked).await.unwrap().expose_secret(), "two");
+    // Who sets it at once gets a version each, and the last is the one that is there.
+    let values: Vec<String> = (0..12).map(|number| format!("at once {number}")).collect();
+    let set_at_once = values.iter().map(|text| set(text, Before::Something));
+    let mut versions = Vec::new();
+    for (version, value) in futures_util::future::join_all(set_at_once).await.into_iter().zip(&values) {
+        versions.push((version.unwrap(), value));
+    }
+    versions.sort();
+    assert_eq!(versions.iter().map(|(version, _)| *version).collect::<Vec<_>>(), (3..15).collect::<Vec<_>>());
+    assert_eq!(secrets.value(&asked).await.unwrap().expose_secret(), versions.last().unwrap().1);
+    assert_eq!(set("two", Before::Something).await.unwrap(), 15);
     let listed = format!("{:?}", shelf.list().await.unwrap());
     assert!(listed.contains("alice") && !listed.contains("two"), "{listed}");
 

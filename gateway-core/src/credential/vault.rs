@@ -127,7 +127,7 @@ impl Vault {
             username: username.to_owned(),
             password: SecretString::from(password),
             id: answer.lease_id,
-            life: Duration::from_secs(answer.lease_duration),
+            life: life(answer.lease_duration),
             is_renewable: answer.renewable,
         })
     }
@@ -135,7 +135,7 @@ impl Vault {
     /// Has a lease live on; says for how long.
     pub async fn renew(&self, lease: &str) -> Result<Duration, CredentialError> {
         let answer = self.ask(Method::PUT, "sys/leases/renew", Some(json!({ "lease_id": lease }))).await?;
-        Ok(Duration::from_secs(answer.lease_duration))
+        Ok(life(answer.lease_duration))
     }
 
     /// Ends a lease: the Vault takes the login away at the server.
@@ -188,7 +188,7 @@ impl Vault {
         let answer = self.exchange(Method::POST, &path, Some(&body), None).await.map_err(|(_, error)| error)?;
         let why = || CredentialError::Vault { path: path.clone(), why: "the login gives no token".to_owned() };
         let auth = answer.auth.ok_or_else(why)?;
-        let life = if auth.lease_duration == 0 { USUAL_LIFE } else { Duration::from_secs(auth.lease_duration) * 2 / 3 };
+        let life = if auth.lease_duration == 0 { USUAL_LIFE } else { life(auth.lease_duration) * 2 / 3 };
         Ok((SecretString::from(auth.client_token), life))
     }
 
@@ -237,6 +237,13 @@ impl Vault {
     }
 }
 
+/// A Vault may say any number; one that is over a year is a year, so that no moment lies beyond what a clock can say.
+fn life(seconds: u64) -> Duration {
+    Duration::from_secs(seconds).min(LONGEST_LIFE)
+}
+
+const LONGEST_LIFE: Duration = Duration::from_hours(366 * 24);
+
 /// Version 2 of the key-value engine wraps what is kept in `data`, with `metadata` beside it.
 fn fields(data: &Value) -> &Value {
     match (data.get("data"), data.get("metadata")) {
@@ -254,5 +261,19 @@ fn refusal(status: StatusCode) -> &'static str {
         StatusCode::SERVICE_UNAVAILABLE => "it is sealed, or under maintenance",
         StatusCode::TOO_MANY_REQUESTS => "it limits how often the gateway asks",
         _ => "it answered with an error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_that_no_clock_can_reach_is_a_long_one() {
+        assert_eq!(life(3_600), Duration::from_hours(1));
+        for seconds in [u64::MAX, u64::MAX / 2, 1 << 62] {
+            let life = life(seconds);
+            assert!(Instant::now().checked_add(life * 2 / 3).is_some() && life > Duration::from_hours(24 * 365));
+        }
     }
 }

@@ -193,6 +193,7 @@ async fn come_in(
     tcp: TcpStream,
     peer: SocketAddr,
 ) -> Option<Guest> {
+    let proved_at = std::time::Instant::now();
     let names: Vec<ConnectionName> = connections.iter().map(|(name, _)| name.clone()).collect();
     let acceptor = TlsAcceptor::from(Arc::clone(&door.tls.native));
     let cancel = |process_id, key: &_| door.surroundings.borrow().registry.cancel_native(&names, process_id, key);
@@ -218,6 +219,7 @@ async fn come_in(
                 served,
                 principal,
                 identity: watched,
+                proved_at,
                 policies,
                 source,
                 client_address,

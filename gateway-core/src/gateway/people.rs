@@ -5,9 +5,9 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::GatewayError;
 use crate::{
     clock::WallClock,
-    config::Site,
+    config::{IdentityConfig, Site},
     credential::Secrets,
-    identity::{Agents, DevelopmentMode, DevelopmentProvider, SamlLogin, Verifier},
+    identity::{Agents, DevelopmentMode, DevelopmentProvider, PublicOrigin, SamlLogin, Verifier},
 };
 
 /// The provider that stands in with `--dev` where the site names none.
@@ -22,6 +22,16 @@ pub(super) fn development_provider(
     }
     let mode = DevelopmentMode::enable(address)?;
     Ok(Some(DevelopmentProvider::start(mode, &site.gateway.public_url, clock.clone())?))
+}
+
+/// The provider of SAML that people log in at, where the site names one.
+pub(super) fn saml(
+    identity: &IdentityConfig,
+    origin: &PublicOrigin,
+    clock: &WallClock,
+) -> Result<Option<SamlLogin>, GatewayError> {
+    let Some(saml) = &identity.saml else { return Ok(None) };
+    Ok(Some(SamlLogin::open(saml, identity.claims.clone(), origin.clone(), clock.clone())?))
 }
 
 /// Who is believed: people of one provider, and the service accounts of the issuers that the site names.

@@ -156,9 +156,10 @@ impl UpstreamProber {
             return;
         }
         match served.trial_login(who).await {
-            Ok(()) => told.good("lease", "a login for one session was made, used and is taken away".to_owned()),
+            Ok(()) => told.good("lease", "a login for one session was made, used and taken away".to_owned()),
             Err(error) => {
-                let next = "the login that makes roles needs CREATEROLE, and the template with ADMIN OPTION; see docs/secrets.md";
+                let next = "the login that makes roles needs CREATEROLE, the template with ADMIN OPTION, and to be a member of \
+                            reassign_to; see docs/secrets.md";
                 told.failed("lease", error.to_string(), next);
             }
         }

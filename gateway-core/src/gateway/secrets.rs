@@ -1,18 +1,19 @@
 //! Where this gateway's secrets come from: the shelf in its store, opened with the master key, and a Vault.
 
 use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
+use zeroize::Zeroizing;
 
 use super::GatewayError;
 use crate::{
     config::{SecretReference, Site},
     credential::{CredentialError, Secrets, local, master::MasterKey, shelf::SecretShelf, vault::Vault},
+    lasting,
     store::{SecretRows, Store},
 };
 
@@ -61,19 +62,10 @@ fn own_key(folder: &Path) -> Result<PathBuf, GatewayError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = MasterKey::generate();
             let key = key.ok_or_else(|| GatewayError::Setting("the system gives no randomness".to_owned()))?;
-            create(&path, &key).map_err(failed)?;
+            let line = Zeroizing::new(format!("{}\n", key.expose_secret()));
+            lasting::replace(&path, line.as_bytes()).map_err(failed)?;
         }
         Err(error) => return Err(failed(error)),
     }
     Ok(path)
-}
-
-/// Written beside and renamed, so that a crash never leaves half a key.
-fn create(path: &Path, key: &SecretString) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(key.expose_secret().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)
 }

@@ -5,13 +5,14 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::model::{Principal, PrincipalKind};
+use crate::{
+    lasting,
+    model::{Principal, PrincipalKind},
+};
 
 /// What may be kept of one principal after another; far above what logs out within ten minutes.
 const MAX_FILE_BYTES: u64 = 8 << 20;
@@ -49,7 +50,7 @@ impl EndedLogins {
         next.retain(|_, at| *at >= oldest_millis);
         next.insert(key(principal), now_millis);
         if let Some(path) = &self.file {
-            write(path, &serde_json::to_vec(&next)?)?;
+            lasting::replace(path, &serde_json::to_vec(&next)?)?;
         }
         *ended = next;
         Ok(())
@@ -71,14 +72,6 @@ fn key(principal: &Principal) -> String {
         PrincipalKind::Agent => "agent",
     };
     format!("{kind} {}", principal.name)
-}
-
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]

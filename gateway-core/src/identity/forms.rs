@@ -10,10 +10,12 @@ use std::{
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::{HeaderMap, header};
 
+use super::network::Network;
+
 /// How long a form may be sent, in seconds.
 pub(super) const FORM_SECONDS: i64 = 600;
 const MAX_FORMS: usize = 1_000;
-/// Failed attempts that are borne in a minute from one address, and from everybody together.
+/// Failed attempts that are borne in a minute from one network, and from everybody together.
 const MAX_FAILURES: usize = 20;
 const MAX_FAILURES_OF_ALL: usize = 600;
 const FAILURE_SECONDS: i64 = 60;
@@ -27,7 +29,7 @@ struct Form<Purpose> {
 pub(super) struct Forms<Purpose> {
     /// By the token hidden in the form.
     open: BTreeMap<String, Form<Purpose>>,
-    failures: VecDeque<(i64, Option<IpAddr>)>,
+    failures: VecDeque<(i64, Option<Network>)>,
 }
 
 impl<Purpose> Default for Forms<Purpose> {
@@ -58,16 +60,17 @@ impl<Purpose> Forms<Purpose> {
     /// Counts one failed attempt.
     pub(super) fn failed(&mut self, from: Option<IpAddr>, now: i64) {
         self.failures.retain(|(at, _from)| now < at + FAILURE_SECONDS);
-        self.failures.push_back((now, from));
+        self.failures.push_back((now, from.map(Network::of)));
         if self.failures.len() > MAX_FAILURES_OF_ALL {
             self.failures.pop_front();
         }
     }
 
-    /// Whether so many failed of late that this address, or nobody, may try now.
+    /// Whether so many failed of late that nobody, or nobody of this network, may try now.
     pub(super) fn is_limited(&self, from: Option<IpAddr>, now: i64) -> bool {
+        let network = from.map(Network::of);
         let recent = || self.failures.iter().filter(|(at, _from)| now < at + FAILURE_SECONDS);
-        recent().filter(|(_at, of)| *of == from).count() >= MAX_FAILURES || recent().count() >= MAX_FAILURES_OF_ALL
+        recent().filter(|(_at, of)| *of == network).count() >= MAX_FAILURES || recent().count() >= MAX_FAILURES_OF_ALL
     }
 }
 
@@ -107,6 +110,18 @@ mod tests {
         assert!(forms.is_limited(mallory, FAILURE_SECONDS - 1));
         assert!(!forms.is_limited(None, 0), "somebody else");
         assert!(!forms.is_limited(mallory, FAILURE_SECONDS));
+    }
+
+    #[test]
+    fn another_address_of_the_same_ipv6_network_is_the_same_stranger() {
+        let mut forms = Forms::<()>::default();
+        let at = |host: u16| Some(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]));
+        for host in 0..u16::try_from(MAX_FAILURES).unwrap() {
+            assert!(!forms.is_limited(at(host), 0));
+            forms.failed(at(host), 0);
+        }
+        assert!(forms.is_limited(at(0xffff), 0));
+        assert!(!forms.is_limited(Some(IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])), 0), "the neighbour's network");
     }
 
     #[test]

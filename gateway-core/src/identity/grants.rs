@@ -5,13 +5,15 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use super::network::Network;
+
 /// How long a device grant stands.
 pub(super) const GRANT_SECONDS: i64 = 600;
 /// How long to wait between two polls, at first.
 pub(super) const INTERVAL_SECONDS: i64 = 1;
 /// SPEC: RFC 8628 §3.5, each `slow_down` adds five seconds.
 const SLOWER_BY_SECONDS: i64 = 5;
-/// Logins under way, from everybody together and from one address.
+/// Logins under way, from everybody together and from one network.
 const MAX_GRANTS: usize = 1_000;
 const MAX_GRANTS_FROM_ONE: usize = 100;
 
@@ -92,7 +94,9 @@ impl<Who> Grants<Who> {
     pub(super) fn begin(&mut self, device_code: String, user_code: String, asked: Asked, now: i64) -> bool {
         // A moment of grace, so that a late poll hears `expired_token`.
         self.0.retain(|_code, grant| now < grant.expires_at + GRANT_SECONDS);
-        let of_one = self.0.values().filter(|grant| asked.from.is_some() && grant.asked.from == asked.from).count();
+        let network = asked.from.map(Network::of);
+        let of_one = self.0.values().filter(|grant| grant.asked.from.map(Network::of) == network);
+        let of_one = if network.is_some() { of_one.count() } else { 0 };
         let taken = self.0.values().any(|grant| grant.user_code == user_code);
         if self.0.len() >= MAX_GRANTS || of_one >= MAX_GRANTS_FROM_ONE || taken {
             return false;
@@ -206,6 +210,13 @@ mod tests {
             assert!(grants.begin(format!("m{number}"), format!("m{number}"), asked(mallory), 0));
         }
         assert!(!grants.begin("m".into(), "m".into(), asked(mallory), 0));
+        let at = |host: usize| Some(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, u16::try_from(host).unwrap()]));
+        let mut others = Grants::<&str>::default();
+        for host in 0..MAX_GRANTS_FROM_ONE {
+            assert!(others.begin(format!("m{host}"), format!("m{host}"), asked(at(host)), 0));
+        }
+        let next = asked(at(MAX_GRANTS_FROM_ONE));
+        assert!(!others.begin("m".into(), "m".into(), next, 0), "one host has a whole network of IPv6");
         for number in MAX_GRANTS_FROM_ONE..MAX_GRANTS {
             assert!(grants.begin(format!("d{number}"), format!("u{number}"), asked(None), 0));
         }

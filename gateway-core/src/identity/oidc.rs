@@ -12,7 +12,7 @@ mod remote;
 
 pub use self::relay::{IssuerAnswer, IssuerCall, RelayError};
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, net::IpAddr, sync::Arc};
 
 use jsonwebtoken::{Algorithm, Validation};
 use secrecy::SecretString;
@@ -192,9 +192,10 @@ impl Verifier {
     }
 
     /// Asks the issuer for the CLI, where the client has a secret that the CLI must not see.
-    pub async fn relay(&self, call: IssuerCall, form: &[u8]) -> Result<IssuerAnswer, RelayError> {
+    /// `from` is where it came from.
+    pub async fn relay(&self, call: IssuerCall, form: &[u8], from: Option<IpAddr>) -> Result<IssuerAnswer, RelayError> {
         let Login::Issuer(login) = &self.login else { return Err(RelayError::NotNeeded) };
-        login.relay.as_ref().ok_or(RelayError::NotNeeded)?.ask(call, form).await
+        login.relay.as_ref().ok_or(RelayError::NotNeeded)?.ask(call, form, from).await
     }
 
     /// Whether tokens can be verified now.

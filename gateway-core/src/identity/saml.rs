@@ -18,6 +18,7 @@ mod screen;
 mod service;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -90,12 +91,18 @@ pub struct DeviceWish<'wish> {
 }
 
 impl SamlLogin {
-    /// Reads the provider's metadata and our key, and checks that they can only be used safely.
-    pub fn open(config: &SamlConfig, origin: PublicOrigin, clock: WallClock) -> Result<Self, IdentityError> {
+    /// Reads the provider's metadata and our key, and checks that they can only be used safely. `claims` are the
+    /// attributes that policies may read.
+    pub fn open(
+        config: &SamlConfig,
+        claims: BTreeSet<String>,
+        origin: PublicOrigin,
+        clock: WallClock,
+    ) -> Result<Self, IdentityError> {
         let service = Service::open(config, &origin)?;
         Ok(Self(Arc::new(Inner {
             service,
-            reading: Reading::of(config),
+            reading: Reading::of(config, claims),
             allow_idp_initiated: config.allow_idp_initiated,
             started_at: clock.unix_seconds(),
             origin,

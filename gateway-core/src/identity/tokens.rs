@@ -6,8 +6,7 @@
 use std::{
     collections::BTreeSet,
     fmt, fs, io,
-    io::Write as _,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,6 +20,7 @@ use zeroize::Zeroizing;
 use super::{IdentityError, Verified, ended::EndedLogins};
 use crate::{
     clock::WallClock,
+    lasting,
     model::{Authentication, ConnectionName, Presence, Principal, RunId, RunScope},
 };
 
@@ -288,9 +288,7 @@ fn make_key(directory: &Path, path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenKe
 fn write_key(directory: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(key)?;
-    file.sync_all()
+    lasting::create(path, key)
 }
 
 fn generate() -> Result<Zeroizing<Vec<u8>>, TokenKeyError> {

@@ -4,8 +4,7 @@
 
 use std::{
     fmt, fs,
-    io::Write as _,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +17,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use zeroize::Zeroizing;
 
 use super::{RecordError, Sealer};
-use crate::mask::MaskKeys;
+use crate::{lasting, mask::MaskKeys};
 
 /// File of the signing key, PKCS#8.
 const SIGNING_FILE: &str = "recording.key";
@@ -172,12 +171,7 @@ fn secret_file(path: &PathBuf, make: impl Fn() -> Option<Vec<u8>>) -> Result<Zer
 /// Written beside and renamed, so that a crash never leaves half a key.
 fn create_secret(path: &PathBuf, make: &impl Fn() -> Option<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, RecordError> {
     let secret = Zeroizing::new(make().ok_or(RecordError::Randomness)?);
-    let fresh = path.with_extension("new");
-    let failed = |error| RecordError::file("create", path, error);
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
-    file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&fresh, path).map_err(failed)?;
+    lasting::replace(path, &secret).map_err(|error| RecordError::file("create", path, error))?;
     Ok(secret)
 }
 

@@ -69,4 +69,9 @@ impl<M> Own<M> {
     pub(crate) fn into_message(self) -> M {
         self.message
     }
+
+    /// The message, for what is tried again until it succeeds and is on record once.
+    pub(crate) fn message(&self) -> &M {
+        &self.message
+    }
 }

@@ -15,7 +15,7 @@ use super::{
     hold::so_far,
     login::Failure,
     open::{Arrival, NoRandomness, negotiate, random},
-    registry::{self, End},
+    registry::{self, End, logged_out},
     relay::{Ending, Session},
 };
 use crate::{
@@ -177,7 +177,7 @@ impl Arrival {
         start: &Start,
     ) -> Result<bool, NotAdmitted> {
         let (mut policies, mut leases) = (self.served.policies.clone(), self.environment.desk.leases());
-        let mut retired = self.served.retired();
+        let (mut retired, mut logouts) = (self.served.retired(), self.environment.registry.logouts());
         let mut waits: Option<(ApprovalNeed, Ticket)> = None;
         let mut out = BytesMut::new();
         let mut welcomed = false;
@@ -220,6 +220,7 @@ impl Arrival {
             let Some((_, ticket)) = &mut waits else { return Err(NotAdmitted) };
             let wake = tokio::select! {
                 biased;
+                () = logged_out(&mut logouts, &self.principal, self.proved_at) => Wake::Retired(End::LoggedOut),
                 changed = self.identity.changed() => {
                     // Nobody vouches for it any more.
                     changed.map_err(|_gone| NotAdmitted)?;

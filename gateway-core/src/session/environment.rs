@@ -52,7 +52,9 @@ pub struct Served {
     /// Who makes those.
     lender: Option<Arc<dyn Lender>>,
     /// The gateway's own one of those.
-    house: Mutex<Option<Borrowed>>,
+    house: std::sync::Mutex<Option<Borrowed>>,
+    /// One of those is made at a time.
+    furnishing: Mutex<()>,
     /// The policies that decide here; a change wakes live sessions. A connection that a change of the site took away
     /// gets none any more: what is left of it is decided by what it was opened under.
     pub policies: watch::Receiver<PolicySet>,
@@ -96,7 +98,8 @@ impl Served {
             connection,
             target,
             leases,
-            house: Mutex::new(None),
+            house: std::sync::Mutex::default(),
+            furnishing: Mutex::default(),
             policies,
             publisher,
             retired: watch::Sender::new(None),
@@ -137,14 +140,18 @@ impl Served {
                 login.user(username).options(format!("-c role={}", escaped(role)));
             }
             Credential::VaultRole { .. } => {
-                let mut house = self.house.lock().await;
+                let _one_at_a_time = self.furnishing.lock().await;
                 let now = self.leases.now_millis();
-                let kept = house.take().filter(|one| one.ends_at_millis - now > HOUSE_EARLY_MILLIS);
+                let kept = self.house().take().filter(|one| one.ends_at_millis - now > HOUSE_EARLY_MILLIS);
                 let one = match kept {
                     Some(one) => one,
                     None => self.borrow(None, "gateway".to_owned(), now + HOUSE_MILLIS).await?,
                 };
                 login.user(&one.username).password(one.password.expose_secret());
+                let mut house = self.house();
+                if self.retired.borrow().is_some() {
+                    return Err(LeaseError::Refused("the connection was taken out of service".to_owned()));
+                }
                 *house = Some(one);
             }
             Credential::Password { .. } | Credential::Trust { .. } | Credential::Http(_) | Credential::Ssh(_) => {}
@@ -181,7 +188,7 @@ impl Served {
         self.borrow(Some(who.clone()), session.to_string(), ends_at_millis).await.map(Some)
     }
 
-    /// Has a login of one session made, logs in with it once, and has it taken away.
+    /// Has a login of one session made, logs in with it once, and has it taken away: each may fail by itself.
     pub(crate) async fn trial_login(&self, who: &Principal) -> Result<(), LeaseError> {
         let ends_at_millis = self.leases.now_millis() + 60_000;
         let one = self.borrow(Some(who.clone()), "a test of the connection".to_owned(), ends_at_millis).await?;
@@ -190,7 +197,10 @@ impl Served {
         login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
         let wire = upstream::dial(&self.target).await?;
         let tried = login.connect_raw(wire, tokio_postgres::NoTls).await;
-        tried.map(drop).map_err(|error| LeaseError::Refused(error.to_string()))
+        let tried = tried.map(drop).map_err(|error| LeaseError::Refused(error.to_string()));
+        // Who may make logins may not be who may give away what they own.
+        let returned = self.leases.give_back(one.lease).await;
+        tried.and(returned.map_err(|error| LeaseError::Kept(Box::new(error))))
     }
 
     /// What serves it, where HTTP carries it.
@@ -216,9 +226,15 @@ impl Served {
     }
 
     /// Takes it out of service: who waits for it is told, who is on the way in finds it closed. [`Registry::end_retired`]
-    /// ends the sessions.
+    /// ends the sessions. What the gateway itself had open there is given up.
     pub fn retire(&self, why: &str) {
         self.retired.send_replace(Some(End::SiteChanged { why: why.to_owned() }));
+        self.planner.close();
+        drop(self.house().take());
+    }
+
+    fn house(&self) -> std::sync::MutexGuard<'_, Option<Borrowed>> {
+        self.house.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Why it is out of service, once it is.

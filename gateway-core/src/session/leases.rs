@@ -1,26 +1,27 @@
 //! Logins lent to sessions: kept and recorded before they are made, taken away within a second of their session's end,
 //! whatever ended it, and by the next start where the gateway itself was ended.
 //!
-//! A session holds a [`HeldLease`]; dropping it is the end. One task ([`keep`]) takes them back, renews those that need it,
+//! A session holds a [`HeldLease`]; dropping it is the end. One task (`keeper`) takes them back, renews those that need it,
 //! and looks for what an earlier run left.
 
+mod keeper;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use secrecy::SecretString;
-use tokio::{sync::mpsc, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 
-use super::environment::Environment;
+pub(crate) use self::keeper::keep;
 use crate::{
     clock::WallClock,
     credential::{
         Secrets,
-        lease::{LeaseError, LendOrder, Lender, Lent, ReturnOrder},
+        lease::{LeaseError, LendOrder, Lender, Lent},
     },
     model::{ConnectionName, Principal},
     record::{GatewayEvent, OwnPurpose, Recorder},
@@ -30,15 +31,6 @@ use crate::{
 
 /// How long what a client left running may take to end by itself.
 const GRACE: Duration = Duration::from_millis(300);
-/// How often renewals and ends are looked for.
-const TICK: Duration = Duration::from_secs(1);
-/// How long after it was asked for a login may still turn up at its server.
-const SETTLED_MILLIS: i64 = 60_000;
-/// How often it is looked whether the last sessions have ended, once the gateway stops.
-const LAST_LOOK: Duration = Duration::from_millis(20);
-/// How often it is tried again to take away what could not be.
-const AGAIN: Duration = Duration::from_secs(10);
-
 /// The logins that this gateway lent. Cheap to clone.
 #[derive(Clone)]
 pub struct Leases(Arc<Shared>);
@@ -57,6 +49,8 @@ struct Shared {
 /// One that a session holds.
 struct Live {
     kept: KeptLease,
+    /// Who made it, and takes it away.
+    lender: Arc<dyn Lender>,
     ends_at_millis: i64,
     renew_at: Option<Instant>,
 }
@@ -160,11 +154,12 @@ impl Leases {
             session: session.clone(),
             heir: heir.clone(),
             lent_at_millis: self.now_millis(),
+            place: lender.place(),
         };
         let mut held = None;
         if lender.takes_names() {
             // Held before it is kept: what is kept and held by nobody is taken for left over.
-            held = Some(self.hold(kept(&name), ends_at_millis, None));
+            held = Some(self.hold(kept(&name), &lender, ends_at_millis, None));
             self.keep(kept(&name)).await?;
         }
         let login = lender.takes_names().then(|| name.clone());
@@ -182,7 +177,7 @@ impl Leases {
         let lease = if let Some(held) = held {
             held
         } else {
-            let lease = self.hold(kept(&id), ends_at_millis, life.filter(|_| is_renewable));
+            let lease = self.hold(kept(&id), &lender, ends_at_millis, life.filter(|_| is_renewable));
             self.keep(kept(&id)).await?;
             lease
         };
@@ -194,148 +189,15 @@ impl Leases {
         stored.map_err(|error| LeaseError::Refused(format!("it cannot be kept in the store: {error}")))
     }
 
-    fn hold(&self, kept: KeptLease, ends_at_millis: i64, life: Option<Duration>) -> HeldLease {
+    fn hold(
+        &self,
+        kept: KeptLease,
+        lender: &Arc<dyn Lender>,
+        ends_at_millis: i64,
+        life: Option<Duration>,
+    ) -> HeldLease {
         let (id, renew_at) = (kept.id.clone(), life.map(|life| Instant::now() + life / 2));
-        self.lock().insert(id.clone(), Live { kept, ends_at_millis, renew_at });
+        self.lock().insert(id.clone(), Live { kept, lender: Arc::clone(lender), ends_at_millis, renew_at });
         HeldLease { leases: self.clone(), id, grace: Duration::ZERO }
-    }
-
-    /// Those whose time is over, and those that have to be renewed.
-    fn due(&self) -> (Vec<String>, Vec<KeptLease>) {
-        let (now, moment) = (self.now_millis(), Instant::now());
-        let live = self.lock();
-        let over = live.values().filter(|one| one.ends_at_millis <= now).map(|one| one.kept.id.clone()).collect();
-        let renewed = live.values().filter(|one| one.renew_at.is_some_and(|at| at <= moment));
-        (over, renewed.map(|one| one.kept.clone()).collect())
-    }
-
-    async fn renew(self, environment: Arc<Environment>, kept: KeptLease) {
-        let Some(lender) = environment.connections.get(kept.connection.as_str()).and_then(|one| one.lender()) else {
-            return;
-        };
-        let renewed = lender.renew(&kept.id).await;
-        let next = match renewed {
-            Ok(life) => life.map(|life| Instant::now() + life / 2),
-            Err(error) => {
-                tracing::warn!(connection = %kept.connection, %error, "a lent login could not be renewed");
-                Some(Instant::now() + AGAIN)
-            }
-        };
-        if let Some(live) = self.lock().get_mut(&kept.id) {
-            live.renew_at = next;
-        }
-    }
-
-    /// Takes one away, on record, and forgets it once it is gone.
-    async fn take_back(self, environment: Arc<Environment>, kept: KeptLease, grace: Duration, why: &'static str) {
-        let connection = kept.connection.clone();
-        let Some(lender) = environment.connections.get(connection.as_str()).and_then(|one| one.lender()) else {
-            tracing::warn!(%connection, login = kept.id, "a lent login is left over, and its connection lends no more");
-            return;
-        };
-        let event = GatewayEvent::LoginReturned {
-            connection: connection.clone(),
-            session: kept.session.clone(),
-            login: kept.id.clone(),
-            why,
-        };
-        let order = ReturnOrder { id: kept.id.clone(), heir: kept.heir.clone(), grace };
-        let order = match self.0.recorder.own(&event, OwnPurpose::Lease, order).await {
-            Ok(order) => order,
-            Err(error) => return tracing::error!(%connection, %error, "a lent login is not taken away unrecorded"),
-        };
-        match lender.take_back(order).await {
-            // It may be on its way still: it is looked for again until that cannot be.
-            Ok(false) if self.now_millis() - kept.lent_at_millis < SETTLED_MILLIS => {}
-            Ok(_gone) => {
-                if let Err(error) = self.0.rows.forget(kept.id).await {
-                    tracing::warn!(%connection, %error, "a login that was taken away could not be forgotten");
-                }
-            }
-            Err(error) => {
-                let again = AGAIN.as_secs();
-                tracing::warn!(%connection, login = kept.id, %error, again, "a lent login could not be taken away");
-            }
-        }
-    }
-}
-
-/// What is being done: each names the login that it takes away.
-type Jobs = JoinSet<Option<String>>;
-
-/// Takes lent logins back until the gateway stops, and those of its last sessions after that.
-pub(crate) async fn keep(leases: Leases, environment: Arc<Environment>, shutdown: CancellationToken) {
-    let receiver = leases.0.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(mut ended) = receiver else { return };
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut jobs = Jobs::new();
-    let mut busy = BTreeSet::new();
-    let mut swept: Option<Instant> = None;
-    let begin = |jobs: &mut Jobs, busy: &mut BTreeSet<String>, kept: KeptLease, grace, why| {
-        if busy.insert(kept.id.clone()) {
-            let (leases, environment, id) = (leases.clone(), Arc::clone(&environment), kept.id.clone());
-            jobs.spawn(async move {
-                leases.take_back(environment, kept, grace, why).await;
-                Some(id)
-            });
-        }
-    };
-    loop {
-        if shutdown.is_cancelled() && environment.registry.is_empty() && ended.is_empty() && jobs.is_empty() {
-            return;
-        }
-        tokio::select! {
-            () = shutdown.cancelled(), if !shutdown.is_cancelled() => {}
-            () = tokio::time::sleep(LAST_LOOK), if shutdown.is_cancelled() => {}
-            Some(Ended { id, grace }) = ended.recv() => {
-                let live = leases.lock().remove(&id);
-                if let Some(live) = live {
-                    begin(&mut jobs, &mut busy, live.kept, grace, "its session ended");
-                }
-            }
-            Some(done) = jobs.join_next() => if let Ok(Some(id)) = done {
-                busy.remove(&id);
-            },
-            _ = ticks.tick() => {
-                let (over, renewed) = leases.due();
-                for id in over {
-                    let live = leases.lock().remove(&id);
-                    if let Some(live) = live {
-                        begin(&mut jobs, &mut busy, live.kept, Duration::ZERO, "its time is over");
-                    }
-                }
-                for kept in renewed {
-                    if let Some(live) = leases.lock().get_mut(&kept.id) {
-                        live.renew_at = None;
-                    }
-                    let (leases, environment) = (leases.clone(), Arc::clone(&environment));
-                    jobs.spawn(async move {
-                        leases.renew(environment, kept).await;
-                        None
-                    });
-                }
-                if swept.is_none_or(|at| at.elapsed() >= AGAIN) && !shutdown.is_cancelled() {
-                    swept = Some(Instant::now());
-                    for kept in left_over(&leases).await {
-                        begin(&mut jobs, &mut busy, kept, Duration::ZERO, "nobody holds it any more");
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What is kept and held by no session of this run.
-async fn left_over(leases: &Leases) -> Vec<KeptLease> {
-    match leases.0.rows.all().await {
-        Ok(rows) => {
-            let live = leases.lock();
-            rows.into_iter().filter(|row| !live.contains_key(&row.id)).collect()
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the store does not say which logins are lent");
-            Vec::new()
-        }
     }
 }

@@ -1,7 +1,11 @@
 //! The opening of a session, once it is known who asks for what: the start-up parameters, the record, the upstream's
 //! login, and the facts that give statements their meaning. Nothing is dialled before the session is on record.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aws_lc_rs::rand;
 use bytes::{Bytes, BytesMut};
@@ -97,6 +101,8 @@ pub struct Arrival {
     pub principal: Principal,
     /// Until when, and whether still: an end of it ends the session.
     pub identity: watch::Receiver<LinkIdentity<Presence>>,
+    /// When they proved who they are, at the latest: a logout since then ends it.
+    pub proved_at: Instant,
     /// The policies that permitted the connection.
     pub policies: PolicySet,
     /// Which way.
@@ -199,6 +205,7 @@ impl Arrival {
             source: self.source,
             process_id: *process_id,
             key: key.clone(),
+            proved_at: self.proved_at,
             retired: self.served.retired(),
         };
         let membership = self.environment.registry.enter(entry);
@@ -374,7 +381,7 @@ impl Arrival {
             window: self.window,
             sight,
             generation,
-            sighted_at: std::time::Instant::now(),
+            sighted_at: Instant::now(),
             outdated: false,
             fresh: false,
             leaving: false,

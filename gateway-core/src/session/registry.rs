@@ -3,18 +3,23 @@
 //! An end is a state of its own beside the queue of signals: nothing that waits there can keep it out.
 
 mod counts;
+mod logouts;
 mod runs;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use aws_lc_rs::constant_time;
 use tokio::sync::{mpsc, watch};
 
 pub(super) use self::counts::LiveCounts;
-pub use self::runs::{OpenRun, RunError};
+pub use self::{
+    logouts::{Logouts, logged_out},
+    runs::{OpenRun, RunError},
+};
 use super::provenance::Provenance;
 use crate::{
     model::{ConnectionName, Principal, PrincipalName, RunId, SessionId},
@@ -96,6 +101,8 @@ pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) process_id: u32,
     pub(super) key: CancelKey,
+    /// When its principal proved who they are, at the latest.
+    pub(super) proved_at: Instant,
     /// Turns to a reason when its connection is taken out of service.
     pub(super) retired: watch::Receiver<Option<End>>,
 }
@@ -110,6 +117,7 @@ struct Shared {
     runs: Mutex<HashMap<RunId, runs::LiveRun>>,
     provenance: Provenance,
     stopped: watch::Sender<bool>,
+    logouts: watch::Sender<Logouts>,
 }
 
 /// A session's place in the registry; dropping it takes the session out.
@@ -135,7 +143,7 @@ impl Registry {
     pub(super) fn enter(&self, entry: Entry) -> Membership {
         let (sender, signals) = mpsc::channel(4);
         let (ender, end) = watch::channel(self.has_stopped().then_some(End::Stopped));
-        let Entry { known, source, process_id, key, retired } = entry;
+        let Entry { known, source, process_id, key, proved_at, retired } = entry;
         let (id, counts) = (known.id.clone(), Arc::<LiveCounts>::default());
         let live = Live {
             entry: known,
@@ -148,14 +156,15 @@ impl Registry {
             retired,
         };
         let gone = live.retired.clone();
-        let run = live.entry.run.clone();
+        let (run, principal) = (live.entry.run.clone(), live.entry.principal.clone());
         self.lock().insert(id.clone(), live);
         // A run that ended while this session was on its way in found it not yet here.
         if let Some(run) = run.filter(|run| !self.is_running(run)) {
             self.end_sessions_of(&run);
         }
-        // So does a connection that was taken out of service.
-        let closed = gone.borrow().clone();
+        // So does a logout, and a connection that was taken out of service.
+        let logged_out = self.is_logged_out(&principal, proved_at).then_some(End::LoggedOut);
+        let closed = logged_out.or_else(|| gone.borrow().clone());
         if let (Some(closed), Some(live)) = (closed, self.lock().get(&id)) {
             live.end(closed);
         }
@@ -188,10 +197,14 @@ impl Registry {
         }
     }
 
-    /// Ends the sessions of a principal who logged out, and of agents to whom they lent their presence.
+    /// Ends the sessions of a principal who logged out, and of agents to whom they lent their presence; whoever is still
+    /// on the way in learns it by [`Registry::logouts`], or finds no way in.
     pub fn log_out(&self, principal: &Principal) {
+        // First, so that who enters behind the loop below sees it.
+        self.note_logout(principal);
         let live = self.lock();
-        for live in live.values().filter(|live| live.is_of(principal)) {
+        let theirs = |live: &&Live| live.entry.principal.everyone().any(|one| one.is(principal));
+        for live in live.values().filter(theirs) {
             live.end(End::LoggedOut);
         }
     }
@@ -310,7 +323,8 @@ impl Registry {
     pub(crate) fn pretend(&self, entry: SessionEntry) -> Membership {
         let key = CancelKey::new(bytes::Bytes::from_static(&[7; 32])).unwrap();
         let retired = watch::Sender::new(None).subscribe();
-        self.enter(Entry { known: Arc::new(entry), source: Source::Tunnel, process_id: 7, key, retired })
+        let (source, proved_at) = (Source::Tunnel, Instant::now());
+        self.enter(Entry { known: Arc::new(entry), source, process_id: 7, key, proved_at, retired })
     }
 }
 

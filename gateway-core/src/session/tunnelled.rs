@@ -50,6 +50,7 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
         principal: principal.clone(),
         run,
         identity: incoming.identity.clone(),
+        proved_at: incoming.asked_at,
         source: Source::Tunnel,
         window: None,
         client_address: incoming.client_address.as_deref().and_then(|address| address.parse().ok()),

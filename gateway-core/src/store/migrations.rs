@@ -121,6 +121,11 @@ const STEPS: &[&str] = &[
         files TEXT NOT NULL
     ) STRICT;
 ",
+    "
+    ALTER TABLE lent_login ADD COLUMN host TEXT;
+    ALTER TABLE lent_login ADD COLUMN port INTEGER;
+    ALTER TABLE lent_login ADD COLUMN database TEXT;
+",
 ];
 
 /// Applies the missing steps in one transaction. Refuses a store with steps that this version does not know.

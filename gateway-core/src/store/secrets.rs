@@ -50,12 +50,18 @@ impl SecretRows {
         Ok(found.await?.into_iter().flatten().collect())
     }
 
-    /// Puts one there, in the place of its older version.
-    pub async fn put(&self, kept: KeptSecret) -> Result<(), StoreError> {
+    /// Puts one there, in the place of the version before it; false where that is not what is there: somebody was faster.
+    pub async fn put(&self, kept: KeptSecret) -> Result<bool, StoreError> {
         let work = self.0.run_aside(move |connection| {
-            connection.execute(
-                "INSERT OR REPLACE INTO secret (name, version, changed_at_millis, changed_by, key, wrapped, sealed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            let statement = if kept.version == 1 {
+                "INSERT INTO secret (name, version, changed_at_millis, changed_by, key, wrapped, sealed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO NOTHING"
+            } else {
+                "UPDATE secret SET version = ?2, changed_at_millis = ?3, changed_by = ?4, key = ?5, wrapped = ?6,
+                 sealed = ?7 WHERE name = ?1 AND version = ?2 - 1"
+            };
+            let changed = connection.execute(
+                statement,
                 params![
                     kept.name.as_str(),
                     i64::try_from(kept.version).unwrap_or(i64::MAX),
@@ -66,7 +72,7 @@ impl SecretRows {
                     kept.sealed.sealed
                 ],
             )?;
-            Ok(())
+            Ok(changed == 1)
         });
         work.await
     }

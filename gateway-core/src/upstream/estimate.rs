@@ -9,10 +9,13 @@
 
 mod breadth;
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use tokio::sync::Mutex;
 use tokio_postgres::{
     Client, NoTls,
     types::{Format, FromSql, IsNull, Kind, ToSql, Type},
@@ -55,9 +58,16 @@ pub struct Estimate {
 }
 
 /// Connections of the gateway's own to one database, on which it asks the planner.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Planner {
-    idle: Mutex<Vec<Client>>,
+    /// None once it is closed.
+    idle: Mutex<Option<Vec<Client>>>,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self { idle: Mutex::new(Some(Vec::new())) }
+    }
 }
 
 /// Idle connections that are kept.
@@ -78,20 +88,31 @@ impl Planner {
     ) -> Option<Estimate> {
         let order = order.into_inner().into_message();
         let asked = async {
-            let idle = self.idle.lock().await.pop().filter(|client| !client.is_closed());
+            let idle = self.idle().as_mut().and_then(Vec::pop).filter(|client| !client.is_closed());
             let mut client = match idle {
                 Some(client) => client,
                 None => open(connect().await?).await?,
             };
             let answer = in_transaction(&mut client, &order).await;
-            let mut idle = self.idle.lock().await;
-            if !client.is_closed() && idle.len() < MAX_IDLE {
+            if let Some(idle) = &mut *self.idle()
+                && !client.is_closed()
+                && idle.len() < MAX_IDLE
+            {
                 idle.push(client);
             }
             answer
         };
         // A connection that is given up half-way is dropped, and its transaction with it.
         tokio::time::timeout(PATIENCE, asked).await.ok()?
+    }
+
+    /// Keeps no connection any more: the site names the database no more, or otherwise.
+    pub fn close(&self) {
+        drop(self.idle().take());
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Client>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
         lease::{Answer, LeaseError, LendOrder, Lender, Lent, ReturnOrder},
     },
     record::{Own, Recorded},
+    store::LeasePlace,
 };
 
 /// What the names of such roles begin with.
@@ -66,9 +67,14 @@ fn is_ours(name: &str) -> bool {
 }
 
 impl RoleLender {
-    async fn client(&self) -> Result<Client, LeaseError> {
+    fn here(&self) -> LeasePlace {
+        let Target { host, port, .. } = &self.target;
+        LeasePlace { host: host.clone(), port: *port, database: self.database.clone() }
+    }
+
+    async fn client(&self, database: &str) -> Result<Client, LeaseError> {
         let mut login = tokio_postgres::Config::new();
-        login.user(&self.role.username).dbname(&self.database);
+        login.user(&self.role.username).dbname(database);
         login.application_name("hoop gateway").ssl_mode(tokio_postgres::config::SslMode::Disable);
         if let Some(reference) = &self.role.secret {
             login.password(self.secrets.value(reference).await?.expose_secret());
@@ -85,7 +91,7 @@ impl RoleLender {
             return Err(LeaseError::Foreign(name));
         }
         let password = SecretString::from(letters(52)?);
-        let client = self.client().await?;
+        let client = self.client(&self.database).await?;
         let verifier = scram_sha_256(password.expose_secret().as_bytes());
         let (template, who) = (identifier(&self.role.role), identifier(&name));
         let until = format!("{}.{:03}", ends_at_millis.div_euclid(1_000), ends_at_millis.rem_euclid(1_000));
@@ -104,21 +110,26 @@ impl RoleLender {
         Ok(Lent { id: name.clone(), username: name, password, life: None, is_renewable: false })
     }
 
-    async fn unmake(&self, order: ReturnOrder) -> Result<bool, LeaseError> {
-        let ReturnOrder { id, heir, grace } = order;
-        if !is_ours(&id) {
-            return Err(LeaseError::Foreign(id));
+    async fn unmake(&self, order: &ReturnOrder) -> Result<bool, LeaseError> {
+        let ReturnOrder { id, heir, grace, place } = order;
+        if !is_ours(id) {
+            return Err(LeaseError::Foreign(id.clone()));
         }
-        let client = self.client().await?;
-        let found = client.query_opt(FOUND, &[&id]).await.map_err(|error| refused(&error))?;
+        let place = place.clone().unwrap_or_else(|| self.here());
+        if !place.is_same_server(&self.here()) {
+            return Err(LeaseError::Elsewhere(place.to_string()));
+        }
+        // What it owns is in the database that it was made for, which its connection may not name any more.
+        let client = self.client(&place.database).await?;
+        let found = client.query_opt(FOUND, &[id]).await.map_err(|error| refused(&error))?;
         let Some(found) = found else { return Ok(false) };
         let grants_apart: bool = found.try_get(0).map_err(|error| refused(&error))?;
-        let (who, heir) = (identifier(&id), identifier(&heir));
+        let (who, heir) = (identifier(id), identifier(heir));
         // From PostgreSQL 16 on, who made a role may administer it and nothing else, until they grant it to themselves.
         let powers = if grants_apart { " with inherit true, set true" } else { "" };
         let closed = format!("set lock_timeout = '5s'; alter role {who} nologin; grant {who} to current_user{powers}");
         client.batch_execute(&closed).await.map_err(|error| refused(&error))?;
-        end_connections(&client, &id, grace).await?;
+        end_connections(&client, id, *grace).await?;
         let dropped = format!("begin; reassign owned by {who} to {heir}; drop owned by {who}; drop role {who}; commit");
         client.batch_execute(&dropped).await.map_err(|error| refused(&error))?;
         Ok(true)
@@ -163,6 +174,10 @@ impl Lender for RoleLender {
         true
     }
 
+    fn place(&self) -> Option<LeasePlace> {
+        Some(self.here())
+    }
+
     fn lend(&self, order: Recorded<Own<LendOrder>>) -> Answer<'_, Lent> {
         Box::pin(in_time(self.make(order.into_inner().into_message())))
     }
@@ -171,8 +186,8 @@ impl Lender for RoleLender {
         Box::pin(async { Ok(None) })
     }
 
-    fn take_back(&self, order: Recorded<Own<ReturnOrder>>) -> Answer<'_, bool> {
-        Box::pin(in_time(self.unmake(order.into_inner().into_message())))
+    fn take_back<'lender>(&'lender self, order: &'lender Recorded<Own<ReturnOrder>>) -> Answer<'lender, bool> {
+        Box::pin(in_time(self.unmake(order.get().message())))
     }
 }
 

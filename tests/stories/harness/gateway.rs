@@ -73,6 +73,13 @@ impl Gateway {
         self.program.as_mut().expect("running").so_far()
     }
 
+    /// Waits until it says a line with all of these in it.
+    pub(crate) fn says(&mut self, parts: &[&str]) {
+        let program = self.program.as_mut().expect("running");
+        let what = parts.join(" … ");
+        program.expect(&what, |_, line| parts.iter().all(|part| line.contains(part)).then_some(()));
+    }
+
     /// Starts it again on the same site and data, after `kill` or `stop`.
     pub(crate) fn launch(&mut self, arguments: &[&str]) {
         let ready = self.site.path().join("ready");

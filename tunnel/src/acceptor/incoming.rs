@@ -2,6 +2,8 @@
 //!
 //! The answer is the session's to give, after it decided: nothing is said to the client before. Dropping it unanswered resets the stream.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
@@ -19,6 +21,8 @@ pub struct Incoming<P> {
     pub connection: String,
     /// Whom the token of this stream stands for. Verified.
     pub principal: P,
+    /// When it was asked for, before anybody looked at its token.
+    pub asked_at: Instant,
     /// Whom the link stands for from now on: expiry, and a change of principal, show here.
     pub identity: watch::Receiver<LinkIdentity<P>>,
     /// Where the client says that its local client came from. Informational, never to be trusted.

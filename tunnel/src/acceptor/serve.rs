@@ -3,7 +3,7 @@
 //! Bounds what an unauthenticated peer can do: time to a first token, rejected tokens, header sizes, streams, resets.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
@@ -135,11 +135,13 @@ impl<A: Acceptor> Link<A> {
         let Some(connection) = connection_name(head) else {
             return responder.reject(RejectStatus::Malformed, "the request names no connection");
         };
+        let asked_at = Instant::now();
         match self.authenticate(&head.headers).await {
             Ok(authenticated) => {
                 let incoming = Incoming {
                     connection,
                     principal: authenticated.principal,
+                    asked_at,
                     identity: self.identity.watch(),
                     client_address: text(&head.headers, CLIENT_ADDRESS_HEADER),
                     local_password: text(&head.headers, LOCAL_PASSWORD_HEADER).map(SecretString::from),

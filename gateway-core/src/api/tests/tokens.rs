@@ -1,9 +1,15 @@
 //! Passwords for native clients: who gets one, that it is on record, and that a logout voids it.
 
+use std::time::Instant;
+
+use axum::extract::{Path, State};
 use http::StatusCode;
 use serde_json::json;
 
-use super::world::World;
+use super::{
+    super::{caller::Caller, tokens},
+    world::World,
+};
 use crate::approval::testing::{connection, person};
 
 fn path() -> String {
@@ -59,4 +65,33 @@ async fn too_many_unused_passwords_are_refused_until_a_logout_or_time_voids_them
     world.clock.advance(1_000);
     let again = world.token(&person("alice", &["engineers"]));
     assert_eq!(world.post(Some(&again), &path(), "null").await.status, StatusCode::OK);
+}
+
+/// The request came first, and the logout was faster.
+#[tokio::test]
+async fn what_is_made_while_a_login_ends_is_not_given() {
+    let world = World::new().await;
+    let came_at = Instant::now();
+    let alice = world.token(&person("alice", &["engineers"]));
+    let (login, ends_at) = world.state.0.tokens.verify_with_login(&alice).unwrap();
+    let made = async |came_at| {
+        let (state, name) = (State(world.state.clone()), Path(connection().name.to_string()));
+        tokens::issue(state, Caller(login.clone(), ends_at, came_at), name).await.is_ok()
+    };
+    assert!(made(came_at).await);
+    assert_eq!(world.post(Some(&alice), "/logout", "null").await.status, StatusCode::OK);
+    assert!(!made(came_at).await);
+    assert!(made(Instant::now()).await, "of the next login");
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_streams_of_events_of_who_logs_out() {
+    let world = World::new().await;
+    let (alice, bob) = (world.token(&person("alice", &[])), world.token(&person("bob", &[])));
+    let (_, mut hers) = world.follow(&alice, "/events").await;
+    let (_, mut his) = world.follow(&bob, "/events").await;
+    assert_eq!(world.post(Some(&alice), "/logout", "null").await.status, StatusCode::OK);
+    assert!(hers.next().await.is_none());
+    world.session("bob", 7).await;
+    assert!(his.next().await.is_some(), "another's goes on");
 }

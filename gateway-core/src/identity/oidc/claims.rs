@@ -59,7 +59,9 @@ fn end_of_belief(
     expires_at: i64,
     now: i64,
 ) -> Result<i64, IdentityError> {
-    let Some(made_at) = seconds(claims, "iat")? else { return Ok(expires_at) };
+    // SPEC: OpenID Connect Core §2 and RFC 9068 §2.2 both require it.
+    let made_at = seconds(claims, "iat")?
+        .ok_or(IdentityError::Invalid("it does not say when it was made (iat), so that nobody knows how old it is"))?;
     let end = made_at.saturating_add(config.options.login_seconds);
     if now >= end {
         return Err(IdentityError::Invalid(
@@ -288,18 +290,39 @@ fn person(
     })
 }
 
+/// The groups of whoever userinfo tells of. An issuer that tells of no groups at all was not asked for them, or leaves
+/// the claim out: that somebody is in none is an empty list.
+pub(super) fn told_groups(
+    told: &Map<String, Value>,
+    config: &OidcConfig,
+) -> Result<BTreeSet<GroupName>, IdentityError> {
+    let groups = groups(told, config)?;
+    if groups.is_empty() && group_claim(told, config).is_none() {
+        return Err(IdentityError::Invalid(
+            "the issuer's userinfo has no groups_claim, so that nobody knows the groups; ask for the scope that releases \
+             it (scopes of [identity.oidc]), or have the issuer send an empty list to people in no group",
+        ));
+    }
+    Ok(groups)
+}
+
+fn group_claim<'claims>(claims: &'claims Map<String, Value>, config: &OidcConfig) -> Option<&'claims Value> {
+    let mut steps = config.groups_claim.iter();
+    let first = claims.get(steps.next()?);
+    steps.fold(first, |value, step| value?.as_object()?.get(step))
+}
+
 /// The groups in claims, of a token or of an answer of the userinfo endpoint. Groups that were left out are not taken
 /// for none.
 pub(super) fn groups(claims: &Map<String, Value>, config: &OidcConfig) -> Result<BTreeSet<GroupName>, IdentityError> {
-    let mut steps = config.groups_claim.iter();
-    let first = steps.next().ok_or(IdentityError::Invalid("no claim is named for its groups"))?;
+    let first = config.groups_claim.first().ok_or(IdentityError::Invalid("no claim is named for its groups"))?;
     if left_out(claims, first) {
         return Err(IdentityError::Invalid(
             "the person is in more groups than the issuer puts into a token (Entra: group overage, more than 200); in \
              Entra, emit only groups assigned to the application, or app roles (groups_claim = \"roles\")",
         ));
     }
-    let found = steps.fold(claims.get(first), |value, step| value?.as_object()?.get(step));
+    let found = group_claim(claims, config);
     let malformed = || IdentityError::Invalid("its groups are not names");
     let group = |name: &str| GroupName::new(name).map_err(|_refused| malformed());
     let found: BTreeSet<GroupName> = match (found, config.options.groups_separator) {

@@ -66,5 +66,5 @@ async fn userinfo(
     if told.get("sub").and_then(Value::as_str) != Some(subject) {
         return Err(IdentityError::Invalid("the issuer's userinfo is of somebody else"));
     }
-    claims::groups(&told, config)
+    claims::told_groups(&told, config)
 }

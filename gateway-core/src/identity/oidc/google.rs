@@ -26,6 +26,8 @@ const ASSERTION_SECONDS: i64 = 300;
 const MARGIN_SECONDS: i64 = 60;
 /// What one page may hold; Google gives no more.
 const PAGE: &str = "200";
+/// More than every group that may be looked at fits into, with some that are half empty.
+const MOST_PAGES: usize = 16;
 
 /// Asks the directory.
 pub(super) struct GoogleGroups {
@@ -84,7 +86,7 @@ impl GoogleGroups {
         let token = self.token().await?;
         let address = format!("{}/admin/directory/v1/groups", self.settings.api_url);
         let (mut found, mut next) = (BTreeSet::new(), None::<String>);
-        loop {
+        for _page in 0..MOST_PAGES {
             let mut query = vec![("userKey", person), ("maxResults", PAGE)];
             query.extend(next.as_deref().map(|next| ("pageToken", next)));
             let answer = self.remote.ask(&address, &query, &token).await?;
@@ -100,11 +102,12 @@ impl GoogleGroups {
                 return Err(TOO_MANY_GROUPS);
             }
             match page.next {
-                // An empty page that names a next one would go on for ever.
                 Some(again) if next.as_ref() != Some(&again) && !again.is_empty() => next = Some(again),
                 _ => return Ok(found),
             }
         }
+        // Pages that are empty, or say the same, and always name a next one.
+        Err(unusable("list that does not end"))
     }
 
     async fn token(&self) -> Result<SecretString, IdentityError> {

@@ -3,17 +3,22 @@
 //! Only the three grants of a person's login pass, with the parameters that they have and no other. What the issuer
 //! answers goes back as it is; the secret goes nowhere but to the issuer.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::remote::{Answer, Discovered, Endpoints};
-use crate::{config::SecretReference, credential::Secrets, identity::IdentityError};
+use crate::{
+    config::SecretReference,
+    credential::Secrets,
+    identity::{IdentityError, network::Places},
+};
 
-/// Requests to the issuer at once: anybody may ask, so that nobody can have us flood it.
-const MOST_AT_ONCE: usize = 16;
+/// Requests to the issuer at once, in all and from one network: anybody may ask, so that nobody can have us flood it or
+/// keep others from it.
+const MOST_AT_ONCE: usize = 32;
+const MOST_OF_ONE: usize = 12;
 const MAX_PARAMETERS: usize = 16;
 
 /// What the CLI wants of the issuer.
@@ -59,18 +64,23 @@ pub(super) struct Relay {
     client_id: String,
     secret: SecretReference,
     secrets: Secrets,
-    places: Semaphore,
+    places: Places,
 }
 
 impl Relay {
     pub(super) fn new(issuer: Discovered, client_id: String, secret: SecretReference, secrets: Secrets) -> Self {
-        Self { issuer, client_id, secret, secrets, places: Semaphore::new(MOST_AT_ONCE) }
+        Self { issuer, client_id, secret, secrets, places: Places::new(MOST_AT_ONCE, MOST_OF_ONE) }
     }
 
     /// Adds the client and its secret to a form of the CLI's, and asks.
-    pub(super) async fn ask(&self, call: IssuerCall, form: &[u8]) -> Result<IssuerAnswer, RelayError> {
+    pub(super) async fn ask(
+        &self,
+        call: IssuerCall,
+        form: &[u8],
+        from: Option<IpAddr>,
+    ) -> Result<IssuerAnswer, RelayError> {
         let form = admitted(call, form).map_err(RelayError::Malformed)?;
-        let _place = self.places.try_acquire().map_err(|_full| RelayError::Busy)?;
+        let _place = self.places.enter(from).ok_or(RelayError::Busy)?;
         // Read anew each time, so that a rotated secret is used at once.
         let secret = self.secrets.value(&self.secret).await;
         let secret = secret.map_err(|error| IdentityError::Settings(error.to_string()))?;

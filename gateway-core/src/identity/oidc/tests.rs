@@ -20,7 +20,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::types::TokenChoice,
-    config::AgentRule,
+    config::{AgentRule, OidcOptions},
     model::{Authentication, GroupName, PrincipalKind, PrincipalName},
 };
 
@@ -65,7 +65,7 @@ fn config(token: TokenChoice) -> OidcConfig {
         scopes: vec!["openid".into()],
         algorithms: vec![SigningAlgorithm::EdDsa, SigningAlgorithm::Es256, SigningAlgorithm::Rs256],
         ca_file: None,
-        options: crate::config::OidcOptions::default(),
+        options: OidcOptions::default(),
     }
 }
 
@@ -381,7 +381,8 @@ impl Issuer {
     }
 
     fn verifier(&self, clock: &WallClock) -> Verifier {
-        let config = OidcConfig { issuer: self.url.clone(), ..config(TokenChoice::Access) };
+        let options = OidcOptions { login_seconds: 100_000, ..OidcOptions::default() };
+        let config = OidcConfig { issuer: self.url.clone(), options, ..config(TokenChoice::Access) };
         Verifier::discovered(config, Vec::new(), None, &Secrets::local(), clock.clone()).unwrap()
     }
 
@@ -389,7 +390,6 @@ impl Issuer {
         let mut claims = access_claims();
         claims["iss"] = json!(self.url);
         claims["exp"] = json!(NOW + 100_000);
-        claims.as_object_mut().unwrap().remove("iat");
         key.sign("JWT", &claims)
     }
 

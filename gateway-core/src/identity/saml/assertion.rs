@@ -15,7 +15,6 @@ use crate::{
 };
 
 const MAX_GROUPS: usize = 500;
-const MAX_CLAIMS: usize = 32;
 const MAX_CLAIM_BYTES: usize = 256;
 
 /// What of an assertion is used.
@@ -23,12 +22,16 @@ const MAX_CLAIM_BYTES: usize = 256;
 pub(super) struct Reading {
     principal_attribute: Option<String>,
     groups_attribute: String,
+    /// The attributes that policies may read.
+    readable: BTreeSet<String>,
     login_seconds: i64,
 }
 
 impl Reading {
-    pub(super) fn of(config: &SamlConfig) -> Self {
+    /// `readable`: the attributes that policies may read, and no others.
+    pub(super) fn of(config: &SamlConfig, readable: BTreeSet<String>) -> Self {
         Self {
+            readable,
             principal_attribute: config.principal_attribute.clone(),
             groups_attribute: config.groups_attribute.clone(),
             login_seconds: i64::from(config.login_minutes) * 60,
@@ -67,7 +70,7 @@ impl Reading {
             kind: PrincipalKind::User,
             name: self.name(session)?,
             groups: self.groups(session)?,
-            claims: self.claims(session),
+            claims: self.claims(session)?,
             owner: None,
             lent_by: None,
         };
@@ -103,18 +106,25 @@ impl Reading {
         names.into_iter().map(group).collect()
     }
 
-    /// Attributes of one short value each, for policies.
-    fn claims(&self, session: &SsoSession) -> BTreeMap<String, String> {
-        let attributes = session.attributes().as_slice().iter();
-        attributes
-            .filter(|attribute| attribute.name() != self.groups_attribute && attribute.name().len() <= MAX_CLAIM_BYTES)
-            .filter_map(|attribute| match attribute.values() {
-                [value] => Some((attribute.name().to_owned(), value.as_str().to_owned())),
-                _ => None,
-            })
-            .filter(|(_name, value)| value.len() <= MAX_CLAIM_BYTES)
-            .take(MAX_CLAIMS)
-            .collect()
+    /// The attributes that the site lists. One that cannot be shown to policies whole is refused: a policy that asks
+    /// whether it is there must not be told that it is not.
+    fn claims(&self, session: &SsoSession) -> Result<BTreeMap<String, String>, Refusal> {
+        let mut claims = BTreeMap::new();
+        for name in &self.readable {
+            match values(session, name).as_slice() {
+                [] => {}
+                [value] if value.len() <= MAX_CLAIM_BYTES => drop(claims.insert(name.clone(), (*value).to_owned())),
+                [_long] => {
+                    return Err(Refusal(
+                        "an attribute that policies read (claims in gateway.toml) is over 256 bytes long",
+                    ));
+                }
+                [_, _, ..] => {
+                    return Err(Refusal("an attribute that policies read (claims in gateway.toml) has several values"));
+                }
+            }
+        }
+        Ok(claims)
     }
 }
 

@@ -15,6 +15,11 @@ use crate::model::GroupName;
 const HOST: &str = "hoop.example.com";
 const ORIGIN: &str = "https://hoop.example.com";
 
+/// What the site lets policies read.
+fn readable() -> BTreeSet<String> {
+    ["mail", "title"].map(str::to_owned).into()
+}
+
 /// A gateway whose people log in at [`Provider`].
 struct World {
     login: SamlLogin,
@@ -60,7 +65,7 @@ impl World {
         let mut config = Provider::config(folder.path());
         change(&mut config);
         let origin = PublicOrigin::new(&url::Url::parse(ORIGIN).unwrap()).unwrap();
-        let login = SamlLogin::open(&config, origin, clock.clone()).unwrap();
+        let login = SamlLogin::open(&config, readable(), origin, clock.clone()).unwrap();
         clock.advance(10_000);
         Self { login, clock }
     }
@@ -164,6 +169,47 @@ async fn a_login_ends_with_the_providers_own_session() {
     let made = Made { session_ends: Some(end), ..world.made(&away) };
     assert_eq!(world.come_back(&away, &made.signed()).await.status, StatusCode::OK);
     assert_eq!(world.poll(&away.device_code).unwrap().expires_at, end);
+}
+
+/// What ana comes back with when the provider says this of her besides.
+async fn with_attributes(attributes: &[(&str, &[&str])]) -> Option<Verified> {
+    let world = World::new(|_config| ());
+    let away = world.go_away().await;
+    let mut more = String::new();
+    for (name, values) in attributes {
+        let mut shown = String::new();
+        for value in *values {
+            shown = format!("{shown}<saml:AttributeValue>{value}</saml:AttributeValue>");
+        }
+        more = format!("{more}<saml:Attribute Name=\"{name}\">{shown}</saml:Attribute>");
+    }
+    let end = "</saml:AttributeStatement>";
+    let xml = world.made(&away).unsigned().replace(end, &format!("{more}{end}"));
+    let genuine = Provider::genuine();
+    let signed = provider::signed_by(&xml, genuine, &genuine.certificate, provider::Signed::Assertion);
+    let page = world.come_back(&away, &signed).await;
+    let verified = world.poll(&away.device_code).ok();
+    assert_eq!(page.status == StatusCode::OK, verified.is_some(), "{}", page.body);
+    verified
+}
+
+#[tokio::test]
+async fn claims_are_the_attributes_that_the_site_lists_however_many_there_are() {
+    let names: Vec<String> = (0..60).map(|number| format!("a{number}")).collect();
+    let mut attributes: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), ["x"].as_slice())).collect();
+    attributes.push(("title", &["clerk"]));
+    let claims = with_attributes(&attributes).await.unwrap().principal.claims;
+    let expected = [("mail", "ana@example.test"), ("title", "clerk")];
+    assert_eq!(claims, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+/// Dropped, it would be absent to a policy that asks for it.
+#[tokio::test]
+async fn a_listed_attribute_that_policies_cannot_be_shown_whole_ends_the_login() {
+    assert!(with_attributes(&[("title", &["clerk", "chief"])]).await.is_none());
+    assert!(with_attributes(&[("title", &["clerk"]), ("title", &["chief"])]).await.is_none());
+    assert!(with_attributes(&[("title", &[&"x".repeat(257)])]).await.is_none());
+    assert!(with_attributes(&[("title", &[]), ("other", &["a", "b"])]).await.is_some(), "nothing, and not listed");
 }
 
 #[tokio::test]
@@ -304,7 +350,10 @@ fn refuses_a_provider_whose_certificate_is_not_pinned_or_whose_page_is_in_the_cl
         let folder = tempfile::tempdir().unwrap();
         let mut config = Provider::config(folder.path());
         change(&mut config);
-        SamlLogin::open(&config, origin.clone(), WallClock::manual(0)).map(|_login| ()).unwrap_err().to_string()
+        SamlLogin::open(&config, readable(), origin.clone(), WallClock::manual(0))
+            .map(|_login| ())
+            .unwrap_err()
+            .to_string()
     };
     let unpinned = open(&|config| config.certificates = vec![crate::config::CertificateDigest([0; 32])]);
     assert!(unpinned.contains(&Provider::genuine().digest().to_string()), "{unpinned}");

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    decline::Declining,
     intake::Turns,
     sight::{permits, sight},
 };
@@ -48,6 +49,8 @@ pub(super) struct Conversation {
     /// What goes on after a request was answered: relays of `WebSocket` connections.
     pub(super) relays: TaskTracker,
     pub(super) books: Mutex<Books>,
+    /// Room for what the gateway itself says to the upstream.
+    pub(super) declining: Declining,
     /// Whose turn it is on the client's stream.
     pub(super) turns: Arc<Turns>,
     live: Arc<LiveCounts>,
@@ -107,6 +110,7 @@ impl Conversation {
             ended: CancellationToken::new(),
             relays: TaskTracker::new(),
             books,
+            declining: Declining::default(),
             turns: Arc::default(),
             live,
             seen: Mutex::default(),

@@ -40,7 +40,14 @@ fn entry(id: &SessionId, who: &str, source: Source) -> Entry {
         run: None,
         counts: SessionCounts::default(),
     };
-    Entry { known: Arc::new(entry), source, process_id: 7, key: key(9), retired: watch::Sender::new(None).subscribe() }
+    Entry {
+        known: Arc::new(entry),
+        source,
+        process_id: 7,
+        key: key(9),
+        proved_at: Instant::now(),
+        retired: watch::Sender::new(None).subscribe(),
+    }
 }
 
 fn id(number: u64) -> SessionId {
@@ -109,6 +116,34 @@ fn a_logout_ends_the_sessions_of_that_principal_alone() {
     let other = registry.enter(entry(&id(3), "bob", Source::Native));
     registry.log_out(&person("alice"));
     assert_eq!([ended(&native), ended(&tunnel), ended(&other)], [true, true, false]);
+}
+
+#[test]
+fn a_logout_ends_what_an_agent_does_with_the_presence_that_was_lent_to_it() {
+    let registry = Registry::default();
+    let lent = |number, lender: &str| {
+        let entry = entry(&id(number), "crew", Source::Tunnel);
+        let principal = Principal { lent_by: Some(Arc::new(person(lender))), ..entry.known.principal.clone() };
+        Entry { known: Arc::new(SessionEntry { principal, ..(*entry.known).clone() }), ..entry }
+    };
+    let (hers, his) = (registry.enter(lent(1, "alice")), registry.enter(lent(2, "bob")));
+    registry.log_out(&person("alice"));
+    assert_eq!([hers.end.borrow().clone(), his.end.borrow().clone()], [Some(End::LoggedOut), None]);
+}
+
+/// Somebody waits for an approval to connect, or is slow: no session is live that a logout could end.
+#[tokio::test]
+async fn who_proved_who_they_are_before_their_logout_finds_no_way_in_and_a_new_login_does() {
+    let registry = Registry::default();
+    let on_the_way = entry(&id(1), "alice", Source::Native);
+    let (proved_at, mut logouts) = (on_the_way.proved_at, registry.logouts());
+    registry.log_out(&person("bob"));
+    assert!(!registry.is_logged_out(&person("alice"), proved_at));
+    registry.log_out(&person("alice"));
+    logged_out(&mut logouts, &person("alice"), proved_at).await;
+    assert_eq!(*registry.enter(on_the_way).end.borrow(), Some(End::LoggedOut));
+    let again = registry.enter(entry(&id(2), "alice", Source::Native));
+    assert_eq!(*again.end.borrow(), None, "she logged in again");
 }
 
 #[test]

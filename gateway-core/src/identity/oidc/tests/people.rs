@@ -4,7 +4,7 @@ use axum::{extract::Query, http::HeaderMap};
 use secrecy::SecretString;
 
 use super::*;
-use crate::config::{GoogleDirectory, GroupsFrom, OidcOptions, SecretReference};
+use crate::config::{GoogleDirectory, GroupsFrom, SecretReference};
 
 fn with(options: OidcOptions) -> OidcConfig {
     OidcConfig { options, ..config(TokenChoice::Access) }
@@ -39,6 +39,8 @@ async fn a_token_is_believed_for_so_long_after_it_was_made_and_no_longer() {
     assert_eq!(proved(brief(), long(NOW - 100)).await.unwrap().expires_at, NOW + 500);
     assert_eq!(proved(brief(), long(NOW - 599)).await.unwrap().expires_at, NOW + 1);
     assert!(matches!(proved(brief(), long(NOW - 600)).await, Err(IdentityError::Invalid(_))));
+    let ageless = proved(brief(), |claims| drop(claims.as_object_mut().unwrap().remove("iat"))).await;
+    assert!(ageless.unwrap_err().to_string().contains("iat"), "nobody knows how old it is");
 }
 
 #[tokio::test]
@@ -147,6 +149,10 @@ async fn groups_are_fetched_from_userinfo_for_the_very_person_or_the_login_fails
                 json!({ "sub": "alice", "groups": ["engineers", "dba"] })
             } else if authorized(&headers, "of-bob") {
                 json!({ "sub": "bob", "groups": ["admins"] })
+            } else if authorized(&headers, "of-nobodys-friend") {
+                json!({ "sub": "alice", "groups": [] })
+            } else if authorized(&headers, "without-the-scope") {
+                json!({ "sub": "alice", "email": "alice@example.com" })
             } else if authorized(&headers, "overage") {
                 json!({ "sub": "alice", "_claim_names": { "groups": "src1" } })
             } else {
@@ -176,6 +182,9 @@ async fn groups_are_fetched_from_userinfo_for_the_very_person_or_the_login_fails
     };
     let expected = ["dba", "engineers"].map(|name| GroupName::new(name).unwrap()).into();
     assert_eq!(with(Some("of-alice")).await, Ok(expected));
+    assert_eq!(with(Some("of-nobodys-friend")).await, Ok(BTreeSet::new()));
+    let unknown = with(Some("without-the-scope")).await.unwrap_err().to_string();
+    assert!(unknown.contains("groups_claim") && unknown.contains("scope"), "{unknown}");
     assert!(with(Some("of-bob")).await.unwrap_err().to_string().contains("somebody else"));
     assert!(with(Some("overage")).await.unwrap_err().to_string().contains("overage"));
     assert!(with(Some("stolen")).await.unwrap_err().is_the_tokens());
@@ -204,6 +213,10 @@ async fn groups_are_asked_of_googles_directory_page_by_page_in_an_administrators
             ("alice", None) => Json(json!({ "groups": [{ "email": "dba@example.com" }], "nextPageToken": "p2" })),
             ("alice", Some("p2")) => Json(json!({ "groups": [{ "email": "eng@example.com" }] })),
             ("nobody", None) => Json(json!({})),
+            ("endless", page) => {
+                let next = page.map_or(0, |page| page.parse::<u32>().unwrap_or(0)) + 1;
+                Json(json!({ "nextPageToken": next.to_string() }))
+            }
             _ => return http::StatusCode::NOT_FOUND.into_response(),
         }
         .into_response()
@@ -243,6 +256,8 @@ async fn groups_are_asked_of_googles_directory_page_by_page_in_an_administrators
     assert_eq!(groups_of("alice").await.unwrap(), ["dba@example.com", "eng@example.com"]);
     assert!(groups_of("nobody").await.unwrap().is_empty());
     assert!(groups_of("stranger").await.is_err());
+    let endless = groups_of("endless").await.unwrap_err();
+    assert!(!endless.is_the_tokens() && endless.to_string().contains("does not end"), "{endless}");
     std::fs::remove_file(&path).unwrap();
     assert!(groups_of("alice").await.is_ok(), "the token lasts");
     clock.advance(3_590_000);
