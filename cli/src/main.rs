@@ -44,6 +44,8 @@ mod secrets;
 mod sessions;
 mod site;
 mod status;
+#[cfg(test)]
+mod surface;
 mod token;
 mod token_store;
 mod tools;

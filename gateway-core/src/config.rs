@@ -20,6 +20,7 @@ pub(crate) mod place;
 mod reader;
 mod references;
 mod saml;
+mod schema;
 mod secret;
 mod secrets;
 mod site;
@@ -46,6 +47,7 @@ pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, W
 pub use oidc::{DEFAULT_CLOCK_SKEW_SECONDS, GoogleDirectory, GroupsFrom, OidcOptions, default_claims};
 pub use references::{ReferencePattern, ungranted};
 pub use saml::{CertificateDigest, SamlConfig, SamlEncryption};
+pub use schema::SiteFile;
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
