@@ -54,6 +54,7 @@ mod stories {
     mod native;
     mod notifications;
     mod objects;
+    mod openapi;
     mod people;
     mod policy;
     mod postgres;
@@ -70,4 +71,5 @@ mod stories {
     mod step_up;
     mod tunnel;
     mod upstream;
+    mod workflow;
 }
