@@ -24,7 +24,16 @@ const VERBS: &[(&str, &[&str])] = &[
     ("whoami", &["get /whoami"]),
     ("status", &["get /whoami", "get /health"]),
     ("ls", &["get /connections"]),
-    ("connect", &["get /connections", "post /connections/{}/access", "get /approvals/{}", "post /approvals/{}/withdraw", TUNNEL]),
+    (
+        "connect",
+        &[
+            "get /connections",
+            "post /connections/{}/access",
+            "get /approvals/{}",
+            "post /approvals/{}/withdraw",
+            TUNNEL,
+        ],
+    ),
     ("exec", &["get /connections", "post /runs", "post /runs/{}/token", "post /runs/{}/end", "get /events", TUNNEL]),
     ("mcp", &[TUNNEL]),
     ("can", &["post /connections/{}/check"]),
@@ -150,7 +159,8 @@ fn every_verb_has_a_row_and_every_operation_a_verb() {
         VERBS.iter().map(|(verb, _)| *verb).filter(|verb| !verb.contains(':')).map(str::to_owned).collect();
     assert_eq!(found, rows, "a verb that asks for nothing says so");
     let operations = operations();
-    let mut asked: BTreeSet<&str> = VERBS.iter().flat_map(|(_, asks)| asks.iter().copied()).chain(DOOR.iter().copied()).collect();
+    let mut asked: BTreeSet<&str> =
+        VERBS.iter().flat_map(|(_, asks)| asks.iter().copied()).chain(DOOR.iter().copied()).collect();
     asked.remove(TUNNEL);
     for one in &asked {
         assert!(operations.contains_key(*one), "`{one}` is no operation of the API");

@@ -10,13 +10,11 @@ use std::{
     thread,
 };
 
-use serde_json::{Value, json};
-use url::Url;
-
 use super::{
     harness::{Cluster, Gateway, HOOP, Outcome, Person, Program, Site, checker},
-    login::{Provider, provider},
+    login::{Provider, client_token, provider},
 };
+use serde_json::{Value, json};
 
 const WORKFLOW: &str = include_str!("../../deploy/github-actions/hoop-site.yml");
 /// What only GitHub's runner knows.
@@ -85,10 +83,8 @@ impl Runner {
             let hoop = self.machine.home().join("bin");
             let path = format!("{}:{}", hoop.display(), std::env::var("PATH").unwrap_or_default());
             let shell = Path::new("/bin/bash");
-            let environment: Vec<_> = command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-                .collect();
+            let environment: Vec<_> =
+                command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
             command = Command::new(shell);
             command.env_clear().envs(environment).env("PATH", path).current_dir(&repository);
             for given in [&self.workflow["env"], &job["env"]].into_iter().filter_map(Value::as_object).flatten() {
@@ -108,15 +104,6 @@ impl Runner {
         }
         outcomes
     }
-}
-
-fn job_token(gateway: &Gateway, provider: &Provider, client: &str) -> String {
-    let fields = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "s")];
-    let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let endpoint = Url::parse(&provider.issuer).expect("an issuer").join("/token").expect("an address");
-    let page = gateway.browser().post(&endpoint, &fields);
-    let answer: Value = serde_json::from_str(&page.body).unwrap_or_else(|error| panic!("{error}: {page:?}"));
-    answer["access_token"].as_str().unwrap_or_else(|| panic!("{page:?}")).to_owned()
 }
 
 /// The gateway as the workflow's own comment says that it is set up.
@@ -184,12 +171,12 @@ fn a_merge_applies_the_site_as_the_jobs_own_account_and_a_pull_request_cannot() 
     assert!(outcomes.len() == 4 && outcomes.iter().all(|one| one.code() == 0), "{outcomes:?}");
 
     // Its token is nobody's, so that it could not apply anything either.
-    let outcomes = runner.run("apply", &token_endpoint(job_token(&gateway, &workloads, "pull")));
+    let outcomes = runner.run("apply", &token_endpoint(client_token(&workloads, "pull", "s")));
     let last = outcomes.last().expect("a step");
     assert!(last.code() == 4 && last.errors.contains("no agent of agents.toml"), "{last:?}");
 
     // The merge.
-    let outcomes = runner.run("apply", &token_endpoint(job_token(&gateway, &workloads, "main")));
+    let outcomes = runner.run("apply", &token_endpoint(client_token(&workloads, "main", "s")));
     assert!(outcomes.len() == 4 && outcomes.iter().all(|one| one.code() == 0), "{outcomes:?}");
     assert!(outcomes[2].output.contains("shop.cedar"), "the difference is shown first: {:?}", outcomes[2]);
     let token = runner.machine.home().join("repository/.hoop-token");

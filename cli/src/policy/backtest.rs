@@ -122,7 +122,8 @@ async fn of_gateway(
 
 /// The sessions in a file of recorded events, one a line: each begins with the record of its start.
 fn exported(file: &Path) -> Result<Vec<Past>, Failure> {
-    let unread = |error: std::io::Error| Failure::failed(format!("{} cannot be read", file.display())).caused_by(&error);
+    let unread =
+        |error: std::io::Error| Failure::failed(format!("{} cannot be read", file.display())).caused_by(&error);
     let mut sessions: Vec<Past> = Vec::new();
     for (index, line) in BufReader::new(File::open(file).map_err(unread)?).lines().enumerate() {
         let line = line.map_err(unread)?;
@@ -136,7 +137,8 @@ fn exported(file: &Path) -> Result<Vec<Past>, Failure> {
         };
         let event: RecordedEvent = serde_json::from_str(&line).map_err(|_other| wrong("this is no recorded event"))?;
         if event.kind == "session_started" {
-            let (principal, connection) = begun(&event).ok_or_else(|| wrong("the start of a session does not say whose"))?;
+            let (principal, connection) =
+                begun(&event).ok_or_else(|| wrong("the start of a session does not say whose"))?;
             let name = format!("{}:{number}", file.display());
             sessions.push(Past { name, principal, connection, events: Vec::new() });
         }

@@ -280,7 +280,11 @@ async fn events(desk: &mut Desk) -> String {
     }
     seen.sort();
     seen.dedup();
-    if seen.is_empty() { "nothing".to_owned() } else { seen.join("+").replace("approval", "appr").replace("session", "sess") }
+    if seen.is_empty() {
+        "nothing".to_owned()
+    } else {
+        seen.join("+").replace("approval", "appr").replace("session", "sess")
+    }
 }
 
 #[tokio::test]

@@ -225,8 +225,7 @@ impl World {
     /// A bearer that ended a moment ago.
     pub(super) fn ended_token(&self, principal: &Principal) -> String {
         let expires_at = self.clock.unix_seconds() + 1;
-        let verified =
-            Verified { principal: principal.clone(), expires_at, authentication: Authentication::default() };
+        let verified = Verified { principal: principal.clone(), expires_at, authentication: Authentication::default() };
         let token = self.tokens.issue(&verified).unwrap().token.expose_secret().to_owned();
         self.clock.advance(1_000);
         token

@@ -115,25 +115,37 @@ fn the_schemas_are_what_the_readers_ask_for() {
 /// Every key that a reader's source names, found where it is asked for.
 fn in_sources() -> BTreeSet<String> {
     const ASKS: &[&str] = &[
-        ".text(", ".required(", ".boolean(", ".number(", ".texts(", ".text_or_texts(", ".map(", ".table(", ".tables(",
-        "(table, ", "(&mut table, ", "(&mut file, ", "(identity, ", "number(",
+        ".text(",
+        ".required(",
+        ".boolean(",
+        ".number(",
+        ".texts(",
+        ".text_or_texts(",
+        ".map(",
+        ".table(",
+        ".tables(",
+        "(table, ",
+        "(&mut table, ",
+        "(&mut file, ",
+        "(identity, ",
+        "number(",
     ];
     let mut keys = BTreeSet::new();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config")).unwrap() {
-        let path = entry.unwrap().path();
-        let is_reader = path.extension().is_some_and(|ending| ending == "rs")
-            && !["tests.rs", "reader.rs", "place.rs", "starters.rs", "development.rs"]
-                .iter()
-                .any(|other| path.ends_with(other));
-        if !is_reader {
-            continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        for ask in ASKS {
-            for part in code.split(ask).skip(1) {
-                let Some(literal) = part.strip_prefix('"').and_then(|part| part.split('"').next()) else { continue };
-                keys.insert(literal.to_owned());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
+    for folder in [root.clone(), root.join("http")] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let others = ["tests.rs", "reader.rs", "place.rs", "starters.rs", "development.rs"];
+            let is_reader = path.extension().is_some_and(|ending| ending == "rs");
+            if !is_reader || others.iter().any(|other| path.ends_with(other)) {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for part in ASKS.iter().flat_map(|ask| code.split(ask).skip(1)) {
+                if let Some(literal) = part.strip_prefix('"').and_then(|part| part.split('"').next()) {
+                    keys.insert(literal.to_owned());
+                }
             }
         }
     }

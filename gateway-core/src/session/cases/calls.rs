@@ -82,7 +82,8 @@ fn message(text: &str) -> Option<Json> {
     } else {
         object(rest)?
     };
-    let known = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte));
+    let known =
+        !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte));
     let members = [("jsonrpc".to_owned(), Json::text("2.0")), ("method".to_owned(), Json::text(method))];
     let id = (!method.starts_with("notifications/")).then(|| ("id".to_owned(), Json::text("case")));
     let params = params.map(|params| ("params".to_owned(), params));
