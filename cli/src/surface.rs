@@ -126,7 +126,11 @@ fn places(path: &str) -> String {
 fn verbs(command: &clap::Command, before: &str, to: &mut BTreeSet<String>) {
     for verb in command.get_subcommands() {
         let name = format!("{before} {}", verb.get_name()).trim().to_owned();
-        if verb.has_subcommands() { verbs(verb, &name, to) } else { drop(to.insert(name)) }
+        if verb.has_subcommands() {
+            verbs(verb, &name, to);
+        } else {
+            to.insert(name);
+        }
     }
 }
 

@@ -181,10 +181,10 @@ fn a_merge_applies_the_site_as_the_jobs_own_account_and_a_pull_request_cannot() 
     assert!(outcomes[2].output.contains("shop.cedar"), "the difference is shown first: {:?}", outcomes[2]);
     let token = runner.machine.home().join("repository/.hoop-token");
     assert_eq!(fs::metadata(&token).expect("kept").permissions().mode() & 0o777, 0o600);
-    let mut list = runner.machine.command(&["site", "ls", "--output", "json"]);
-    let list = Program::run(list.env("HOOP_TOKEN_FILE", &token), "").success();
-    let list: Value = serde_json::from_str(&list).expect("JSON");
-    let newest = &list["versions"][0];
-    assert_eq!((&newest["version"], &newest["by"]), (&json!(2), &json!("site-ci")), "{list}");
-    assert_eq!(newest["message"], "0123abcd by octocat", "{list}");
+    let mut versions = runner.machine.command(&["site", "ls", "--output", "json"]);
+    let versions = Program::run(versions.env("HOOP_TOKEN_FILE", &token), "").success();
+    let versions: Value = serde_json::from_str(&versions).expect("JSON");
+    let newest = &versions["versions"][0];
+    assert_eq!((&newest["version"], &newest["by"]), (&json!(2), &json!("site-ci")), "{versions}");
+    assert_eq!(newest["message"], "0123abcd by octocat", "{versions}");
 }

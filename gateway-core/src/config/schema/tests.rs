@@ -87,7 +87,9 @@ fn property(tables: &std::collections::BTreeMap<String, Asked>, path: &str, key:
 fn made(journal: &Journal, file: SiteFile) -> String {
     let name = match file {
         SiteFile::Tests => "tests".to_owned(),
-        other => format!("{}.toml", other.as_str()),
+        SiteFile::Gateway | SiteFile::Connections | SiteFile::Masking | SiteFile::Agents => {
+            format!("{}.toml", file.as_str())
+        }
     };
     let mut schema = table(&journal[&name], "");
     if let Some(schema) = schema.as_object_mut() {
