@@ -58,6 +58,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("sessions kill", &["get /sessions", "post /sessions/{}/kill"]),
     ("runs ls", &["get /runs"]),
     ("runs show", &["get /runs/{}", "get /runs/{}/timeline"]),
+    ("runs export", &["get /runs/{}/timeline"]),
     ("replay", &["get /sessions/{}/recording"]),
     ("dashboard", &["get /whoami", "get /events"]),
     ("dashboard: requests", &["get /approvals", "get /approvals/{}"]),

@@ -269,11 +269,13 @@ async fn events(desk: &mut Desk) -> String {
     }
     desk.id("/approvals", Whose::Alices).await;
     desk.id("/sessions", Whose::Alices).await;
-    let own = desk.world.session(desk.who.name.as_str(), 999).await;
+    let own = World::entry(desk.who.name.as_str(), 999);
+    let own = crate::store::SessionEntry { principal: desk.who.clone(), ..own };
+    desk.world.sessions.started(own.clone()).await.unwrap();
     let mut seen = Vec::new();
     loop {
         let (name, event) = events.next().await.unwrap();
-        if event["id"] == own.as_str() {
+        if event["id"] == own.id.as_str() {
             break;
         }
         seen.push(name);
