@@ -161,7 +161,7 @@ fn a_merge_applies_the_site_as_the_jobs_own_account_and_a_pull_request_cannot() 
     assert!(last.code() == 1 && last.output.contains("shop.cedar"), "`policy fmt --check` fails: {last:?}");
     assert_eq!(runner.machine.run(&["policy", "fmt", site]).code(), 0);
     let case = "[[case]]\nprincipal = { user = \"alice\", groups = [\"engineers\"] }\nconnection = \"pg-prod\"\n\
-                operation = \"DELETE FROM orders\"\ndecision = \"permit\"\n";
+                operation = \"DELETE FROM orders WHERE id = 7\"\ndecision = \"permit\"\n";
     fs::write(folder.join("tests/shop.toml"), case).expect("written");
     let outcomes = runner.run("check", nowhere);
     let last = outcomes.last().expect("a step");

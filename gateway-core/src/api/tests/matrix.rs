@@ -292,10 +292,7 @@ async fn events(desk: &mut Desk) -> String {
 #[tokio::test]
 async fn every_operation_answers_every_role_as_reviewed() {
     let (roles, operations) = (roles(), operations());
-    let mut columns = Vec::new();
-    for role in &roles {
-        columns.push(column(role).await);
-    }
+    let columns = futures_util::future::join_all(roles.iter().map(column)).await;
     let mut table = String::new();
     let names: Vec<String> = roles.iter().map(|role| format!("{:>9}", role.name)).collect();
     writeln!(table, "{:66}{}", "", names.join("")).unwrap();
