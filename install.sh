@@ -113,6 +113,7 @@ missing_wants() {
     has php && [ -d /usr/share/simplesamlphp ] || echo saml
     has openssl || echo openssl
     has curl || echo curl
+    has jq || echo jq
     has chromium || echo chromium
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python
 }

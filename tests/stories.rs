@@ -54,6 +54,7 @@ mod stories {
     mod native;
     mod notifications;
     mod objects;
+    mod openapi;
     mod people;
     mod policy;
     mod postgres;
@@ -71,4 +72,5 @@ mod stories {
     mod step_up;
     mod tunnel;
     mod upstream;
+    mod workflow;
 }

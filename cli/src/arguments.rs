@@ -32,7 +32,9 @@ pub(crate) use identity::{LoginArguments, LogoutArguments, StatusArguments, Whoa
 pub(crate) use init::{InitArguments, StarterName};
 pub(crate) use mcp::McpArguments;
 pub(crate) use notifications::{NotificationsArguments, NotificationsCommand, WhichNotifications};
-pub(crate) use policy::{PolicyArguments, PolicyBacktest, PolicyCommand, PolicyDiff, PolicyExplain, PolicyFmt};
+pub(crate) use policy::{
+    PolicyArguments, PolicyBacktest, PolicyCommand, PolicyDiff, PolicyExplain, PolicyFmt, SchemaOf,
+};
 pub(crate) use runs::{ListRuns, RunsArguments, RunsCommand};
 pub(crate) use secrets::{ConnectionsArguments, ConnectionsCommand, OneSecret, SecretsArguments, SecretsCommand};
 pub(crate) use sessions::{

@@ -45,6 +45,8 @@ mod sessions;
 mod site;
 mod ssh;
 mod status;
+#[cfg(test)]
+mod surface;
 mod token;
 mod token_store;
 mod tools;

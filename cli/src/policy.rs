@@ -10,13 +10,13 @@ use std::path::Path;
 
 use comfy_table::Table;
 use hoop_gateway_core::{
-    config::{Problem, Site},
+    config::{Problem, Site, SiteFile},
     policy::PolicySet,
 };
 use serde::Serialize;
 
 use crate::{
-    arguments::{Format, PolicyArguments, PolicyCommand},
+    arguments::{Format, PolicyArguments, PolicyCommand, SchemaOf},
     context::Context,
     failure::{ExitStatus, Failure},
     output::{Output, printable, printable_line},
@@ -31,10 +31,20 @@ pub(crate) async fn run(arguments: PolicyArguments, context: &Context) -> Result
         PolicyCommand::Diff(diff) => cases::diff(&diff, &context.output),
         PolicyCommand::Fmt(fmt) => format::run(&fmt, &context.output),
         PolicyCommand::Backtest(asked) => backtest::run(&asked, context).await,
-        PolicyCommand::Schema(_) => {
-            context.output.text(PolicySet::schema())?;
+        PolicyCommand::Schema(asked) => {
+            context.output.text(asked.toml.map_or_else(PolicySet::schema, |file| site_file(file).schema()))?;
             Ok(ExitStatus::SUCCESS)
         }
+    }
+}
+
+const fn site_file(file: SchemaOf) -> SiteFile {
+    match file {
+        SchemaOf::Gateway => SiteFile::Gateway,
+        SchemaOf::Connections => SiteFile::Connections,
+        SchemaOf::Masking => SiteFile::Masking,
+        SchemaOf::Agents => SiteFile::Agents,
+        SchemaOf::Tests => SiteFile::Tests,
     }
 }
 

@@ -17,6 +17,7 @@ mod guard;
 mod health;
 mod kill;
 mod landing;
+mod leftover;
 mod notifications;
 mod openapi;
 mod probe;

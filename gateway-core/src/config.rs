@@ -20,6 +20,7 @@ pub(crate) mod place;
 mod reader;
 mod references;
 mod saml;
+mod schema;
 mod secret;
 mod secrets;
 mod site;
@@ -39,7 +40,7 @@ pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
     WorkloadIssuer, needs_restart,
 };
-pub use http::{HttpCredential, HttpSettings, TokenLogin, secrets_of};
+pub use http::{HttpCredential, HttpSettings, TokenExchange, TokenExchanger, TokenLogin, secrets_of};
 pub use lease::{EphemeralRole, LeasePer};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
 pub(crate) use notifications::EMAIL;
@@ -47,6 +48,7 @@ pub use notifications::{ChatConfig, EmailConfig, MailTls, NotificationsConfig, W
 pub use oidc::{DEFAULT_CLOCK_SKEW_SECONDS, GoogleDirectory, GroupsFrom, OidcOptions, default_claims};
 pub use references::{ReferencePattern, ungranted};
 pub use saml::{CertificateDigest, SamlConfig, SamlEncryption};
+pub use schema::SiteFile;
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;

@@ -26,7 +26,7 @@ pub(crate) use http::Browser;
 pub(crate) use person::Person;
 pub(crate) use process::{Outcome, Program, Stream};
 pub(crate) use psql::Psql;
-pub(crate) use python::{crewai_python, python, python_command, python_with, start_python};
+pub(crate) use python::{checker, crewai_python, python, python_command, python_with, start_python};
 pub(crate) use screen::Screen;
 pub(crate) use script::{Case, Played, Stage as Script, cases, play, play_on};
 pub(crate) use site::{Site, site_policies};

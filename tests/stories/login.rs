@@ -31,6 +31,16 @@ pub(super) fn provider(environment: &[(&str, &str)]) -> Provider {
     Provider { issuer, program }
 }
 
+/// A token of a provider for one of its service accounts.
+pub(super) fn client_token(provider: &Provider, client: &str, secret: &str) -> String {
+    let form = format!("grant_type=client_credentials&client_id={client}&client_secret={secret}");
+    let endpoint = format!("{}/token", provider.issuer);
+    let said = Program::run(Command::new("curl").args(["--silent", "--show-error", "--data", &form, &endpoint]), "");
+    let said = said.success();
+    let answer: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
 pub(super) fn gateway(provider: &Provider) -> Gateway {
     let site = Site::new(&Cluster::shared().database());
     let settings = fs::read_to_string(site.path().join("gateway.toml")).expect("written");

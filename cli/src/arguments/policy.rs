@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::sessions::{Moment, moment};
 
@@ -36,9 +36,31 @@ pub(crate) struct PolicyCheck {
     pub(crate) site: PathBuf,
 }
 
-/// Print the Cedar schema that policies are checked against
+/// Print the Cedar schema that policies are checked against, or the JSON Schema of one of the site's TOML files
 #[derive(Debug, Args)]
-pub(crate) struct PolicySchema {}
+#[command(after_help = "Examples:\n  hoop policy schema > hoop.cedarschema\n  \
+                  hoop policy schema --toml connections > site/schema/connections.json\n\n\
+                  `hoop init` writes these schemas and the line `#:schema` by which taplo (Even Better TOML) finds them.")]
+pub(crate) struct PolicySchema {
+    /// Of this TOML file, for editors
+    #[arg(long, env = "HOOP_SCHEMA_TOML", value_enum, value_name = "FILE")]
+    pub(crate) toml: Option<SchemaOf>,
+}
+
+/// A TOML file of a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// `gateway.toml`
+    Gateway,
+    /// `connections.toml`
+    Connections,
+    /// `masking.toml`
+    Masking,
+    /// `agents.toml`
+    Agents,
+    /// The policy cases: `tests/*.toml`
+    Tests,
+}
 
 /// Run a site's policy cases offline, and print those that come out otherwise
 #[derive(Debug, Args)]
@@ -101,8 +123,10 @@ pub(crate) struct PolicyFmt {
 #[derive(Debug, Args)]
 #[command(
     long_about = "Decide recorded operations again by a site's policies, and list what would come out otherwise. The record is the \
-                  gateway's; it shows the sessions that you may replay. What a record cannot show (sealed values, what only the \
-                  server knew) is said."
+                  gateway's, which shows the sessions that you may replay; or, without a gateway, files that were exported from it. \
+                  What a record cannot show (sealed values, what only the server knew) is said.",
+    after_help = "Examples:\n  hoop policy backtest site/ --since 7d\n  \
+                  hoop replay SESSION --output jsonl >> record.jsonl\n  hoop policy backtest site/ --record record.jsonl"
 )]
 pub(crate) struct PolicyBacktest {
     /// The site's folder
@@ -114,4 +138,7 @@ pub(crate) struct PolicyBacktest {
     /// As many sessions at most
     #[arg(long, env = "HOOP_LIMIT", value_name = "NUMBER", default_value_t = 500)]
     pub(crate) limit: u32,
+    /// What `hoop replay --output jsonl` printed, of one session or of several, instead of a gateway; may be given again
+    #[arg(long = "record", env = "HOOP_RECORD", value_name = "FILE", conflicts_with_all = ["since", "limit"])]
+    pub(crate) records: Vec<PathBuf>,
 }

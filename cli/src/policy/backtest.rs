@@ -1,11 +1,19 @@
 //! `hoop policy backtest`: what recorded operations would come to by other policies.
 //!
-//! Reads recordings over the gateway's API, as whoever may replay them; decides here, with what the record holds.
+//! Reads recordings over the gateway's API, as whoever may replay them, or files that were exported from it; decides here,
+//! with what the record holds.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::Path,
+};
 
 use hoop_gateway_core::{
     api::types::{RecordedEvent, SessionItem},
+    config::Site,
+    model::{ConnectionName, Principal},
     session::cases::{self, Questions, Recorded},
 };
 use serde::Serialize;
@@ -53,44 +61,102 @@ struct Undecided {
     why: String,
 }
 
+/// A session as far as its operations are decided again.
+struct Past {
+    /// Its id; of an exported one, which does not say it, where it stands.
+    name: String,
+    principal: Principal,
+    connection: ConnectionName,
+    events: Vec<RecordedEvent>,
+}
+
 /// Decides again and tells.
 pub(super) async fn run(asked: &PolicyBacktest, context: &Context) -> Result<ExitStatus, Failure> {
     let site = load(&asked.site, &context.output)?;
-    let since = asked.since.unix_millis(OffsetDateTime::now_utc()).to_string();
-    let mut api = Api::new(context).await?;
-    let limit = asked.limit.to_string();
-    let query = [("since_millis", since.as_str()), ("limit", limit.as_str())];
-    let sessions: Vec<SessionItem> = api.get_with("/api/v1/sessions", &query).await?;
     let mut report = Report::default();
-    for (index, session) in sessions.iter().enumerate() {
-        context.output.say(&format!("session {} of {}: {}", index + 1, sessions.len(), session.id));
-        let path = format!("/api/v1/sessions/{}/recording", session.id);
-        match api.get_lines::<RecordedEvent>(&path).await {
-            Ok(events) => {
+    if asked.records.is_empty() {
+        of_gateway(&mut report, asked, &site, context).await?;
+    } else {
+        for file in &asked.records {
+            for past in exported(file)? {
                 report.sessions += 1;
-                decide(&mut report, session, &events, &site);
+                decide(&mut report, &past, &site);
             }
-            Err(failure) => report.undecided.push(Undecided {
-                session: session.id.to_string(),
-                number: String::new(),
-                operation: String::new(),
-                why: format!("its recording is not shown: {}", failure.what()),
-            }),
         }
     }
     context.output.value("backtest", &report, in_words)?;
     Ok(ExitStatus::SUCCESS)
 }
 
-fn decide(
+async fn of_gateway(
     report: &mut Report,
-    session: &SessionItem,
-    events: &[RecordedEvent],
-    site: &hoop_gateway_core::config::Site,
-) {
+    asked: &PolicyBacktest,
+    site: &Site,
+    context: &Context,
+) -> Result<(), Failure> {
+    let since = asked.since.unix_millis(OffsetDateTime::now_utc()).to_string();
+    let mut api = Api::new(context).await?;
+    let limit = asked.limit.to_string();
+    let query = [("since_millis", since.as_str()), ("limit", limit.as_str())];
+    let sessions: Vec<SessionItem> = api.get_with("/api/v1/sessions", &query).await?;
+    let count = sessions.len();
+    for (index, session) in sessions.into_iter().enumerate() {
+        context.output.say(&format!("session {} of {count}: {}", index + 1, session.id));
+        let path = format!("/api/v1/sessions/{}/recording", session.id);
+        let SessionItem { id, principal, connection, .. } = session;
+        match api.get_lines::<RecordedEvent>(&path).await {
+            Ok(events) => {
+                report.sessions += 1;
+                decide(report, &Past { name: id.to_string(), principal, connection, events }, site);
+            }
+            Err(failure) => report.undecided.push(Undecided {
+                session: id.to_string(),
+                number: String::new(),
+                operation: String::new(),
+                why: format!("its recording is not shown: {}", failure.what()),
+            }),
+        }
+    }
+    Ok(())
+}
+
+/// The sessions in a file of recorded events, one a line: each begins with the record of its start.
+fn exported(file: &Path) -> Result<Vec<Past>, Failure> {
+    let unread =
+        |error: std::io::Error| Failure::failed(format!("{} cannot be read", file.display())).caused_by(&error);
+    let mut sessions: Vec<Past> = Vec::new();
+    for (index, line) in BufReader::new(File::open(file).map_err(unread)?).lines().enumerate() {
+        let line = line.map_err(unread)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let number = index + 1;
+        let wrong = |what: &str| {
+            Failure::failed(format!("{}:{number}: {what}", file.display()))
+                .next("export it with `hoop replay SESSION --output jsonl`, from its first line on")
+        };
+        let event: RecordedEvent = serde_json::from_str(&line).map_err(|_other| wrong("this is no recorded event"))?;
+        if event.kind == "session_started" {
+            let (principal, connection) =
+                begun(&event).ok_or_else(|| wrong("the start of a session does not say whose"))?;
+            let name = format!("{}:{number}", file.display());
+            sessions.push(Past { name, principal, connection, events: Vec::new() });
+        }
+        let session = sessions.last_mut().ok_or_else(|| wrong("the record does not begin with a session's start"))?;
+        session.events.push(event);
+    }
+    Ok(sessions)
+}
+
+fn begun(event: &RecordedEvent) -> Option<(Principal, ConnectionName)> {
+    let principal = serde_json::from_str(event.fields.get("principal")?).ok()?;
+    Some((principal, event.fields.get("connection")?.parse().ok()?))
+}
+
+fn decide(report: &mut Report, session: &Past, site: &Site) {
     // Of each operation its first record: a held one stands there again once it was let through.
     let mut seen: BTreeMap<&str, &RecordedEvent> = BTreeMap::new();
-    for event in events.iter().filter(|event| matches!(event.kind.as_str(), "operation" | "held" | "refused")) {
+    for event in session.events.iter().filter(|event| matches!(event.kind.as_str(), "operation" | "held" | "refused")) {
         let number = event.fields.get("number").map_or("", String::as_str);
         seen.entry(number).or_insert(event);
     }
@@ -103,7 +169,7 @@ fn decide(
         let asked = questions.ask_again(&session.principal, &session.connection, &text, &recorded(event));
         let sealed = text != field("text");
         let operation = field("text").to_owned();
-        let (session_id, number) = (session.id.to_string(), number.to_owned());
+        let (session_id, number) = (session.name.clone(), number.to_owned());
         match asked {
             Err(why) => {
                 let why = if sealed { format!("parts of it are sealed: {why}") } else { why };
@@ -197,6 +263,22 @@ fn in_words(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exported_record_is_the_sessions_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("record.jsonl");
+        let start = r#"{"seq":1,"at_micros":7,"kind":"session_started","fields":{"connection":"pg","principal":"{\"kind\":\"user\",\"name\":\"alice\",\"groups\":[],\"claims\":{},\"owner\":null}"}}"#;
+        let other = r#"{"seq":2,"at_micros":8,"kind":"operation","fields":{"number":"1"}}"#;
+        std::fs::write(&file, format!("{start}\n{other}\n\n{start}\n")).unwrap();
+        let sessions = exported(&file).ok().unwrap();
+        let found: Vec<_> = sessions.iter().map(|one| (one.principal.name.as_str(), one.events.len())).collect();
+        assert_eq!(found, [("alice", 2), ("alice", 1)]);
+        for wrong in [other, "not json", &start.replace("alice", "")] {
+            std::fs::write(&file, wrong).unwrap();
+            assert!(exported(&file).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_sealed_value_is_some_value() {

@@ -1,24 +1,36 @@
-//! What every request passes before a route: the right authority, no foreign page, and a time limit.
+//! What every request passes before a route: the right authority, no foreign page, and a time limit. And after it: what it
+//! did not read of the body is read away.
 //!
 //! There is no CORS here: no page of any site may call this API from a browser.
 
 use std::time::Duration;
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Request, State, rejection::BytesRejection},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Version, header};
 use serde::de::DeserializeOwned;
 
-use super::{ApiState, problem::ApiError};
+use super::{ApiState, leftover::SharedBody, problem::ApiError};
 
 /// The longest that a call may take until its answer begins.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn guard(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let version = request.version();
+    let (head, body) = request.into_parts();
+    let body = SharedBody::new(body);
+    let mut response = answer(&state, Request::from_parts(head, Body::new(body.clone())), next).await;
+    if !body.drain().await && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn answer(state: &ApiState, request: Request, next: Next) -> Response {
     let origin = &state.0.origin;
     if !origin.is_addressed_by(request.uri(), request.headers()) {
         return ApiError::new(StatusCode::MISDIRECTED_REQUEST, "wrong address")

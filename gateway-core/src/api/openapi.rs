@@ -92,7 +92,8 @@ const ROUTES: &[Route] = &[
     route("get", "/health/detail", "Whether it works, part by part", ByAdministrator, Nothing, Object),
     route("get", "/whoami", "Who the bearer stands for", ByBearer, Nothing, Object),
     route("get", "/audit/key", "The public key that recordings are verified with", ByBearer, Nothing, Pem),
-    route("get", "/connections", "Connections that the caller may use", ByBearer, Nothing, List),
+    route("get", "/connections", "Connections that the caller may use", ByBearer, Nothing, List)
+        .with(&[("as_agent", "string")]),
     route("get", "/connections/configured", "Every connection of the site", ByAdministrator, Nothing, List),
     route("post", "/connections/{name}/test", "Prove that it can be used", ByAdministrator, Nothing, Object),
     route("get", "/secrets", "Secrets in the gateway's store, without values", ByAdministrator, Nothing, List),
@@ -163,7 +164,7 @@ pub(super) async fn openapi() -> Json<Value> {
 }
 
 /// The whole document.
-fn document() -> Value {
+pub(super) fn document() -> Value {
     let mut paths = Map::new();
     for route in ROUTES {
         let path = paths.entry(format!("/api/v1{}", route.path)).or_insert_with(|| json!({}));
@@ -289,10 +290,13 @@ fn schemas() -> Value {
     let ending = json!({ "type": ["integer", "null"], "format": "int32", "minimum": i32::MIN, "maximum": i32::MAX });
     json!({
         "Problem": problem,
-        "TokenRequest": { "type": "object", "properties": { "token": text }, "required": ["token"] },
+        "TokenRequest": {
+            "type": "object", "properties": { "token": text, "access_token": maybe }, "required": ["token"],
+        },
         "CheckRequest": strict(json!({ "text": text, "estimate": { "type": "boolean" } }), &["text"]),
         "ReviewRequest": strict(json!({ "reason": maybe, "shape": shape }), &[]),
-        "AccessRequest": strict(json!({ "reason": maybe, "for_seconds": maybe_number }), &[]),
+        "AccessRequest":
+            strict(json!({ "reason": maybe, "for_seconds": maybe_number, "as_agent": maybe }), &[]),
         "AcceptTool": strict(json!({ "digest": text }), &["digest"]),
         "NewRun": strict(run, &["connections"]),
         "RunEnding": strict(json!({ "status": ending, "signal": ending }), &[]),
@@ -350,6 +354,55 @@ mod tests {
         if committed != text {
             std::fs::write(path, text).unwrap();
             panic!("docs/openapi.json was stale and is written anew; look at the change and run again");
+        }
+    }
+
+    /// What a type takes, as its own refusal of another key says.
+    fn taken<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
+        let refusal = serde_json::from_value::<T>(json!({ "no such key": 0 })).err().unwrap().to_string();
+        let (_, known) = refusal.split_once("expected").unwrap();
+        known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// A body that is described otherwise than it is read is a lie to every program that reads the description.
+    #[test]
+    fn a_body_is_described_with_the_keys_that_it_is_read_with() {
+        use super::super::types;
+        let schemas = schemas();
+        let read = [
+            ("CheckRequest", taken::<types::CheckRequest>()),
+            ("ReviewRequest", taken::<types::ReviewRequest>()),
+            ("AccessRequest", taken::<types::AccessRequest>()),
+            ("AcceptTool", taken::<types::AcceptTool>()),
+            ("NewRun", taken::<types::NewRun>()),
+            ("RunEnding", taken::<types::RunEnding>()),
+            ("KillRequest", taken::<types::KillRequest>()),
+            ("SetSecret", taken::<types::SetSecret>()),
+            ("CertificateRequest", taken::<types::CertificateRequest>()),
+            ("CompareSite", taken::<types::CompareSite>()),
+            ("ApplySite", taken::<types::ApplySite>()),
+            ("RollBackSite", taken::<types::RollBackSite>()),
+        ];
+        // What an error holds, and what takes keys that it does not know.
+        let others = ["Problem", "TokenRequest"];
+        assert_eq!(schemas.as_object().unwrap().len(), read.len() + others.len(), "every body is compared");
+        for (name, keys) in read {
+            let said: BTreeSet<_> = schemas[name]["properties"].as_object().unwrap().keys().cloned().collect();
+            assert_eq!(said, keys, "{name}");
+        }
+        let queries = [
+            ("/connections", taken::<types::ConnectionsOf>()),
+            ("/approvals", taken::<super::super::approvals::ListQuery>()),
+            ("/runs", taken::<super::super::run_views::RunQuery>()),
+            ("/sessions", taken::<super::super::search::ListQuery>()),
+            ("/sessions/{id}/events", taken::<super::super::watch_session::FollowQuery>()),
+        ];
+        let asked = ROUTES.iter().filter(|route| !route.query.is_empty()).count();
+        assert_eq!(asked, queries.len(), "every query is compared");
+        for (path, keys) in queries {
+            let route = ROUTES.iter().find(|route| route.path == path && route.method == "get").unwrap();
+            let said: BTreeSet<_> = route.query.iter().map(|(name, _)| (*name).to_owned()).collect();
+            assert_eq!(said, keys, "{path}");
         }
     }
 

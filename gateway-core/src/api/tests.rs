@@ -4,6 +4,7 @@ mod access;
 mod around;
 mod health;
 mod live;
+mod matrix;
 mod notifications;
 mod reviews;
 mod runs;

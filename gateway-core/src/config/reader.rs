@@ -16,10 +16,15 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+#[cfg(test)]
+pub(super) mod asked;
+
 use super::{
     Problem,
     place::{line_and_column, nearest},
 };
+#[cfg(test)]
+use asked::Kind;
 
 /// The longest site file, in bytes.
 const MAX_FILE_BYTES: usize = 4 << 20;
@@ -91,6 +96,8 @@ impl<'text> Document<'text> {
 
 impl<'document> Table<'document> {
     fn new(document: &'document Document<'document>, name: String, span: Span, table: DeTable<'document>) -> Self {
+        #[cfg(test)]
+        asked::table(&document.file, &name);
         let member = |(key, value): (Spanned<_>, _)| {
             let span = key.span();
             (String::from(std::borrow::Cow::<str>::clone(key.get_ref())), (span, value))
@@ -114,6 +121,11 @@ impl<'document> Table<'document> {
         Some((value.span(), value.into_inner()))
     }
 
+    #[cfg(test)]
+    fn asks(&self, key: &str, kind: Kind) {
+        asked::key(&self.document.file, &self.name, key, kind);
+    }
+
     fn wrong_type(&self, key: &str, span: &Span, wanted: &str, found: &DeValue<'_>) {
         let message = format!("{} is {}, not {wanted}", self.path(key), article(found.type_str()));
         self.problem(span, message, format!("write {wanted}"));
@@ -127,6 +139,8 @@ impl<'document> Table<'document> {
 
     /// An optional text.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        #[cfg(test)]
+        self.asks(key, Kind::Text);
         match self.take(key)? {
             (span, DeValue::String(text)) => Some(Spanned::new(span, text.into_owned())),
             (span, other) => {
@@ -138,6 +152,11 @@ impl<'document> Table<'document> {
 
     /// A text that must be there.
     pub(super) fn required(&mut self, key: &'static str, example: &str) -> Option<Spanned<String>> {
+        #[cfg(test)]
+        {
+            asked::required(&self.document.file, &self.name, key);
+            asked::example(&self.document.file, &self.name, key, example);
+        }
         let present = self.members.contains_key(key);
         let text = self.text(key);
         if !present {
@@ -154,6 +173,8 @@ impl<'document> Table<'document> {
         example: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
+        #[cfg(test)]
+        asked::example(&self.document.file, &self.name, key, example);
         let text = text?;
         parse(text.get_ref())
             .map_err(|error| {
@@ -168,6 +189,8 @@ impl<'document> Table<'document> {
     }
 
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<Spanned<bool>> {
+        #[cfg(test)]
+        self.asks(key, Kind::Boolean);
         match self.take(key)? {
             (span, DeValue::Boolean(value)) => Some(Spanned::new(span, value)),
             (span, other) => {
@@ -179,6 +202,8 @@ impl<'document> Table<'document> {
 
     /// A whole number that is not negative.
     pub(super) fn number(&mut self, key: &'static str) -> Option<Spanned<u64>> {
+        #[cfg(test)]
+        self.asks(key, Kind::Number);
         match self.take(key)? {
             (span, DeValue::Integer(integer)) => {
                 let value = u64::from_str_radix(integer.as_str(), integer.radix());
@@ -198,6 +223,8 @@ impl<'document> Table<'document> {
 
     /// An optional list of texts.
     pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
+        #[cfg(test)]
+        self.asks(key, Kind::Texts);
         match self.take(key)? {
             (_, DeValue::Array(items)) => Some(
                 items
@@ -220,6 +247,8 @@ impl<'document> Table<'document> {
 
     /// A text, or a list of texts.
     pub(super) fn text_or_texts(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
+        #[cfg(test)]
+        self.asks(key, Kind::TextOrTexts);
         let is_text = self.members.get(key).is_some_and(|(_, value)| value.get_ref().is_str());
         if is_text { self.text(key).map(|text| vec![text]) } else { self.texts(key) }
     }
@@ -236,6 +265,8 @@ impl<'document> Table<'document> {
 
     /// An optional table of free keys and texts.
     pub(super) fn map(&mut self, key: &'static str) -> Option<BTreeMap<String, String>> {
+        #[cfg(test)]
+        self.asks(key, Kind::Map);
         let table = self.table(key)?;
         let Self { document, name, members, .. } = table;
         let entry = |(key, (_, value)): (String, (Span, Spanned<DeValue<'_>>))| match (value.span(), value.into_inner())
@@ -252,6 +283,8 @@ impl<'document> Table<'document> {
 
     /// An optional table.
     pub(super) fn table(&mut self, key: &'static str) -> Option<Self> {
+        #[cfg(test)]
+        self.asks(key, Kind::Table);
         match self.take(key)? {
             (span, DeValue::Table(table)) => Some(Self::new(self.document, self.path(key), span, table)),
             (span, other) => {
@@ -263,6 +296,8 @@ impl<'document> Table<'document> {
 
     /// A list of tables: `[[key]]`.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Self> {
+        #[cfg(test)]
+        self.asks(key, Kind::Tables);
         let Some((span, value)) = self.take(key) else { return Vec::new() };
         let DeValue::Array(items) = value else {
             self.wrong_type(key, &span, &format!("a list of tables: [[{key}]]"), &value);
@@ -282,6 +317,8 @@ impl<'document> Table<'document> {
 
     /// Refuses every key that was not asked for.
     pub(super) fn finish(self) {
+        #[cfg(test)]
+        asked::closed(&self.document.file, &self.name);
         for (key, (span, _)) in &self.members {
             let path = self.path(key);
             if SECRET_WORDS.iter().any(|word| key.to_ascii_lowercase().contains(word)) {

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::SiteFile;
+
 /// A file of a starter, and its text.
 type Part = (&'static str, &'static str);
 
@@ -52,13 +54,16 @@ impl Starter {
     /// Every one.
     pub const ALL: [Self; 3] = [Self::Payments, Self::Health, Self::Engineering];
 
-    fn parts(self) -> impl Iterator<Item = Part> {
+    /// Its files with their texts, and the schemas by which editors know the TOML among them.
+    fn parts(self) -> impl Iterator<Item = (String, String)> {
         let (own, more) = match self {
             Self::Payments => (PAYMENTS, &[][..]),
             Self::Health => (HEALTH, &[][..]),
             Self::Engineering => (ENGINEERING, MACHINES),
         };
-        SHARED.iter().chain(own).chain(more).copied()
+        let schemas = SiteFile::ALL.into_iter().map(|file| (file.place(), file.schema().to_owned()));
+        let written = |(name, text): &Part| ((*name).to_owned(), for_editors(name, text));
+        SHARED.iter().chain(own).chain(more).map(written).chain(schemas)
     }
 
     /// Writes the site into a folder; where one of its files is there already, nothing is written. Returns the files.
@@ -67,7 +72,7 @@ impl Starter {
         if let Some(taken) = taken {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is there already", taken.display())));
         }
-        let write = |(name, text): Part| {
+        let write = |(name, text): (String, String)| {
             let path = directory.join(name);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
@@ -77,6 +82,13 @@ impl Starter {
         };
         self.parts().map(write).collect()
     }
+}
+
+/// The text with the line that tells taplo (Even Better TOML) where its schema is.
+fn for_editors(name: &str, text: &str) -> String {
+    let Some(file) = SiteFile::of(name) else { return text.to_owned() };
+    let up = if name.contains('/') { "../" } else { "./" };
+    format!("#:schema {up}{}\n{text}", file.place())
 }
 
 #[cfg(test)]
@@ -94,7 +106,16 @@ mod tests {
             assert!(outcomes.len() > 4, "{starter:?} has cases");
             assert_eq!(cases::failures(&outcomes), [], "{starter:?}");
             for source in &site.sources {
-                assert!(formatted(&source.text).is_ok(), "{starter:?} {}", source.path.display());
+                let laid_out = formatted(&source.text).unwrap();
+                assert_eq!(source.text, laid_out, "`hoop policy fmt`: {starter:?} {}", source.path.display());
+            }
+            for (name, line) in
+                [("gateway.toml", "./schema/gateway.json"), ("tests/cases.toml", "../schema/tests.json")]
+            {
+                let text = fs::read_to_string(folder.path().join(name)).unwrap();
+                assert_eq!(text.lines().next().unwrap(), format!("#:schema {line}"));
+                let beside = folder.path().join(name).parent().unwrap().join(line);
+                serde_json::from_str::<serde_json::Value>(&fs::read_to_string(beside).unwrap()).unwrap();
             }
             fs::write(folder.path().join("masking.toml"), "mine").unwrap();
             assert_eq!(starter.write(folder.path()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);

@@ -80,7 +80,8 @@ fn http_side(
         HttpCredential::None
         | HttpCredential::Header { .. }
         | HttpCredential::Basic { .. }
-        | HttpCredential::OAuth2Client { .. } => None,
+        | HttpCredential::OAuth2Client { .. }
+        | HttpCredential::OAuth2Exchange(_) => None,
     };
     let dialect: Arc<dyn Dialect> = match connection.kind {
         ConnectionKind::Http => Arc::new(PlainHttp::new(host.clone(), settings.routes.clone(), service)),

@@ -288,6 +288,7 @@ fn kind_of(credential: &Credential) -> &'static str {
         Credential::Http(HttpCredential::Header { .. }) => "header",
         Credential::Http(HttpCredential::Basic { .. }) => "basic",
         Credential::Http(HttpCredential::OAuth2Client { .. }) => "oauth2-client",
+        Credential::Http(HttpCredential::OAuth2Exchange(_)) => "oauth2-exchange",
         Credential::Http(HttpCredential::AwsSigV4 { .. }) => "aws-sigv4",
     }
 }

@@ -3,6 +3,8 @@
 //! What only a server knows is assumed: the relations that a text names are there, in `public` where it says no schema,
 //! and predicates leave rows out as their text says. Called by `hoop policy test`, and before a site is applied.
 
+mod calls;
+
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
@@ -105,7 +107,7 @@ impl<'site> Questions<'site> {
         let mut operations = match connection.kind {
             ConnectionKind::Postgres => self.statements(who, connection, text, recorded)?,
             ConnectionKind::Http | ConnectionKind::Llm => requests(connection, text)?,
-            ConnectionKind::Mcp => return Err("calls of MCP tools cannot be asked about offline".to_owned()),
+            ConnectionKind::Mcp => calls::calls(connection, text)?,
             ConnectionKind::Ssh => vec![crate::protocol::ssh::inspect::of_text(text)],
         };
         for operation in &mut operations {

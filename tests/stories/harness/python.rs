@@ -64,3 +64,18 @@ pub(crate) fn crewai_python() -> PathBuf {
     );
     path
 }
+
+/// A program that checks the project's own descriptions. `HOOP_TESTS_CHECKERS` names the folder that holds them; otherwise
+/// they are where `tests/run --only packages` puts them.
+pub(crate) fn checker(name: &str) -> PathBuf {
+    let usual = || Path::new(FIXTURES).join("../../../.cache/checkers/bin");
+    let folder = std::env::var_os("HOOP_TESTS_CHECKERS").map_or_else(usual, PathBuf::from);
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "{name} is not installed in {}: run `tests/run --only packages`, or name the folder of programs that has \
+         tests/fixtures/checkers/requirements.txt in HOOP_TESTS_CHECKERS",
+        folder.display()
+    );
+    path
+}

@@ -1,5 +1,7 @@
 //! Credentials that the gateway alone has, each tried against a server that checks it.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::{
     super::{
         harness::{Person, Program, Tunnel, free_port, python_command},
@@ -44,7 +46,8 @@ fn said(tunnel: &Tunnel, path: &str, arguments: &[&str]) -> serde_json::Value {
 fn a_token_is_asked_for_once_and_once_more_when_it_is_not_taken() {
     let port = free_port();
     let _upstream = upstream(port);
-    let provider = login::provider(&[("AUDIENCE", "https://api.example")]);
+    let provider = login::provider(&[("AUDIENCE", "https://api.example"), ("EXCHANGE", "yes")]);
+    let platform = login::client_token(&provider, "agent", "agent-secret");
     let (_gateway, alice) = gateway(
         |site| {
             let secret = |name: &str, text: &str| {
@@ -59,10 +62,21 @@ fn a_token_is_asked_for_once_and_once_more_when_it_is_not_taken() {
                      secret = \"file:{file}\"\n{more}"
                 )
             };
+            let (subject, stale) = (secret("subject.jwt", &platform), secret("stale.jwt", "a.b.c"));
+            let exchanged = |subject: &str| {
+                format!(
+                    "[connection.credential]\ntype = \"oauth2-exchange\"\ntoken_url = \"{}/token\"\n\
+                     subject_token = \"file:{subject}\"\nsubject_token_type = \"jwt\"\naudience = \"urn:shop\"\n\
+                     client_id = \"agent\"\nsecret = \"file:{agent}\"\nlogin = \"post\"\n",
+                    provider.issuer
+                )
+            };
             let issued = oauth(&format!("{}/token", provider.issuer), "agent", &agent, "login = \"post\"");
             [
                 connection("api", &here, &oauth(&format!("{here}/token"), "hoop", &token, "")),
                 connection("issued", &here, &issued),
+                connection("exchanged", &here, &exchanged(&subject)),
+                connection("stale", &here, &exchanged(&stale)),
                 connection("wrong", &here, &oauth(&format!("{here}/token"), "hoop", &agent, "")),
             ]
             .concat()
@@ -87,6 +101,17 @@ fn a_token_is_asked_for_once_and_once_more_when_it_is_not_taken() {
     let echoed = said(&Tunnel::open(&alice, "issued"), "/wire", &[]);
     let bearer = echoed["headers"]["authorization"].as_str().unwrap_or_default();
     assert!(bearer.starts_with("Bearer ") && bearer.len() > 40, "{echoed}");
+    // And one for another that the platform gave the gateway: neither is the client's, and only the one that was got goes out.
+    let echoed = said(&Tunnel::open(&alice, "exchanged"), "/wire", &[]);
+    let bearer = echoed["headers"]["authorization"].as_str().unwrap_or_default();
+    let claims = bearer.strip_prefix("Bearer ").and_then(|token| token.split('.').nth(1)).unwrap_or_default();
+    let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
+    let claims: serde_json::Value = serde_json::from_slice(&claims).expect("claims");
+    assert_eq!((&claims["for"], &claims["to"]), (&"agent".into(), &"urn:shop".into()), "{claims}");
+    assert!(!echoed.to_string().contains(&platform), "the token that was given stays here");
+    let stale = said(&Tunnel::open(&alice, "stale"), "/echo", &[]);
+    assert_eq!(stale["status"], 502, "{stale}");
+    assert!(!stale.to_string().contains("a.b.c"), "{stale}");
     let wrong = said(&Tunnel::open(&alice, "wrong"), "/echo", &[]);
     assert_eq!(wrong["status"], 502, "{wrong}");
     assert!(!wrong.to_string().contains("agent-secret"), "{wrong}");

@@ -1,10 +1,49 @@
 //! Ways around the one authorization function that were tried over the API.
 
 use http::{Method, StatusCode, header};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::world::World;
-use crate::approval::testing::person;
+use super::world::{HOST, World};
+use crate::{api, approval::testing::person};
+
+/// What a client that sends these bytes on one connection is told, to its end.
+async fn told(world: &World, sent: &[u8]) -> String {
+    let (mut client, server) = tokio::io::duplex(4_096);
+    let service = TowerToHyperService::new(api::router(world.state.clone()));
+    let builder = Builder::new(TokioExecutor::new());
+    let talk = async {
+        let mut said = Vec::new();
+        // A server that has heard enough does not hear the rest.
+        drop(client.write_all(sent).await);
+        drop(client.read_to_end(&mut said).await);
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    tokio::join!(builder.serve_connection(TokioIo::new(server), service), talk).1
+}
+
+/// A refusal comes before the body is read: the next request on the connection is answered all the same, or the client
+/// is told that there is none.
+#[tokio::test]
+async fn what_a_refusal_did_not_read_does_not_swallow_the_next_request() {
+    let world = World::new().await;
+    let post = |length: usize| {
+        format!("POST /api/v1/sessions/x/kill HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let next = format!("GET /api/v1/gateway HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n");
+    for length in [0, 10, 100_000] {
+        let said = told(&world, &[post(length).as_bytes(), &vec![b'x'; length], next.as_bytes()].concat()).await;
+        let answers: Vec<_> = said.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.get(..3)).collect();
+        assert_eq!(answers, ["401", "200"], "{length}: {said}");
+    }
+    let said = told(&world, &[post(10_000_000).as_bytes(), &vec![b'x'; 500_000]].concat()).await;
+    assert!(said.starts_with("HTTP/1.1 401") && said.contains("connection: close"), "{said}");
+}
 
 /// Ways around the one function that were tried: each is refused as if nothing had been said.
 #[tokio::test]

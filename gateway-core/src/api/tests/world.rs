@@ -223,9 +223,23 @@ impl World {
         issued.token.expose_secret().to_owned()
     }
 
+    /// A bearer that ended a moment ago.
+    pub(super) fn ended_token(&self, principal: &Principal) -> String {
+        let expires_at = self.clock.unix_seconds() + 1;
+        let verified = Verified { principal: principal.clone(), expires_at, authentication: Authentication::default() };
+        let token = self.tokens.issue(&verified).unwrap().token.expose_secret().to_owned();
+        self.clock.advance(1_000);
+        token
+    }
+
     /// Whom a run's token stands for at the door of the streams.
     pub(super) fn stream(&self, token: &str) -> Presence {
-        self.tokens.verify_stream(token).unwrap().0
+        self.comes_in(token).unwrap()
+    }
+
+    /// The same, where a token may be none.
+    pub(super) fn comes_in(&self, token: &str) -> Option<Presence> {
+        self.tokens.verify_stream(token).ok().map(|(presence, _)| presence)
     }
 
     /// A token of the development issuer.

@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::{
     clock::WallClock,
-    config::{HttpCredential, SecretReference, TokenLogin},
+    config::{HttpCredential, SecretReference, TokenExchange, TokenLogin},
     credential::{CredentialError, Secrets},
     record::{Own, Recorded},
 };
@@ -82,12 +82,20 @@ enum Kind {
 struct TokenClient {
     client: reqwest::Client,
     url: Url,
-    client_id: String,
-    secret: SecretReference,
+    grant: Grant,
     scopes: String,
-    login: TokenLogin,
+    /// The gateway's client there, where it has one: its id, its secret and how it says it.
+    login: Option<(String, SecretReference, TokenLogin)>,
     /// The token and when it ends.
     token: Mutex<Option<(HeaderValue, i64)>>,
+}
+
+/// What a token is given for.
+enum Grant {
+    /// The client itself.
+    Client,
+    /// Another token. SPEC: RFC 8693, 2.1.
+    Exchange { subject: SecretReference, kind: String, audience: Option<String> },
 }
 
 struct Signer {
@@ -122,15 +130,16 @@ impl Injector {
                 Kind::Basic { username: username.clone(), secret: secret.clone() }
             }
             HttpCredential::OAuth2Client { token_url, client_id, scopes, secret, login } => {
-                let client = reqwest::Client::builder()
-                    .redirect(reqwest::redirect::Policy::none())
-                    .timeout(TOKEN_TIMEOUT)
-                    .no_proxy()
-                    .build()
-                    .map_err(|error| InjectorError::Token(error.to_string()))?;
-                let (url, client_id, scopes) = (token_url.clone(), client_id.clone(), scopes.join(" "));
-                let (secret, login, token) = (secret.clone(), *login, Mutex::new(None));
-                Kind::Token(Box::new(TokenClient { client, url, client_id, secret, scopes, login, token }))
+                let login = Some((client_id.clone(), secret.clone(), *login));
+                Kind::Token(Box::new(TokenClient::new(token_url, Grant::Client, scopes, login)?))
+            }
+            HttpCredential::OAuth2Exchange(exchange) => {
+                let TokenExchange { token_url, subject_token, subject_token_type, audience, scopes, client } =
+                    &**exchange;
+                let (subject, kind) = (subject_token.clone(), subject_token_type.clone());
+                let grant = Grant::Exchange { subject, kind, audience: audience.clone() };
+                let login = client.clone().map(|client| (client.client_id, client.secret, client.login));
+                Kind::Token(Box::new(TokenClient::new(token_url, grant, scopes, login)?))
             }
             HttpCredential::AwsSigV4 { access_key_id, region, service, secret, session_token } => {
                 let service =
@@ -174,8 +183,15 @@ impl Injector {
         let CredentialOrder(()) = order.into_inner().into_message();
         let Kind::Token(client) = &self.kind else { return Ok(()) };
         let mut token = client.token.lock().await;
-        let secret = self.secret(&client.secret).await?;
-        *token = Some(client.ask(&secret, self.clock.unix_seconds()).await?);
+        let secret = match &client.login {
+            Some((_, secret, _)) => Some(self.secret(secret).await?),
+            None => None,
+        };
+        let subject = match &client.grant {
+            Grant::Exchange { subject, .. } => Some(self.secret(subject).await?),
+            Grant::Client => None,
+        };
+        *token = Some(client.ask(secret.as_ref(), subject.as_ref(), self.clock.unix_seconds()).await?);
         Ok(())
     }
 
@@ -231,21 +247,61 @@ struct TokenAnswer {
 }
 
 impl TokenClient {
-    /// SPEC: RFC 6749, 4.4, with the client's login as 2.3.1 has it.
-    async fn ask(&self, secret: &SecretString, now: i64) -> Result<(HeaderValue, i64), InjectorError> {
-        let failed = |why: &str| InjectorError::Token(why.to_owned());
-        let mut form = vec![("grant_type", "client_credentials")];
+    fn new(
+        url: &Url,
+        grant: Grant,
+        scopes: &[String],
+        login: Option<(String, SecretReference, TokenLogin)>,
+    ) -> Result<Self, InjectorError> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TOKEN_TIMEOUT)
+            .no_proxy()
+            .build()
+            .map_err(|error| InjectorError::Token(error.to_string()))?;
+        Ok(Self { client, url: url.clone(), grant, scopes: scopes.join(" "), login, token: Mutex::new(None) })
+    }
+
+    /// What is sent besides the client's login. SPEC: RFC 6749, 4.4; RFC 8693, 2.1.
+    fn form<'asked>(&'asked self, subject: Option<&'asked SecretString>) -> Vec<(&'static str, &'asked str)> {
+        let mut form = match (&self.grant, subject) {
+            (Grant::Exchange { kind, audience, .. }, Some(subject)) => {
+                let asked = [
+                    ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+                    ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+                    ("subject_token", subject.expose_secret()),
+                    ("subject_token_type", kind),
+                ];
+                asked.into_iter().chain(audience.as_deref().map(|audience| ("audience", audience))).collect()
+            }
+            (Grant::Client | Grant::Exchange { .. }, _) => vec![("grant_type", "client_credentials")],
+        };
         if !self.scopes.is_empty() {
             form.push(("scope", &self.scopes));
         }
+        form
+    }
+
+    /// Asks for a token, with the client's login as RFC 6749, 2.3.1 has it.
+    async fn ask(
+        &self,
+        secret: Option<&SecretString>,
+        subject: Option<&SecretString>,
+        now: i64,
+    ) -> Result<(HeaderValue, i64), InjectorError> {
+        let failed = |why: &str| InjectorError::Token(why.to_owned());
+        let mut form = self.form(subject);
         let request = self.client.post(self.url.clone());
         let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let request = match self.login {
-            TokenLogin::Basic => request.basic_auth(encoded(&self.client_id), Some(encoded(secret.expose_secret()))),
-            TokenLogin::Post => {
-                form.extend([("client_id", self.client_id.as_str()), ("client_secret", secret.expose_secret())]);
+        let request = match (&self.login, secret) {
+            (Some((id, _, TokenLogin::Basic)), Some(secret)) => {
+                request.basic_auth(encoded(id), Some(encoded(secret.expose_secret())))
+            }
+            (Some((id, _, TokenLogin::Post)), Some(secret)) => {
+                form.extend([("client_id", id.as_str()), ("client_secret", secret.expose_secret())]);
                 request
             }
+            (_, _) => request,
         };
         let answer = request.form(&form).send().await;
         let answer = answer.map_err(|error| failed(if error.is_timeout() { "no answer" } else { "not reachable" }))?;
@@ -312,5 +368,34 @@ impl Signer {
             request.headers_mut().insert(header.name(), value);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(grant: Grant, scopes: &[&str]) -> TokenClient {
+        let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        TokenClient::new(&Url::parse("https://idp.example.com/token").unwrap(), grant, &scopes, None).unwrap()
+    }
+
+    #[test]
+    fn an_exchange_is_asked_for_as_the_standard_words_it() {
+        let kind = "urn:ietf:params:oauth:token-type:jwt".to_owned();
+        let (subject, audience) = (SecretReference::Environment("T".into()), Some("shop".to_owned()));
+        let exchange = client(Grant::Exchange { subject, kind, audience }, &["read", "write"]);
+        let given = SecretString::from("a.b.c".to_owned());
+        let form = exchange.form(Some(&given));
+        let expected = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("subject_token", "a.b.c"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("audience", "shop"),
+            ("scope", "read write"),
+        ];
+        assert_eq!(form, expected);
+        assert_eq!(client(Grant::Client, &[]).form(None), [("grant_type", "client_credentials")]);
     }
 }
