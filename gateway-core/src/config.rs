@@ -38,7 +38,7 @@ pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
     WorkloadIssuer, needs_restart,
 };
-pub use http::{HttpCredential, HttpSettings, TokenLogin, secrets_of};
+pub use http::{HttpCredential, HttpSettings, Streams, TokenLogin, secrets_of};
 pub use lease::{EphemeralRole, LeasePer};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
 pub(crate) use notifications::EMAIL;

@@ -40,7 +40,12 @@ pub fn attributes(
         put(format!("query.{name}"), value);
     }
     for (name, value) in &head.headers {
-        put(format!("header.{name}"), String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        // Some servers take `_` for `-`: whatever a policy asks for, it sees.
+        if name.as_str().contains('_') {
+            put(format!("header.{}", name.as_str().replace('_', "-")), value.clone());
+        }
+        put(format!("header.{name}"), value);
     }
     for (name, value) in &head.carriage.trailers {
         put(format!("trailer.{name}"), String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -74,11 +79,14 @@ fn sets(values: Values) -> Result<Vec<BTreeMap<String, String>>, Rejection> {
 }
 
 fn of_body(head: &RequestHead, body: &Bytes, put: &mut impl FnMut(String, String)) -> Result<(), Rejection> {
+    let mut form = |form: &str| put("form".to_owned(), form.to_owned());
     if body.is_empty() {
+        form("none");
         return Ok(());
     }
     let media_type = media_type(&head.headers);
     if media_type == "application/x-www-form-urlencoded" {
+        form("form");
         let form = std::str::from_utf8(body).ok().and_then(pairs).ok_or_else(|| {
             Rejection::malformed("the body is no form, though it says so", "Send name=value&name=value.")
         })?;
@@ -90,6 +98,7 @@ fn of_body(head: &RequestHead, body: &Bytes, put: &mut impl FnMut(String, String
     let mut members = Vec::new();
     match members_of(body, &mut members) {
         Ok(()) => {
+            form("json");
             for (name, value) in members {
                 put(name, value);
             }
@@ -98,8 +107,8 @@ fn of_body(head: &RequestHead, body: &Bytes, put: &mut impl FnMut(String, String
             let message = format!("the body is no JSON that has one meaning: {error}");
             return Err(Rejection::malformed(message, "Send plain JSON in UTF-8, each member once."));
         }
-        // What says that it is no JSON may be none.
-        Err(_other) => {}
+        // What says that it is no JSON may be none: policies that ask for a part of the body can ask for its form too.
+        Err(_other) => form("other"),
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
 use self::{kept::Kept, streaming::Streaming};
 use super::{
@@ -18,6 +18,7 @@ use super::{
     recording::Open,
 };
 use crate::{
+    config::Streams,
     protocol::http::{
         codec::{self, Cookies},
         dialect::{BodyEnd, Sight},
@@ -26,6 +27,7 @@ use crate::{
         refuse::Rejection,
     },
     record::Status,
+    upstream::{Cover, Injected},
 };
 
 /// What a client is given.
@@ -53,10 +55,20 @@ pub(super) fn begin(
         let here = local(location, &http.authority, &http.base);
         head.headers.insert(header::LOCATION, here);
     }
-    let bodiless = has_no_body(asked, parts.status);
+    let injected = Injected::of(&parts.extensions);
+    injected.cover_headers(&mut head.headers);
+    if !sight.is_clear() {
+        reframe::strip_sums(&mut head.headers);
+    }
+    let bodiless = has_no_body(asked, parts.status) || body.is_end_stream();
     let is_as_sent = sight.is_clear() && conversation.dialect.relays_websockets();
     if is_as_sent {
         keep_length(&mut head.headers, &parts.headers);
+    }
+    let is_strict = http.is_some_and(|http| http.streams == Streams::Refuse) && !sight.is_clear();
+    if is_strict && reframe::is_stream(&head.media_type()) && !bodiless {
+        open.end(Status::Completed { tag: &tag(parts.status) });
+        return Err(Rejection::from(reframe::spread()));
     }
     let reader = match conversation.dialect.reader(asked, &mut head, sight) {
         Ok(reader) => reader,
@@ -73,6 +85,7 @@ pub(super) fn begin(
     open.add_masked(tally);
     let streaming = Box::new(Streaming {
         upstream: body,
+        cover: Cover::new(injected),
         reader: Some(reader),
         kept: Kept::new(keeper, conversation.environment.result_cap_bytes),
         status: parts.status,

@@ -17,6 +17,7 @@ use super::{
     websocket,
 };
 use crate::{
+    config::Streams,
     model::{ApprovalId, OperationNumber, Refusal, RefusalKind},
     policy::{Decision, Permitted},
     protocol::http::{
@@ -24,6 +25,7 @@ use crate::{
         dialect::Sight,
         inspect::{self, Understood},
         message::{Carriage, HttpRequest, RequestHead},
+        reframe,
         refuse::Rejection,
     },
     record::{Asked, OwnPurpose, Recorded, SealedText, Status, Step},
@@ -92,9 +94,11 @@ impl Conversation {
             .map_err(|rejection| unread(parts.uri.path(), rejection))?;
         let sight = self.sight(&self.policies.borrow().clone());
         if !sight.is_clear() {
-            // A value could be cut in two by the borders of what is asked for.
-            head.headers.remove(header::RANGE);
-            head.headers.remove(header::IF_RANGE);
+            codec::ask_for_the_whole(&mut head);
+        }
+        let is_strict = http.is_some_and(|http| http.streams == Streams::Refuse);
+        if head.upgrades && is_strict && !sight.is_clear() {
+            return Err(unread(&head.path, Rejection::from(reframe::spread())).into());
         }
         if head.upgrades && !self.dialect.relays_websockets() {
             let rejection = Rejection::malformed("no WebSocket is relayed on this connection", "Leave Upgrade out.");
