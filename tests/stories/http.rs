@@ -188,7 +188,7 @@ fn a_policy_reads_the_body() {
 
 #[test]
 fn a_held_request_waits_for_its_approval_and_goes_on() {
-    let stage = stage();
+    let mut stage = stage();
     let bob = Person::login(&stage.gateway, "bob");
     let mut waiting = Program::start(curl(&["-X", "DELETE", "-w", "\n%{http_code}"]).arg(stage.url("/orders/7")));
     waiting.close_input();
@@ -200,6 +200,16 @@ fn a_held_request_waits_for_its_approval_and_goes_on() {
     bob.run(&["approvals", "approve", &id, "--reason", "agreed"]).success();
     let done = waiting.finish().success();
     assert!(done.trim_end().ends_with("200"), "{done}");
+    assert_eq!(stage.seen(), ["DELETE /orders/7"]);
+    // Where other values are masked by the time it is approved, its answer would be masked as it no longer is.
+    let mut waiting = Program::start(curl(&["-X", "DELETE"]).arg(stage.url("/orders/8")));
+    waiting.close_input();
+    let id = pending(&bob);
+    stage.gateway.site().edit("policies/shop.cedar", "@mask(\"partial\")", "@mask(\"redact\")");
+    assert!(stage.gateway.reload().contains("are in force"));
+    bob.run(&["approvals", "approve", &id]).success();
+    let problem: serde_json::Value = serde_json::from_str(&waiting.finish().success()).expect("a problem");
+    assert!(problem["detail"].to_string().contains("what is masked for you changed"), "{problem}");
     assert_eq!(stage.seen(), ["DELETE /orders/7"]);
 }
 

@@ -164,18 +164,13 @@ impl Routes {
     /// Finds the template of a canonical path.
     pub fn of(&self, path: &str) -> Matched {
         let found = self.0.iter().find_map(|template| Some((template, template.matches(path)?)));
-        match found {
-            Some((template, names)) => Matched {
-                template: template.text.clone(),
-                parameters: names.into_iter().map(|(name, word)| (name.to_owned(), word.to_owned())).collect(),
-                nearly: None,
-            },
-            None => {
-                let nearly = self.0.iter().find(|template| template.is_nearly(path));
-                let nearly = nearly.map(|template| template.text.clone());
-                Matched { template: path.to_owned(), parameters: BTreeMap::new(), nearly }
-            }
+        if let Some((template, names)) = found {
+            let parameters = names.into_iter().map(|(name, word)| (name.to_owned(), word.to_owned())).collect();
+            return Matched { template: template.text.clone(), parameters, nearly: None };
         }
+        let nearly = self.0.iter().find(|template| template.is_nearly(path));
+        let nearly = nearly.map(|template| template.text.clone());
+        Matched { template: path.to_owned(), parameters: BTreeMap::new(), nearly }
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     config::Streams,
+    policy::PolicyVersion,
     protocol::http::{
         codec::{self, Cookies},
         dialect::{BodyEnd, Sight},
@@ -43,7 +44,7 @@ pub(super) fn begin(
     conversation: &Arc<Conversation>,
     answer: Response<Incoming>,
     asked: &HttpRequest,
-    sight: &Sight,
+    (sight, version): (&Sight, PolicyVersion),
     mut open: Open,
     (allowance, turn): (Allowance, Turn),
 ) -> Result<Response<AnswerBody>, Rejection> {
@@ -89,7 +90,7 @@ pub(super) fn begin(
         reader: Some(reader),
         kept: Kept::new(keeper, conversation.environment.result_cap_bytes),
         status: parts.status,
-        version: conversation.policies.borrow().version().clone(),
+        version,
         quiet_for: http.map_or(Duration::from_mins(1), |http| http.quiet_for),
         open: Some(open),
         allowance,
@@ -129,8 +130,16 @@ fn local(location: &HeaderValue, authority: &str, base: &str) -> HeaderValue {
         .find_map(|scheme| text.strip_prefix(scheme)?.strip_prefix(authority))
         .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
         .unwrap_or(text);
+    if rest.starts_with("//") {
+        // Without its host it would name another one.
+        return location.clone();
+    }
     let rest = rest.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(rest);
-    let rest = if rest.is_empty() { "/" } else { rest };
+    let rest = match rest {
+        "" => "/",
+        other if other.starts_with("//") => return location.clone(),
+        other => other,
+    };
     HeaderValue::try_from(rest).unwrap_or_else(|_invalid| location.clone())
 }
 
@@ -139,6 +148,32 @@ fn keep_length(headers: &mut HeaderMap, said: &HeaderMap) {
     for name in [header::CONTENT_LENGTH, header::TRAILER] {
         if let (Some(value), false) = (said.get(&name), said.get_all(&name).iter().count() > 1) {
             headers.insert(name, value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_to_the_upstream_leads_here_and_no_other() {
+        let led = |location: &'static str| {
+            let location = local(&HeaderValue::from_static(location), "api.example.com", "/v1");
+            location.to_str().unwrap().to_owned()
+        };
+        assert_eq!(led("https://api.example.com/v1/a?b"), "/a?b");
+        assert_eq!(led("https://api.example.com"), "/");
+        assert_eq!(led("/v1/a"), "/a");
+        for elsewhere in [
+            "https://evil.example/v1/a",
+            "https://api.example.com@evil.example/",
+            "https://api.example.com.evil.example/",
+            "https://api.example.com//evil.example/",
+            "https://api.example.com/v1//evil.example/",
+            "//evil.example/",
+        ] {
+            assert_eq!(led(elsewhere), elsewhere);
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) async fn relay(
     let Some((accept, client)) = accept else {
         return Err(Rejection::malformed("the handshake of the WebSocket has no key", "Send Sec-WebSocket-Key."));
     };
-    let Passed { recorded, asked, sight, mut open, mut allowance } = passed;
+    let Passed { recorded, asked, sight, version, mut open, mut allowance } = passed;
     let mut answer = match conversation.send(recorded, &mut open).await {
         Ok(answer) => answer,
         Err(rejection) => {
@@ -73,7 +73,7 @@ pub(super) async fn relay(
         }
     };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer::begin(conversation, answer, &asked, &sight, open, (allowance, turn));
+        return answer::begin(conversation, answer, &asked, (&sight, version), open, (allowance, turn));
     }
     let upstream = hyper::upgrade::on(&mut answer);
     let mut response = Response::new(answer::full(Bytes::new()));
@@ -82,7 +82,6 @@ pub(super) async fn relay(
     let injected = Injected::of(answer.extensions());
     let talk = Talk { conversation: Arc::clone(conversation), sight, injected, open, tally: Tally::new() };
     conversation.turns.switch();
-    let version = conversation.policies.borrow().version().clone();
     let mut policies = conversation.policies.clone();
     let ended = conversation.ended.clone();
     conversation.relays.spawn(async move {
@@ -237,7 +236,11 @@ impl Talk {
         let is_in = self.injected.is_in(message_bytes(&message));
         let mut bytes = if is_in { message_bytes(&message).to_vec() } else { return message };
         self.injected.cover(&mut bytes);
-        if message.is_text() { Message::text(String::from_utf8_lossy(&bytes)) } else { Message::binary(bytes) }
+        if message.is_text() {
+            Message::text(String::from_utf8_lossy(&bytes).into_owned())
+        } else {
+            Message::binary(bytes)
+        }
     }
 
     /// Puts a message on record, hidden from everybody as far as it is sensitive, before it goes on.

@@ -200,15 +200,13 @@ fn check_content(headers: &HeaderMap) -> Result<(), Rejection> {
         return Err(Rejection::malformed("the type of the body is said twice", HINT));
     }
     let unreadable = |why, hint| Err(Rejection::unreadable(http::StatusCode::UNSUPPORTED_MEDIA_TYPE, why, hint));
-    let codings = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let mut words = codings.flat_map(|value| value.split(',')).map(str::trim);
-    if words.clone().any(|word| word.eq_ignore_ascii_case("aws-chunked")) {
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let codings: Vec<_> = codings.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase()).collect();
+    let words: Vec<_> = codings.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
+    if words.contains(&"aws-chunked") {
         return unreadable("a body in aws-chunked cannot be inspected", AWS_CHUNKED);
     }
-    let is_readable = |value: &HeaderValue| value.to_str().is_ok();
-    if !headers.get_all(header::CONTENT_ENCODING).iter().all(is_readable)
-        || words.any(|word| !word.eq_ignore_ascii_case("identity"))
-    {
+    if words.iter().any(|word| *word != "identity") {
         return unreadable("an encoded body cannot be inspected", "Send it without compression.");
     }
     Ok(())

@@ -95,7 +95,9 @@ fn every_text_of_a_prompt_is_masked_before_it_leaves() {
     let mut json = Json::parse(body.as_bytes()).unwrap();
     json.mask(&Detectors::builtin(), crate::protocol::llm::KEPT_MEMBERS, &mut Tally::default());
     let out = json.write();
-    for secret in ["example.com", "abcdefghijklmnopqrstuvwxyz", "4111111111111111", "123-45-6789", "4012888888881881", "AKIA"] {
+    for secret in
+        ["example.com", "abcdefghijklmnopqrstuvwxyz", "4111111111111111", "123-45-6789", "4012888888881881", "AKIA"]
+    {
         assert!(!out.contains(secret), "{secret} in {out}");
     }
     assert!(out.contains("gpt-4o-mini") && out.contains("run_sql") && out.contains("\"role\":\"tool\""), "{out}");
