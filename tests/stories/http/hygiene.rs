@@ -71,6 +71,14 @@ fn smuggled_and_ambiguous_requests_are_refused() {
             "override with underscores",
             "POST /echo HTTP/1.1\nHost: localhost\nX_HTTP_Method_Override: DELETE\nContent-Length: 0\nConnection: close\n\n",
         ),
+        (
+            "override in a form",
+            "POST /echo HTTP/1.1\nHost: localhost\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 14\nConnection: close\n\n_method=DELETE",
+        ),
+        (
+            "override in the query",
+            "POST /echo?_method=DELETE HTTP/1.1\nHost: localhost\nContent-Length: 0\nConnection: close\n\n",
+        ),
         ("other path by header", "GET /echo HTTP/1.1\nHost: localhost\nX-Original-URL: /admin\nConnection: close\n\n"),
         (
             "compressed body",
@@ -186,6 +194,7 @@ fn identity_and_hop_headers_end_at_the_gateway() {
         "TE",
         "Keep-Alive",
         "X-Hop",
+        "Proxy",
     ];
     let mut arguments = vec!["-H".to_owned(), "Connection: keep-alive, x-hop".to_owned()];
     for name in names {

@@ -51,11 +51,29 @@ pub fn attributes(
         put(format!("trailer.{name}"), String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
     of_body(head, body, &mut put)?;
+    same_method(head, body, &values)?;
     if values.len() > MOST_ATTRIBUTES {
         let message = format!("the request has more than {MOST_ATTRIBUTES} parts, more than are inspected");
         return Err(Rejection::unreadable(StatusCode::PAYLOAD_TOO_LARGE, message, "Send less at a time."));
     }
     sets(values)
+}
+
+/// Frameworks run another method than the one that is decided where a part of the request names it.
+fn same_method(head: &RequestHead, body: &Bytes, values: &Values) -> Result<(), Rejection> {
+    const NAMES: [&str; 4] = ["_method", "x-http-method-override", "x-http-method", "x-method-override"];
+    let names_another = |(name, said): (&String, &BTreeSet<String>)| {
+        let name = name.strip_prefix("query.").or_else(|| name.strip_prefix("body.")).unwrap_or_default();
+        NAMES.iter().any(|one| name.eq_ignore_ascii_case(one))
+            && said.iter().any(|method| !method.eq_ignore_ascii_case(head.method.as_str()))
+    };
+    // What is not taken apart may not hold it at all.
+    let is_parted = media_type(&head.headers).starts_with("multipart/");
+    if values.iter().any(names_another) || (is_parted && memchr::memmem::find(body, b"_method").is_some()) {
+        let message = "a part of the request would have the upstream run another method than the one that is decided";
+        return Err(Rejection::malformed(message, "Send the method that is meant."));
+    }
+    Ok(())
 }
 
 /// One set for each choice among values that stand there more than once.
@@ -227,6 +245,34 @@ mod tests {
             ("body.ok", "true"),
         ];
         assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    #[test]
+    fn no_part_of_a_request_changes_its_method() {
+        let refused = |method: &'static str, query: &str, kind: &'static str, body: &'static str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            let method = http::Method::from_bytes(method.as_bytes()).unwrap();
+            let (path, carriage) = ("/".to_owned(), super::super::message::Carriage::default());
+            let query = Some(query.to_owned());
+            let head = RequestHead { method, path, query, headers, upgrades: false, carriage };
+            attributes(&head, &Bytes::from_static(body.as_bytes()), &BTreeMap::new()).is_err()
+        };
+        let form = "application/x-www-form-urlencoded";
+        let parts = "multipart/form-data; boundary=x";
+        assert!(refused("POST", "", form, "a=1&_method=DELETE"));
+        assert!(refused("POST", "", form, "a=1&%5Fmethod=delete"));
+        assert!(refused("POST", "_METHOD=delete", form, ""));
+        assert!(refused("POST", "x-http-method-override=PUT", form, ""));
+        assert!(refused("POST", "", "application/json", r#"{"\u005fmethod":"DELETE"}"#));
+        assert!(refused(
+            "POST",
+            "",
+            parts,
+            "--x\r\nContent-Disposition: form-data; name=_method\r\n\r\nDELETE\r\n--x--"
+        ));
+        assert!(!refused("POST", "method=delete", form, "_method=post"));
+        assert!(!refused("POST", "", parts, "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--"));
     }
 
     #[test]

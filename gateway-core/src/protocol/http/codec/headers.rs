@@ -8,8 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::super::{message::RequestHead, refuse::Rejection};
 
 /// SPEC: RFC 9110, 7.6.1: what belongs to one hop, and what frames a message. The gateway writes its own.
-const HOP: [&str; 14] = [
+const HOP: [&str; 15] = [
     "connection",
+    // CGI programs take it for where to send their own requests.
+    "proxy",
     "keep-alive",
     "proxy-connection",
     "te",
