@@ -175,14 +175,18 @@ fn a_refusal_is_a_problem_and_the_connection_goes_on() {
 #[test]
 fn a_policy_reads_the_body() {
     let stage = stage();
-    let status = |body: &str| {
-        let arguments = ["-d", body, "-H", "content-type: application/json", "-o", "/dev/null", "-w", "%{http_code}"];
-        stage.said("/pay", &arguments)
+    let status_as = |kind: &str, body: &str| {
+        let kind = format!("content-type: {kind}");
+        stage.said("/pay", &["-d", body, "-H", &kind, "-o", "/dev/null", "-w", "%{http_code}"])
     };
+    let status = |body: &str| status_as("application/json", body);
     assert_eq!(status(r#"{"amount": 999}"#), "200");
     assert_eq!(status(r#"{"amount": 1000}"#), "403");
     assert_eq!(status(r#"{"amount": 1, "amount": 1000}"#), "400", "what has two meanings is taken in none");
     assert_eq!(status(r#"{"\u0061mount": 1000}"#), "403");
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/octet-stream"] {
+        assert_eq!(status_as(kind, r#"{"amount": 1000}"#), "403", "whatever it says that it is: {kind}");
+    }
     assert_eq!(stage.seen(), ["POST /pay"]);
 }
 

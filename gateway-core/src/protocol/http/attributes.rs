@@ -97,36 +97,36 @@ fn sets(values: Values) -> Result<Vec<BTreeMap<String, String>>, Rejection> {
 }
 
 fn of_body(head: &RequestHead, body: &Bytes, put: &mut impl FnMut(String, String)) -> Result<(), Rejection> {
-    let mut form = |form: &str| put("form".to_owned(), form.to_owned());
     if body.is_empty() {
-        form("none");
+        put("form".to_owned(), "none".to_owned());
         return Ok(());
     }
     let media_type = media_type(&head.headers);
-    if media_type == "application/x-www-form-urlencoded" {
-        form("form");
-        let form = std::str::from_utf8(body).ok().and_then(pairs).ok_or_else(|| {
-            Rejection::malformed("the body is no form, though it says so", "Send name=value&name=value.")
-        })?;
+    let is_form = media_type == "application/x-www-form-urlencoded";
+    if is_form {
+        let hint = "Send name=value&name=value, or say what it is: Content-Type: application/octet-stream.";
+        let form = std::str::from_utf8(body).ok().and_then(pairs);
+        let form = form.ok_or_else(|| Rejection::malformed("the body is no form, though it says so", hint))?;
         for (name, value) in form {
             put(format!("body.{name}"), value);
         }
-        return Ok(());
+        put("form".to_owned(), "form".to_owned());
     }
+    // Many servers read JSON whatever the type says, and of several documents the first: policies see what they read.
     let mut members = Vec::new();
-    match members_of(body, &mut members) {
-        Ok(()) => {
-            form("json");
-            for (name, value) in members {
-                put(name, value);
-            }
-        }
-        Err(error) if is_json(&media_type) => {
+    let text = if is_json(&media_type) { body } else { body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body) };
+    match members_of(text, &mut members) {
+        Ok(()) => put("form".to_owned(), "json".to_owned()),
+        Err(error) if is_json(&media_type) || error.is_data() => {
             let message = format!("the body is no JSON that has one meaning: {error}");
             return Err(Rejection::malformed(message, "Send plain JSON in UTF-8, each member once."));
         }
         // What says that it is no JSON may be none: policies that ask for a part of the body can ask for its form too.
-        Err(_other) => form("other"),
+        Err(_other) if is_form => {}
+        Err(_other) => put("form".to_owned(), "other".to_owned()),
+    }
+    for (name, value) in members {
+        put(name, value);
     }
     Ok(())
 }
@@ -273,6 +273,28 @@ mod tests {
         ));
         assert!(!refused("POST", "method=delete", form, "_method=post"));
         assert!(!refused("POST", "", parts, "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--"));
+    }
+
+    #[test]
+    fn json_is_seen_whatever_the_type_says() {
+        let amounts = |kind: &'static str, body: &str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            let (method, path) = (http::Method::POST, "/".to_owned());
+            let carriage = super::super::message::Carriage::default();
+            let head = RequestHead { method, path, query: None, headers, upgrades: false, carriage };
+            let sets = attributes(&head, &Bytes::from(body.to_owned()), &BTreeMap::new()).ok()?;
+            Some(sets.iter().filter_map(|set| set.get("body.amount").cloned()).collect::<BTreeSet<_>>())
+        };
+        let seen = Some(BTreeSet::from(["1000".to_owned()]));
+        for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+            assert_eq!(amounts(kind, r#"{"amount": 1000}"#), seen, "{kind}");
+            assert_eq!(amounts(kind, r#"{"amount": 1, "amount": 1000}"#), None, "{kind}");
+        }
+        assert_eq!(amounts("text/plain", r#"{"amount": 1000} and more"#), seen);
+        assert_eq!(amounts("text/plain", "\u{feff}{\"amount\": 1000}"), seen);
+        assert_eq!(amounts("application/x-www-form-urlencoded", "amount=1000&b={}"), seen);
+        assert_eq!(amounts("text/plain", "{ user { id } }"), Some(BTreeSet::new()), "no JSON at all");
     }
 
     #[test]
