@@ -23,7 +23,7 @@ use hoop_gateway_core::{
     model::{ConnectionName, PrincipalKind, PrincipalName},
 };
 use hoop_tunnel::{
-    listener::LocalListener,
+    listener::{Bound, LocalListener},
     peer::{self, Descent, PeerCheck},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -82,9 +82,6 @@ async fn prepare(arguments: ExecArguments, context: &Context) -> Result<Prepared
     let login = Login::load(context, &context.gateway()?).await?;
     let is_agent = agent.is_some() || login.stored().principal.kind == PrincipalKind::Agent;
     let jailed = arguments.jail || (is_agent && !arguments.no_jail);
-    if jailed && arguments.socket {
-        return Err(Failure::usage("in a jail the tunnels are ports").next("leave `--socket` out"));
-    }
     let sorted = hygiene::sort(std::env::vars_os(), &arguments.keep);
     let jail = jailed
         .then(|| {
@@ -163,18 +160,20 @@ async fn with_run(
     let jailed = prepared.jail.is_some();
     let folder = prepared.by_socket.then(|| sockets::folder(context)).transpose()?;
     let mut warden = Warden::start(if jailed { Stage::Jailer } else { Stage::Keeper })?;
-    let listeners = match &prepared.jail {
-        Some(jail) => warden.jail(jail).await?,
-        None => sockets::listen(&opened.connections, folder.as_ref()).await?,
+    let folder = folder.as_ref().map(tempfile::TempDir::path);
+    let inside = match &prepared.jail {
+        Some(jail) => Some(warden.jail(&jail.clone().showing(folder)).await?),
+        None => None,
     };
+    let listeners = sockets::listen(&opened.connections, folder, inside).await?;
     let guard = guard(jailed, warden.keeper()).await;
-    let (doors, places) = doors(listeners, opened, guard)?;
+    let (doors, places) = doors(listeners, opened, guard, warden.keeper())?;
     let identity = Identity {
         run: &opened.id.to_string(),
         user: opened.principal.name.as_str(),
         traceparent: environment::traceparent(std::env::var("TRACEPARENT").ok().as_deref(), random()?),
     };
-    let plan = planned(&prepared, &environment::variables(&identity, &places)?);
+    let plan = planned(&prepared, environment::variables(&identity, &places)?);
     let tunnel = Tunnel::new(link, doors, tokens, Live::silent(&context.output)).start();
     let ending = attend(&mut warden, &plan, signals).await;
     tunnel.stop_accepting();
@@ -209,10 +208,16 @@ fn doors(
     listeners: Vec<LocalListener>,
     opened: &RunOpened,
     guard: Guard,
+    keeper: u32,
 ) -> Result<(Vec<Door>, Vec<Place<'_>>), Failure> {
     let mut doors = Vec::new();
     let mut places = Vec::new();
     for (item, listener) in opened.connections.iter().zip(listeners) {
+        // A socket in a folder is there outside of the jail too: who comes from the run is told by their descent.
+        let guard = match (guard, listener.bound()) {
+            (Guard::Namespace, Bound::Unix(_)) => Guard::Descent(Descent::Run(keeper)),
+            (guard, _) => guard,
+        };
         let (host, port) = sockets::place(listener.bound());
         if guard == Guard::Password && item.kind.is_http() {
             // FAIL-CLOSED: nothing would keep other users of this machine out.
@@ -230,12 +235,13 @@ fn doors(
     Ok((doors, places))
 }
 
-fn planned(prepared: &Prepared, variables: &std::collections::BTreeMap<String, String>) -> Plan {
+fn planned(prepared: &Prepared, mut variables: std::collections::BTreeMap<String, String>) -> Plan {
+    variables.extend(environment::beside_proxies(&prepared.variables));
     let inherited =
         prepared.variables.iter().filter(|(name, _)| name.to_str().is_none_or(|name| !variables.contains_key(name)));
     let inherited = inherited.map(|(name, value)| (Text::from(name.clone()), Text::from(value.clone())));
     let inherited: Vec<(Text, Text)> = inherited.collect();
-    let ours = variables.iter().map(|(name, value)| (Text::from(name.as_str()), Text::from(value.as_str())));
+    let ours = variables.into_iter().map(|(name, value)| (Text::from(name.as_str()), Text::from(value.as_str())));
     Plan {
         command: prepared.command.iter().cloned().map(Text::from).collect(),
         environment: inherited.into_iter().chain(ours).collect(),

@@ -40,7 +40,7 @@ pub use gateway::{
     Durability, GatewayConfig, IdentityConfig, OidcConfig, RecordingsConfig, SigningAlgorithm, StoreConfig, TlsFiles,
     WorkloadIssuer, needs_restart,
 };
-pub use http::{HttpCredential, HttpSettings, TokenExchange, TokenExchanger, TokenLogin, secrets_of};
+pub use http::{HttpCredential, HttpSettings, Streams, TokenExchange, TokenExchanger, TokenLogin, secrets_of};
 pub use lease::{EphemeralRole, LeasePer};
 pub use masking::{ColumnPattern, ColumnPatternError, ColumnRule, ConnectionSelector, Masking};
 pub(crate) use notifications::EMAIL;

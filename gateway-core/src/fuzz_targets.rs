@@ -19,6 +19,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frontend_codec", postgres::frontend_codec),
     ("handshake", postgres::handshake),
     ("http_answer", http::answer),
+    ("http_framing", http::framing),
     ("http_target", http::target),
     ("llm_bodies", llm::bodies),
     ("llm_streams", llm::streams),

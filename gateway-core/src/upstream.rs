@@ -25,7 +25,8 @@ pub(crate) use dial::dial_secured;
 pub use dial::{DialError, Target, TlsMode, Wire, dial};
 pub use estimate::{Estimate, PlanOrder, PlannedChange, Planner};
 pub use http::{
-    Answered, CredentialOrder, HttpOutlet, Injector, InjectorError, Marks, OwnRequest, SendError, Unauthorized,
+    Answered, Cover, CredentialOrder, HttpOutlet, Injected, Injector, InjectorError, Marks, OwnRequest, SendError,
+    Unauthorized,
 };
 pub use outlet::{Continuation, NotOpen, Outlet, OwnMessage};
 pub(crate) use path::default_path;

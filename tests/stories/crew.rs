@@ -153,6 +153,8 @@ fn a_crew_reads_masked_rows_is_refused_a_drop_and_waits_for_a_delete() {
         linked += replay.matches("\\\"level\\\":\\\"exact\\\"").count();
         talked += usize::from(replay.contains("\"kind\":\"prompt\"") && replay.contains("\"kind\":\"answer\""));
         assert!(!replay.contains("4111 1111 1111 1111"), "{replay}");
+        let answers = replay.matches("\"kind\":\"answer\"").count();
+        assert!(answers == 0 || !replay.contains("\"kind\":\"result\""), "an answer is recorded once: {replay}");
     }
     assert!(linked >= 2 && talked >= 1, "{linked} links, {talked} talks");
 

@@ -247,6 +247,22 @@ fn lines_that_are_no_messages_are_answered_and_the_rest_goes_on() {
     assert!(!listed.to_string().contains("drop_everything"), "{listed}");
     bridge.close_input();
     assert_eq!(bridge.finish().code(), 0);
+
+    // A server that speaks only standard input and output is started in a run, whose tunnels are all that it reaches.
+    let python = crewai_python().to_string_lossy().into_owned();
+    let script = format!("{FIXTURES}/server.py");
+    let server: [&str; 10] = ["exec", "-c", "tickets", "--no-jail", "--", &python, &script, "0", "Finds.", "stdio"];
+    let server: Vec<&str> = std::iter::once(HOOP).chain(server).collect();
+    let mut command = Command::new(&python);
+    let hoop = stage.alice.command(&[]);
+    command.envs(hoop.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.arg(format!("{FIXTURES}/client.py")).env("SERVER_COMMAND", serde_json::json!(server).to_string());
+    let mut client = Program::start(&mut command);
+    client.expect_line("\"ready\": true");
+    assert!(self::ask(&mut client, r#"{"list": true}"#)["tools"].to_string().contains("find_customer"));
+    let runs = stage.alice.json(&["runs", "ls"])["runs"].clone();
+    assert!(runs.as_array().is_some_and(|runs| runs.iter().any(|run| run["command"] == python.as_str())), "{runs}");
+    drop(client);
     let other = stage.alice.run(&["mcp", "pg-prod"]);
     assert_eq!(other.code(), 2, "{other:?}");
 }

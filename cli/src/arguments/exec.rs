@@ -38,8 +38,8 @@ pub(crate) struct ExecArguments {
     /// Run the command without a jail, and say what stays open
     #[arg(long, env = "HOOP_EXEC_NO_JAIL", value_parser = FalseyValueParser::new())]
     pub(crate) no_jail: bool,
-    /// Open the tunnels to databases as Unix sockets in a private folder instead of ports; not in a jail
-    #[arg(long, env = "HOOP_EXEC_SOCKET", value_parser = FalseyValueParser::new(), conflicts_with = "jail")]
+    /// Open the tunnels to databases as Unix sockets in a private folder of the run instead of ports
+    #[arg(long, env = "HOOP_EXEC_SOCKET", value_parser = FalseyValueParser::new())]
     pub(crate) socket: bool,
     /// Something to know the run by, such as team=ops; once for each
     #[arg(long = "label", env = "HOOP_EXEC_LABEL", value_name = "KEY=VALUE", value_parser = label, value_delimiter = ',')]

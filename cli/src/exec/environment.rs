@@ -2,7 +2,7 @@
 //!
 //! Pure. Where two connections want one name, the first has it; each also has a name of its own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ffi::OsString};
 
 use hoop_gateway_core::{
     api::types::ConnectionItem,
@@ -139,6 +139,22 @@ fn templates(place: &Place<'_>, identity: &Identity<'_>, all: &mut BTreeMap<Stri
     Ok(())
 }
 
+/// Where the surroundings have a proxy: the tunnels are reached beside it, whatever else is.
+pub(super) fn beside_proxies(surroundings: &[(OsString, OsString)]) -> Vec<(String, String)> {
+    let value = |name: &str| surroundings.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+    let has_proxy = surroundings.iter().any(|(name, _)| {
+        let name = name.to_string_lossy().to_ascii_lowercase();
+        ["http_proxy", "https_proxy", "all_proxy"].contains(&name.as_str())
+    });
+    if !has_proxy {
+        return Vec::new();
+    }
+    let kept = value("no_proxy").or_else(|| value("NO_PROXY")).map(|value| value.to_string_lossy().into_owned());
+    let all = [kept.as_deref().unwrap_or_default(), HOST, "localhost", "::1"];
+    let all = all.into_iter().filter(|one| !one.is_empty()).collect::<Vec<_>>().join(",");
+    ["no_proxy", "NO_PROXY"].map(|name| (name.to_owned(), all.clone())).into()
+}
+
 /// A trace that goes on where the surroundings have one; else a new one of these random bytes.
 pub(super) fn traceparent(surrounding: Option<&str>, random: [u8; 24]) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
@@ -163,6 +179,18 @@ pub(super) const HOST: &str = "127.0.0.1";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_is_not_asked_for_the_tunnels() {
+        let with = |variables: &[(&str, &str)]| {
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+            beside_proxies(&variables).into_iter().map(|(_, value)| value).next()
+        };
+        assert_eq!(with(&[("PATH", "/bin")]), None);
+        assert_eq!(with(&[("HTTPS_PROXY", "http://p:1")]).as_deref(), Some("127.0.0.1,localhost,::1"));
+        let kept = with(&[("http_proxy", "http://p:1"), ("NO_PROXY", ".corp")]);
+        assert_eq!(kept.as_deref(), Some(".corp,127.0.0.1,localhost,::1"));
+    }
 
     fn item(name: &str, environment: &[(&str, &str)]) -> ConnectionItem {
         of_kind("postgres", name, environment)

@@ -38,6 +38,14 @@ pub(super) struct JailPlan {
     pub(super) sockets: Vec<PathBuf>,
 }
 
+impl JailPlan {
+    /// The same, which shows a folder of the run's own besides.
+    pub(super) fn showing(mut self, folder: Option<&std::path::Path>) -> Self {
+        self.read.extend(folder.map(std::path::Path::to_path_buf));
+        self
+    }
+}
+
 /// What a keeper is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Order {

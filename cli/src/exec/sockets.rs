@@ -1,4 +1,4 @@
-//! Where a run's tunnels listen that no jail makes: ports of this machine, or sockets in a folder of the run's own.
+//! Where a run's tunnels listen: ports of this machine or of the jail, or sockets in a folder of the run's own.
 
 use std::path::Path;
 
@@ -16,19 +16,34 @@ const NUMBER: u16 = 5432;
 pub(super) fn folder(context: &Context) -> Result<TempDir, Failure> {
     let parent = context.directories.state().join("sockets");
     create_private_folder(&parent)?;
+    let failed = |error: std::io::Error| Failure::failed("there is no folder for the run's sockets").caused_by(&error);
+    // A jail shows places by their real paths.
+    let parent = std::fs::canonicalize(parent).map_err(failed)?;
     let made = tempfile::Builder::new().prefix("run-").tempdir_in(parent);
-    made.map_err(|error| Failure::failed("there is no folder for the run's sockets").caused_by(&error))
+    made.map_err(failed)
 }
 
-/// A listener for each connection: on a port, or for databases in the folder, where there is one.
+/// A listener for each connection: for databases in the folder, where there is one; else on a port, of those that a jail
+/// made where there is a jail.
 pub(super) async fn listen(
     connections: &[ConnectionItem],
-    folder: Option<&TempDir>,
+    folder: Option<&Path>,
+    inside: Option<Vec<LocalListener>>,
 ) -> Result<Vec<LocalListener>, Failure> {
     let mut listeners = Vec::new();
+    let mut inside = inside.map(Vec::into_iter);
     for connection in connections {
-        let folder = folder.filter(|_| connection.kind == ConnectionKind::Postgres).map(TempDir::path);
-        listeners.push(one(connection, folder).await?);
+        let folder = folder.filter(|_| connection.kind == ConnectionKind::Postgres);
+        // One for each connection: what a socket stands for is closed.
+        let port = match inside.as_mut().map(Iterator::next) {
+            Some(None) => return Err(Failure::internal("there are fewer listeners than connections")),
+            Some(made) => made,
+            None => None,
+        };
+        listeners.push(match port.filter(|_| folder.is_none()) {
+            Some(port) => port,
+            None => one(connection, folder).await?,
+        });
     }
     Ok(listeners)
 }

@@ -3,13 +3,17 @@
 //! Knows no request. Called by `connection`.
 
 mod credential;
+mod limits;
 
 use std::{net::IpAddr, path::Path, time::Duration};
 
 use url::Url;
 
-use self::credential::credential_of;
 pub use self::credential::{HttpCredential, TokenExchange, TokenExchanger, TokenLogin, secrets_of};
+use self::{
+    credential::credential_of,
+    limits::{Limits, limits},
+};
 use super::{
     Connection, Credential, UpstreamAddress, UpstreamTls,
     connection::{encryption, environment},
@@ -49,17 +53,20 @@ pub struct HttpSettings {
     pub client_within: Duration,
     /// Whether cookies go through.
     pub cookies: Cookies,
+    /// What becomes of streams of events and messages where something is masked.
+    pub streams: Streams,
     /// Whether the upstream is told who asks, in which session and run.
     pub names_principal: bool,
 }
 
-/// The inspection cap where the site says none.
-const BODY_BYTES: u64 = 1 << 20;
-/// The largest that it may say.
-const MOST_BODY_BYTES: u64 = 64 << 20;
-/// How long an upstream may take where the site does not say.
-const PATIENCE_SECONDS: u64 = 300;
-const MOST_SECONDS: u64 = 24 * 3600;
+/// What becomes of streams of events and messages, over which a server may spread a value, where something is masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Each event and message is masked by itself.
+    Mask,
+    /// They are refused.
+    Refuse,
+}
 
 /// Reads a connection of a kind that HTTP carries.
 pub(super) fn connection(
@@ -97,7 +104,7 @@ pub(super) fn connection(
     let routes = routes(table);
     let prices = prices(table, kind);
     let Limits { body_bytes, answer_within, quiet_for, client_within } = limits(table);
-    let cookies = cookies(table, kind);
+    let (cookies, streams) = (cookies(table, kind), streams(table, kind));
     let names_principal = table.boolean("identity_headers").is_some_and(toml::Spanned::into_inner);
     let credential = match table.table("credential") {
         Some(mut credential) => {
@@ -119,6 +126,7 @@ pub(super) fn connection(
         quiet_for,
         client_within,
         cookies,
+        streams,
         names_principal,
     };
     Some(Connection {
@@ -225,37 +233,16 @@ fn cookies(table: &mut Table<'_>, kind: ConnectionKind) -> Cookies {
     text.and_then(|text| table.parsed("cookies", Some(text), EXAMPLE, read)).unwrap_or(Cookies::Strip)
 }
 
-struct Limits {
-    body_bytes: usize,
-    answer_within: Duration,
-    quiet_for: Duration,
-    client_within: Duration,
-}
-
-fn limits(table: &mut Table<'_>) -> Limits {
-    let mut limits = table.table("limits");
-    let mut number = |key: &'static str, usual: u64, most: u64| {
-        let Some(table) = &mut limits else { return usual };
-        let Some(given) = table.number(key) else { return usual };
-        if (1..=most).contains(given.get_ref()) {
-            return *given.get_ref();
-        }
-        table.problem(&given.span(), format!("connection.limits.{key} is out of range"), format!("1 to {most}"));
-        usual
+/// Whether streams go through where something is masked: `streams = "refuse"`.
+fn streams(table: &mut Table<'_>, kind: ConnectionKind) -> Streams {
+    let text = table.text("streams");
+    let read = |word: &str| match word {
+        "mask" => Ok(Streams::Mask),
+        "refuse" if kind == ConnectionKind::Http => Ok(Streams::Refuse),
+        "refuse" => Err("only connections of kind http refuse them"),
+        _ => Err("it is `mask` or `refuse`"),
     };
-    let body_bytes = number("body_bytes", BODY_BYTES, MOST_BODY_BYTES);
-    let answer = number("answer_seconds", PATIENCE_SECONDS, MOST_SECONDS);
-    let quiet = number("quiet_seconds", PATIENCE_SECONDS, MOST_SECONDS);
-    let client = number("client_seconds", PATIENCE_SECONDS, MOST_SECONDS);
-    if let Some(table) = limits {
-        table.finish();
-    }
-    Limits {
-        body_bytes: usize::try_from(body_bytes).unwrap_or(usize::MAX),
-        answer_within: Duration::from_secs(answer),
-        quiet_for: Duration::from_secs(quiet),
-        client_within: Duration::from_secs(client),
-    }
+    text.and_then(|text| table.parsed("streams", Some(text), "streams = \"refuse\"", read)).unwrap_or(Streams::Mask)
 }
 
 #[cfg(test)]

@@ -86,7 +86,10 @@ fn http_side(
     let dialect: Arc<dyn Dialect> = match connection.kind {
         ConnectionKind::Http => Arc::new(PlainHttp::new(host.clone(), settings.routes.clone(), service)),
         ConnectionKind::Llm => Arc::new(LlmDialect::new(host.clone(), settings.prices.clone())),
-        ConnectionKind::Mcp => Arc::new(McpDialect::new(host.clone(), Arc::new(tools.of(connection.name.clone())))),
+        ConnectionKind::Mcp => {
+            let book = Arc::new(tools.of(connection.name.clone()));
+            Arc::new(McpDialect::new(host.clone(), book).speaking_at(settings.routes.clone()))
+        }
         ConnectionKind::Postgres | ConnectionKind::Ssh => return Ok(None),
     };
     let name = connection.name.to_string();

@@ -25,6 +25,7 @@
 
 mod channel;
 mod credential;
+mod injected;
 mod outgoing;
 mod steady;
 
@@ -34,8 +35,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-pub use self::credential::{CredentialOrder, Injector, InjectorError};
 use self::{channel::Channels, outgoing::Outgoing};
+pub use self::{
+    credential::{CredentialOrder, Injector, InjectorError},
+    injected::{Cover, Injected},
+};
 use super::{DialError, Target};
 use crate::{
     config::HttpSettings,
@@ -158,10 +162,14 @@ impl HttpOutlet {
 
     async fn exchange(&self, message: HttpRequest, marks: &Marks) -> Result<Response<Incoming>, SendError> {
         let upgrades = message.head.upgrades;
-        let request = self.request(message, marks).await?;
+        let (request, injected) = self.request(message, marks).await?;
         let answer = self.channels.exchange(request, upgrades);
         match tokio::time::timeout(self.settings.answer_within, answer).await {
-            Ok(answer) => answer,
+            Ok(answer) => {
+                let mut answer = answer?;
+                answer.extensions_mut().insert(injected);
+                Ok(answer)
+            }
             Err(_elapsed) => Err(SendError::Slow(self.settings.answer_within)),
         }
     }
@@ -183,7 +191,7 @@ impl HttpOutlet {
     }
 
     /// The request as it goes out: the canonical one, the gateway's own marks, the credential.
-    async fn request(&self, message: HttpRequest, marks: &Marks) -> Result<Request<Outgoing>, SendError> {
+    async fn request(&self, message: HttpRequest, marks: &Marks) -> Result<(Request<Outgoing>, Injected), SendError> {
         let HttpRequest { head, body } = message;
         let scheme = if self.settings.secure { "https" } else { "http" };
         let uri = format!("{scheme}://{}{}{}", self.settings.authority, self.settings.base, head.target());
@@ -200,10 +208,10 @@ impl HttpOutlet {
             channel::ask_for_websocket(headers)?;
         }
         let mut request = request.body(body).map_err(|_unwritable| SendError::Unwritable)?;
-        self.injector.inject(&mut request).await?;
+        let injected = self.injector.inject(&mut request).await?;
         // What is signed has a length, and nothing behind it that is not.
         let carriage = if self.injector.signs() { Carriage::default() } else { head.carriage };
-        carry(request, carriage)
+        Ok((carry(request, carriage)?, injected))
     }
 }
 

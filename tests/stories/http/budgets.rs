@@ -3,14 +3,19 @@
 use std::fs;
 
 use super::{
-    super::harness::{Program, free_port, python_command},
+    super::harness::{Person, Program, free_port, python_command},
+    pending,
     spoken::{connection, gateway},
     start_python_at,
 };
 
 const POLICY: &str = r#"
 @id("staff-asks")
-permit(principal in Group::"engineers", action in [Action::"connect", Action::"read", Action::"llm_complete"], resource);
+permit(
+  principal in Group::"engineers",
+  action in [Action::"connect", Action::"read", Action::"write", Action::"llm_complete"],
+  resource
+);
 
 @id("few-tokens")
 @message("this run has used up its tokens")
@@ -19,6 +24,14 @@ forbid(principal, action == Action::"llm_complete", resource) when { context has
 @id("few-bytes")
 @message("this run has read enough")
 forbid(principal, action == Action::"http_get", resource) when { context has usage && context.usage.bytes >= 2000 };
+
+@id("few-seconds")
+@message("this run took long enough")
+forbid(principal, action == Action::"http_patch", resource) when { context has usage && context.usage.wall_seconds >= 5 };
+
+@id("then-somebody-is-asked")
+@approval("dba")
+forbid(principal, action == Action::"http_put", resource) when { context has usage && context.usage.wall_seconds >= 5 };
 "#;
 
 #[test]
@@ -35,7 +48,7 @@ fn an_answer_ends_where_its_budget_does_and_a_card_in_pieces_is_masked() {
     let mut upstream =
         start_python_at(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/http/upstream.py"), shop);
     upstream.expect_line("ready");
-    let (_gateway, alice) = gateway(
+    let (gateway, alice) = gateway(
         |_| {
             let openai = connection("openai", &format!("http://127.0.0.1:{port}"), "").replace("\"http\"", "\"llm\"");
             openai + &connection("shop-api", &format!("http://127.0.0.1:{shop}"), "")
@@ -44,7 +57,9 @@ fn an_answer_ends_where_its_budget_does_and_a_card_in_pieces_is_masked() {
     );
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/http/tokens.py");
     let python = python_command(script, &[]).get_program().to_string_lossy().into_owned();
-    let mut client = alice.start(&["exec", "-c", "openai", "-c", "shop-api", "--", &python, script]);
+    // Where the surroundings have a proxy, the tunnels are reached beside it.
+    let mut command = alice.command(&["exec", "-c", "openai", "-c", "shop-api", "--", &python, script]);
+    let mut client = Program::start(command.env("http_proxy", "http://127.0.0.1:9").env_remove("no_proxy"));
     let mut ask = |what: &str| -> serde_json::Value {
         client.write(&format!("{what}\n"));
         client.expect(what, |_, line| serde_json::from_str(line).ok())
@@ -59,4 +74,16 @@ fn an_answer_ends_where_its_budget_does_and_a_card_in_pieces_is_masked() {
     assert_eq!((&second["status"], &second["problem"]["rule"]), (&403.into(), &"few-tokens".into()), "{second}");
     // Bytes of every session of the run count, those of the model's answer too.
     assert_eq!(ask("fetch"), "few-bytes");
+
+    // Time ends an answer that says nothing more; afterwards one is refused, and another is held until somebody decides.
+    let script = "curl -sS -N -m 50 -X PATCH $HOOP_SHOP_API_URL/slow; echo; for method in PATCH PUT; do \
+                  curl -sS -m 50 -X $method $HOOP_SHOP_API_URL/wire; echo; done";
+    let mut client = alice.start(&["exec", "-c", "shop-api", "--", "sh", "-c", script]);
+    client.expect_line("data: first");
+    client.expect_line("\"rule\":\"few-seconds\"");
+    let bob = Person::login(&gateway, "bob");
+    bob.run(&["approvals", "deny", &pending(&bob), "--reason", "it took too long"]).success();
+    let outcome = client.finish();
+    assert!(outcome.output.contains("urn:hoop:denied") && outcome.output.contains("it took too long"), "{outcome:?}");
+    assert!(outcome.errors.contains("curl: ("), "the answer does not look whole: {outcome:?}");
 }

@@ -71,6 +71,14 @@ fn smuggled_and_ambiguous_requests_are_refused() {
             "override with underscores",
             "POST /echo HTTP/1.1\nHost: localhost\nX_HTTP_Method_Override: DELETE\nContent-Length: 0\nConnection: close\n\n",
         ),
+        (
+            "override in a form",
+            "POST /echo HTTP/1.1\nHost: localhost\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 14\nConnection: close\n\n_method=DELETE",
+        ),
+        (
+            "override in the query",
+            "POST /echo?_method=DELETE HTTP/1.1\nHost: localhost\nContent-Length: 0\nConnection: close\n\n",
+        ),
         ("other path by header", "GET /echo HTTP/1.1\nHost: localhost\nX-Original-URL: /admin\nConnection: close\n\n"),
         (
             "compressed body",
@@ -79,6 +87,18 @@ fn smuggled_and_ambiguous_requests_are_refused() {
         (
             "h2c",
             "GET /echo HTTP/1.1\nHost: localhost\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__\n\n",
+        ),
+        (
+            "two types",
+            "POST /echo HTTP/1.1\nHost: localhost\nContent-Type: text/plain\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 3\nConnection: close\n\na=1",
+        ),
+        (
+            "a type with an underscore",
+            "POST /echo HTTP/1.1\nHost: localhost\nContent_Type: application/x-www-form-urlencoded\nContent-Length: 3\nConnection: close\n\na=1",
+        ),
+        (
+            "chunks of AWS",
+            "PUT /echo HTTP/1.1\nHost: localhost\nContent-Encoding: aws-chunked\nContent-Length: 1\nConnection: close\n\nx",
         ),
         ("connect", "CONNECT localhost:80 HTTP/1.1\nHost: localhost:80\nConnection: close\n\n"),
         ("trace", "TRACE /echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
@@ -174,6 +194,7 @@ fn identity_and_hop_headers_end_at_the_gateway() {
         "TE",
         "Keep-Alive",
         "X-Hop",
+        "Proxy",
     ];
     let mut arguments = vec!["-H".to_owned(), "Connection: keep-alive, x-hop".to_owned()];
     for name in names {
@@ -182,6 +203,22 @@ fn identity_and_hop_headers_end_at_the_gateway() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let echoed = stage.json("/echo", &arguments);
     assert!(!echoed["headers"].to_string().contains("spoofed"), "{}", echoed["headers"]);
+}
+
+/// Many servers know neither capitals nor a slash at the end: what is forbidden on a template is forbidden there too.
+#[test]
+fn a_path_that_is_nearly_a_template_is_decided_as_it_too() {
+    let stage = stage_with("");
+    let status = |path: &str| stage.said(path, &["-d", "{}", "-o", "/dev/null", "-w", "%{http_code}"]);
+    for path in ["/orders/7/pay", "/Orders/7/Pay", "/orders/7/pay/"] {
+        assert_eq!(status(path), "403", "{path}");
+    }
+    assert_eq!(stage.seen(), Vec::<String>::new());
+    assert_eq!(status("/orders/7/paid"), "200");
+    // Named with `_`, a header is what a policy asks for with `-`.
+    let tried =
+        |header: &str| stage.said("/echo", &["-d", "{}", "-H", header, "-o", "/dev/null", "-w", "%{http_code}"]);
+    assert_eq!(["X-Mode: purge", "X_Mode: purge", "X_Mode: keep"].map(tried), ["403", "403", "200"]);
 }
 
 #[test]

@@ -66,6 +66,23 @@ fn what_cannot_be_read_is_refused_and_parts_are_not_asked_for() {
 }
 
 #[test]
+fn values_in_other_spellings_and_what_is_reckoned_from_them_stay_here() {
+    let stage = stage();
+    for spelling in ["link", "entity", "script", "guard"] {
+        let said = body(&stage, &format!("/veiled?as={spelling}"));
+        assert!(said.contains("j****@*****.com") && !said.contains("jane"), "{spelling}: {said}");
+    }
+    let wide = stage.curl("/veiled?as=wide", &[]);
+    assert!(wide.code() != 0 && !wide.output.contains('j'), "two bytes a letter are not shown: {wide:?}");
+    // Neither a sum of the body nor an answer to a guess at it tells what is masked.
+    let sums = stage.curl("/sums", &["-i", "-H", "If-None-Match: \"sum\""]).success().to_ascii_lowercase();
+    assert!(sums.starts_with("http/1.1 200") && sums.contains("j****@*****.com"), "{sums}");
+    for sum in ["etag", "checksum", "x-goog-hash", "digest"] {
+        assert!(!sums.contains(sum), "{sum}: {sums}");
+    }
+}
+
+#[test]
 fn headers_are_masked_and_cookies_stay_at_the_gateway() {
     let stage = stage();
     let head = stage.curl("/cookies", &["-i"]).success().to_ascii_lowercase();
@@ -78,9 +95,23 @@ fn headers_are_masked_and_cookies_stay_at_the_gateway() {
 #[test]
 fn a_place_of_a_body_is_masked_whole() {
     let more = "\n[[column]]\nconnection = \"shop-api\"\ncolumns = [\"body.people.note\"]\ntag = \"pii\"\n";
-    let stage = stage_on("", more);
+    let stage = stage_on("streams = \"refuse\"", more);
     let read: serde_json::Value = serde_json::from_str(&body(&stage, "/chunks")).expect("JSON");
     assert_eq!(read["people"][0]["note"], "p*****", "{read}");
+    let guarded = body(&stage, "/veiled?as=guard");
+    assert!(guarded.contains("p*****") && !guarded.contains("plain"), "{guarded}");
+    // In any other form nobody knows the place, so it is not shown; where nothing is said, nothing is hidden.
+    let table = stage.json("/veiled?as=table", &[]);
+    assert_eq!((&table["type"], &table["status"]), (&"urn:hoop:unmaskable".into(), &403.into()), "{table}");
+    assert!(stage.curl("/text", &[]).code() != 0, "no JSON, though it says nothing of itself");
+    assert_eq!(stage.said("/redirect", &["-o", "/dev/null", "-w", "%{http_code}"]), "302");
+    // What is spread over events or messages is not streamed, where the site says so.
+    assert_eq!(stage.json("/events", &[])["type"], "urn:hoop:unmaskable");
+    let shake = ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13"];
+    let key = ["-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+    let refused = stage.json("/ws", &[&shake[..], &key].concat());
+    assert_eq!(refused["type"], "urn:hoop:unmaskable", "{refused}");
+    assert!(!stage.seen().iter().any(|line| line.contains("/ws")), "it is not even asked for");
 }
 
 /// What the record shows of the only session.

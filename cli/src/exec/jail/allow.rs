@@ -9,6 +9,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use nix::unistd::{User, geteuid};
+
 use crate::{
     context::Directories,
     exec::{plan::JailPlan, program},
@@ -103,7 +105,8 @@ fn absolute(path: &Path, folder: &Path) -> Result<PathBuf, Failure> {
 
 /// Places that no jail shows, whoever asks.
 struct Private {
-    home: PathBuf,
+    /// The home, and the user's own where the surroundings name another.
+    homes: Vec<PathBuf>,
     ours: Vec<PathBuf>,
 }
 
@@ -112,13 +115,16 @@ impl Private {
         let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
         let mut ours = vec![real(directories.config()), real(directories.state())];
         ours.extend(ALWAYS_PRIVATE.iter().map(|path| real(Path::new(path))));
-        Self { home: real(home), ours }
+        let own = User::from_uid(geteuid()).ok().flatten().map(|user| user.dir);
+        let homes = own.iter().map(PathBuf::as_path).chain([home]).map(real).collect();
+        Self { homes, ours }
     }
 
     /// Whether showing `path` would show one of them, or the whole home.
     fn is_shown_by(&self, path: &Path) -> bool {
         let real = fs::canonicalize(path).unwrap_or_else(|_absent| path.to_owned());
-        self.home.starts_with(&real) || self.ours.iter().any(|ours| ours.starts_with(&real) || real.starts_with(ours))
+        self.homes.iter().any(|home| home.starts_with(&real))
+            || self.ours.iter().any(|ours| ours.starts_with(&real) || real.starts_with(ours))
     }
 
     /// The path, where it may be shown.
@@ -290,6 +296,10 @@ mod tests {
         assert!(!plan.read.iter().any(|path| path.starts_with(home.path())), "{plan:?}");
         assert!(planned(home.path(), home.path(), &[]).is_err(), "the home itself");
         assert!(planned(home.path(), Path::new("/"), &[]).is_err(), "everything");
+        let own = User::from_uid(geteuid()).unwrap().unwrap().dir;
+        if own.is_dir() {
+            assert!(planned(home.path(), &own, &[]).is_err(), "the user's own home, whatever HOME says");
+        }
     }
 
     #[test]

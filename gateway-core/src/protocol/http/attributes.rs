@@ -40,17 +40,40 @@ pub fn attributes(
         put(format!("query.{name}"), value);
     }
     for (name, value) in &head.headers {
-        put(format!("header.{name}"), String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        // Some servers take `_` for `-`: whatever a policy asks for, it sees.
+        if name.as_str().contains('_') {
+            put(format!("header.{}", name.as_str().replace('_', "-")), value.clone());
+        }
+        put(format!("header.{name}"), value);
     }
     for (name, value) in &head.carriage.trailers {
         put(format!("trailer.{name}"), String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
     of_body(head, body, &mut put)?;
+    same_method(head, body, &values)?;
     if values.len() > MOST_ATTRIBUTES {
         let message = format!("the request has more than {MOST_ATTRIBUTES} parts, more than are inspected");
         return Err(Rejection::unreadable(StatusCode::PAYLOAD_TOO_LARGE, message, "Send less at a time."));
     }
     sets(values)
+}
+
+/// Frameworks run another method than the one that is decided where a part of the request names it.
+fn same_method(head: &RequestHead, body: &Bytes, values: &Values) -> Result<(), Rejection> {
+    const NAMES: [&str; 4] = ["_method", "x-http-method-override", "x-http-method", "x-method-override"];
+    let names_another = |(name, said): (&String, &BTreeSet<String>)| {
+        let name = name.strip_prefix("query.").or_else(|| name.strip_prefix("body.")).unwrap_or_default();
+        NAMES.iter().any(|one| name.eq_ignore_ascii_case(one))
+            && said.iter().any(|method| !method.eq_ignore_ascii_case(head.method.as_str()))
+    };
+    // What is not taken apart may not hold it at all.
+    let is_parted = media_type(&head.headers).starts_with("multipart/");
+    if values.iter().any(names_another) || (is_parted && memchr::memmem::find(body, b"_method").is_some()) {
+        let message = "a part of the request would have the upstream run another method than the one that is decided";
+        return Err(Rejection::malformed(message, "Send the method that is meant."));
+    }
+    Ok(())
 }
 
 /// One set for each choice among values that stand there more than once.
@@ -75,31 +98,35 @@ fn sets(values: Values) -> Result<Vec<BTreeMap<String, String>>, Rejection> {
 
 fn of_body(head: &RequestHead, body: &Bytes, put: &mut impl FnMut(String, String)) -> Result<(), Rejection> {
     if body.is_empty() {
+        put("form".to_owned(), "none".to_owned());
         return Ok(());
     }
     let media_type = media_type(&head.headers);
-    if media_type == "application/x-www-form-urlencoded" {
-        let form = std::str::from_utf8(body).ok().and_then(pairs).ok_or_else(|| {
-            Rejection::malformed("the body is no form, though it says so", "Send name=value&name=value.")
-        })?;
+    let is_form = media_type == "application/x-www-form-urlencoded";
+    if is_form {
+        let hint = "Send name=value&name=value, or say what it is: Content-Type: application/octet-stream.";
+        let form = std::str::from_utf8(body).ok().and_then(pairs);
+        let form = form.ok_or_else(|| Rejection::malformed("the body is no form, though it says so", hint))?;
         for (name, value) in form {
             put(format!("body.{name}"), value);
         }
-        return Ok(());
+        put("form".to_owned(), "form".to_owned());
     }
+    // Many servers read JSON whatever the type says, and of several documents the first: policies see what they read.
     let mut members = Vec::new();
-    match members_of(body, &mut members) {
-        Ok(()) => {
-            for (name, value) in members {
-                put(name, value);
-            }
-        }
-        Err(error) if is_json(&media_type) => {
+    let text = if is_json(&media_type) { body } else { body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body) };
+    match members_of(text, &mut members) {
+        Ok(()) => put("form".to_owned(), "json".to_owned()),
+        Err(error) if is_json(&media_type) || error.is_data() => {
             let message = format!("the body is no JSON that has one meaning: {error}");
             return Err(Rejection::malformed(message, "Send plain JSON in UTF-8, each member once."));
         }
-        // What says that it is no JSON may be none.
-        Err(_other) => {}
+        // What says that it is no JSON may be none: policies that ask for a part of the body can ask for its form too.
+        Err(_other) if is_form => {}
+        Err(_other) => put("form".to_owned(), "other".to_owned()),
+    }
+    for (name, value) in members {
+        put(name, value);
     }
     Ok(())
 }
@@ -218,6 +245,56 @@ mod tests {
             ("body.ok", "true"),
         ];
         assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    #[test]
+    fn no_part_of_a_request_changes_its_method() {
+        let refused = |method: &'static str, query: &str, kind: &'static str, body: &'static str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            let method = http::Method::from_bytes(method.as_bytes()).unwrap();
+            let (path, carriage) = ("/".to_owned(), super::super::message::Carriage::default());
+            let query = Some(query.to_owned());
+            let head = RequestHead { method, path, query, headers, upgrades: false, carriage };
+            attributes(&head, &Bytes::from_static(body.as_bytes()), &BTreeMap::new()).is_err()
+        };
+        let form = "application/x-www-form-urlencoded";
+        let parts = "multipart/form-data; boundary=x";
+        assert!(refused("POST", "", form, "a=1&_method=DELETE"));
+        assert!(refused("POST", "", form, "a=1&%5Fmethod=delete"));
+        assert!(refused("POST", "_METHOD=delete", form, ""));
+        assert!(refused("POST", "x-http-method-override=PUT", form, ""));
+        assert!(refused("POST", "", "application/json", r#"{"\u005fmethod":"DELETE"}"#));
+        assert!(refused(
+            "POST",
+            "",
+            parts,
+            "--x\r\nContent-Disposition: form-data; name=_method\r\n\r\nDELETE\r\n--x--"
+        ));
+        assert!(!refused("POST", "method=delete", form, "_method=post"));
+        assert!(!refused("POST", "", parts, "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n--x--"));
+    }
+
+    #[test]
+    fn json_is_seen_whatever_the_type_says() {
+        let amounts = |kind: &'static str, body: &str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+            let (method, path) = (http::Method::POST, "/".to_owned());
+            let carriage = super::super::message::Carriage::default();
+            let head = RequestHead { method, path, query: None, headers, upgrades: false, carriage };
+            let sets = attributes(&head, &Bytes::from(body.to_owned()), &BTreeMap::new()).ok()?;
+            Some(sets.iter().filter_map(|set| set.get("body.amount").cloned()).collect::<BTreeSet<_>>())
+        };
+        let seen = Some(BTreeSet::from(["1000".to_owned()]));
+        for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+            assert_eq!(amounts(kind, r#"{"amount": 1000}"#), seen, "{kind}");
+            assert_eq!(amounts(kind, r#"{"amount": 1, "amount": 1000}"#), None, "{kind}");
+        }
+        assert_eq!(amounts("text/plain", r#"{"amount": 1000} and more"#), seen);
+        assert_eq!(amounts("text/plain", "\u{feff}{\"amount\": 1000}"), seen);
+        assert_eq!(amounts("application/x-www-form-urlencoded", "amount=1000&b={}"), seen);
+        assert_eq!(amounts("text/plain", "{ user { id } }"), Some(BTreeSet::new()), "no JSON at all");
     }
 
     #[test]

@@ -7,7 +7,9 @@ pub mod framing;
 mod headers;
 mod target;
 
-pub use headers::{Cookies, answer_headers, answer_trailers, is_identity, request_headers, request_trailers};
+pub use headers::{
+    Cookies, answer_headers, answer_trailers, ask_for_the_whole, is_identity, request_headers, request_trailers,
+};
 pub use target::{canonical_path, canonical_query, decoded, pairs};
 
 use http::{HeaderMap, Method, Uri, header};

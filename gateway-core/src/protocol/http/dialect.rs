@@ -15,7 +15,7 @@ use super::{
     refuse::{self, PROBLEM_JSON, Rejection},
 };
 use crate::{
-    mask::Detectors,
+    mask::{DetectedClass, Detectors, MaskFunction},
     model::{Operation, Refusal, SealSpan, SessionId},
 };
 
@@ -44,6 +44,14 @@ impl Sight {
     pub fn is_clear(&self) -> bool {
         self.detectors.is_empty() && self.places.is_empty()
     }
+
+    /// Whether the same is masked in the same way.
+    pub fn masks_like(&self, other: &Self) -> bool {
+        fn functions(detectors: &Detectors) -> impl Iterator<Item = (DetectedClass, Option<MaskFunction>)> + '_ {
+            detectors.classes().map(|class| (class, detectors.function(class)))
+        }
+        self.places == other.places && functions(&self.detectors).eq(functions(&other.detectors))
+    }
 }
 
 impl fmt::Debug for Sight {
@@ -60,7 +68,7 @@ pub struct MaskedPlace {
     /// Its class or tag.
     pub class: Arc<str>,
     /// How.
-    pub function: crate::mask::MaskFunction,
+    pub function: MaskFunction,
 }
 
 impl MaskedPlace {

@@ -6,7 +6,11 @@ use bytes::BytesMut;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{
-    codec::{canonical_path, canonical_query, pairs},
+    codec::{
+        canonical_path, canonical_query,
+        framing::{Framing, REFUSED},
+        pairs,
+    },
     dialect::{BodyEnd, Sight},
     message::ResponseHead,
     reframe,
@@ -37,6 +41,45 @@ pub fn target(input: &[u8]) {
     if let Ok(template) = Template::parse(&text) {
         assert_eq!(template.as_str(), text);
     }
+}
+
+/// Whatever the pieces are, a client's stream is the same requests; what goes on is read as just these by whoever reads it
+/// again; and nothing follows a request that was refused. The first byte says how long the pieces are.
+///
+/// # Panics
+///
+/// Where one of these does not hold.
+pub fn framing(input: &[u8]) {
+    let Some((piece, bytes)) = input.split_first() else { return };
+    let whole = messages(bytes, bytes.len());
+    assert_eq!(whole, messages(bytes, usize::from(*piece)), "the pieces change nothing");
+    let sent = whole.concat();
+    assert_eq!(whole, messages(&sent, sent.len()), "what goes on is read alike again");
+    let refused = |message: &Vec<u8>| memchr::memmem::find(message, REFUSED.as_bytes()).is_some();
+    if let Some(place) = whole.iter().position(refused).filter(|place| place + 1 < whole.len()) {
+        // A client may write the name itself, in its body or as a header: that is one of its own requests.
+        let own = memchr::memmem::find(bytes, REFUSED.as_bytes()).is_some();
+        assert!(own, "something follows the refused request {place}");
+    }
+}
+
+/// Every request by itself, as it goes on, up to what is wrong.
+fn messages(bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
+    let (mut framing, mut messages, mut out) = (Framing::default(), Vec::new(), Vec::new());
+    for part in bytes.chunks(piece.max(1)) {
+        let mut rest = part;
+        while !rest.is_empty() {
+            let Ok(taken) = framing.take(rest, &mut out) else { return messages };
+            rest = rest.get(taken.bytes..).unwrap_or_default();
+            if framing.is_between() && !out.is_empty() {
+                messages.push(std::mem::take(&mut out));
+            }
+        }
+    }
+    if !out.is_empty() {
+        messages.push(out);
+    }
+    messages
 }
 
 /// Whatever the chunks of an answer are, the same is shown.

@@ -215,8 +215,12 @@ impl Dialect for PlainHttp {
                     template: matched.template.clone(),
                     attributes,
                 };
-                let object = ObjectName { schema: self.host.clone(), name: name.clone() };
-                operation(verb, Some(object), &text, facts)
+                let object = |name: &String| Some(ObjectName { schema: self.host.clone(), name: name.clone() });
+                let mut operation = operation(verb, object(&name), &text, facts);
+                // Whichever of the two the upstream takes it for, it was permitted.
+                let nearly = matched.nearly.as_ref().filter(|_| self.service.is_none());
+                operation.accesses.extend(nearly.map(|name| Access { verb, object: object(name) }));
+                operation
             })
             .collect();
         let proposals = proposals(head, body);

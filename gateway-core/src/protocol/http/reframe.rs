@@ -6,6 +6,7 @@
 mod events;
 mod json;
 mod text;
+mod veiled;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -54,12 +55,48 @@ const PACKED: [&str; 15] = [
     "application/vnd.apache.parquet",
 ];
 
+/// The refusal of a stream over which a server may spread a value, where the site lets none through.
+pub fn spread() -> Refusal {
+    Refusal {
+        kind: RefusalKind::Unmaskable,
+        rule: None,
+        message: "this connection streams nothing to whom something is masked: a value could be spread over several \
+                  events or messages"
+            .to_owned(),
+        hint: Some("Ask for an answer that comes whole.".to_owned()),
+    }
+}
+
+/// Whether answers of this type are several documents, one after the other.
+pub fn is_stream(media_type: &str) -> bool {
+    media_type == "text/event-stream" || LINES.contains(&media_type)
+}
+
+/// Types of which each line is a document of JSON.
+const LINES: [&str; 4] =
+    ["application/x-ndjson", "application/jsonl", "application/x-jsonlines", "application/json-seq"];
+
+/// Leaves out what is reckoned from the body: it would tell whether a guess at what is hidden is right.
+pub fn strip_sums(headers: &mut HeaderMap) {
+    const SUMS: [&str; 10] =
+        ["digest", "checksum", "md5", "sha1", "sha-1", "sha256", "sha512", "crc32", "crc64", "goog-hash"];
+    let tells = |name: &&header::HeaderName| {
+        matches!(name.as_str(), "etag" | "accept-ranges") || SUMS.iter().any(|sum| name.as_str().contains(sum))
+    };
+    let sums: Vec<_> = headers.keys().filter(tells).cloned().collect();
+    for name in sums {
+        headers.remove(name);
+    }
+}
+
 /// How the text of a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Events,
     Json,
     Text,
+    /// A picture, a sound, a font: no text.
+    Bytes,
     /// What its first byte says.
     Unsaid,
 }
@@ -85,18 +122,21 @@ pub fn reader(head: &mut ResponseHead, sight: &Sight) -> Result<Box<dyn Response
     {
         return Err(unmaskable("its character set is not read here"));
     }
-    for name in ["digest", "content-digest", "repr-digest", "accept-ranges", "etag"] {
-        head.headers.remove(name);
-    }
     let form = match media_type.as_str() {
         "text/event-stream" => Form::Events,
-        "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" | "application/json-seq" => Form::Json,
-        json if is_json(json) => Form::Json,
+        json if is_json(json) || LINES.contains(&json) => Form::Json,
         "" | "text/plain" | "application/octet-stream" => Form::Unsaid,
+        other if ["image/", "audio/", "video/", "font/"].iter().any(|kind| other.starts_with(kind)) => Form::Bytes,
         _ => Form::Text,
     };
+    if form == Form::Text && !sight.places.is_empty() {
+        return Err(unmaskable(&format!("it is {media_type} (status {}), {ONLY_JSON}", head.status.as_u16())));
+    }
     Ok(Box::new(Masked { form, masker: None, sight: sight.clone() }))
 }
+
+/// FAIL-CLOSED: the same value stands in every other form of the same document, at a place that nobody here knows.
+const ONLY_JSON: &str = "and what is masked by its place is known in JSON only";
 
 fn charset(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
@@ -174,25 +214,45 @@ struct Masked {
 }
 
 impl Masked {
-    fn pick(&self, bytes: &[u8]) -> Option<Masker> {
+    fn pick(&self, bytes: &[u8]) -> Result<Option<Masker>, Refusal> {
         let text = || Masker::Text(TextMasker::new(Arc::clone(&self.sight.detectors)));
         let json = || Masker::Json(Box::new(JsonMasker::new(&self.sight)));
         if self.form == Form::Events {
-            return Some(Masker::Events(EventMasker::new(&self.sight)));
+            return Ok(Some(Masker::Events(EventMasker::new(&self.sight))));
         }
-        let first = *bytes.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0x1e)?;
-        Some(match self.form {
-            Form::Json if b"{[\"-0123456789tfn".contains(&first) => json(),
-            Form::Unsaid if first == b'{' => json(),
-            Form::Events | Form::Json | Form::Text | Form::Unsaid => text(),
-        })
+        if self.form == Form::Bytes {
+            return Ok(Some(text()));
+        }
+        if bytes.starts_with(b"\xFE\xFF") || bytes.starts_with(b"\xFF\xFE") {
+            return Err(unmaskable("its character set is not read here"));
+        }
+        // What some servers write before JSON: a mark of UTF-8, signs against its use as a script.
+        let is_blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0x1e | 0xEF | 0xBB | 0xBF);
+        let Some(first) = bytes.iter().copied().find(|byte| !is_blank(byte)) else { return Ok(None) };
+        let has_places = !self.sight.places.is_empty();
+        match self.form {
+            Form::Json if b"{[\"-0123456789tfn)w/".contains(&first) => Ok(Some(json())),
+            Form::Unsaid if first == b'{' || (first == b'[' && has_places) => Ok(Some(json())),
+            Form::Json | Form::Unsaid if has_places => Err(unmaskable(&format!("it is no JSON, {ONLY_JSON}"))),
+            Form::Events | Form::Json | Form::Text | Form::Bytes | Form::Unsaid => Ok(Some(text())),
+        }
+    }
+
+    /// Text of two or four bytes a letter hides every value from whoever looks for bytes.
+    fn check(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        let is_text = matches!(self.form, Form::Events | Form::Json | Form::Text);
+        if is_text && memchr::memchr(0, bytes).is_some() {
+            return Err(unmaskable("it holds bytes that no text of UTF-8 holds"));
+        }
+        Ok(())
     }
 }
 
 impl ResponseReader for Masked {
     fn chunk(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Refusal> {
+        self.check(bytes)?;
         if self.masker.is_none() {
-            self.masker = self.pick(bytes);
+            self.masker = self.pick(bytes)?;
         }
         match &mut self.masker {
             Some(Masker::Events(events)) => events.chunk(bytes, out),

@@ -73,6 +73,23 @@ impl Template {
         &self.text
     }
 
+    /// Whether a path is of it for servers that know no capitals, or take a slash at the end for none.
+    fn is_nearly(&self, path: &str) -> bool {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let mut words = path.strip_prefix('/').unwrap_or(path).split('/');
+        let own = self.segments.iter().filter(|one| !matches!(one, Segment::Literal(word) if word.is_empty()));
+        for segment in own {
+            let Some(word) = words.next().filter(|word| !word.is_empty()) else { return false };
+            match segment {
+                Segment::Literal(literal) if literal.eq_ignore_ascii_case(word) => {}
+                Segment::Parameter(_) => {}
+                Segment::Rest => return true,
+                Segment::Literal(_) => return false,
+            }
+        }
+        words.next().is_none()
+    }
+
     /// What its names stand for in this canonical path; `None` where the path is not of it.
     fn matches<'path>(&self, path: &'path str) -> Option<BTreeMap<&str, &'path str>> {
         let mut words = path.strip_prefix('/')?.split('/');
@@ -123,6 +140,8 @@ pub struct Matched {
     pub template: String,
     /// What its names stand for.
     pub parameters: BTreeMap<String, String>,
+    /// The template that a path without one is of for servers that read paths less strictly.
+    pub nearly: Option<String>,
 }
 
 impl Routes {
@@ -132,16 +151,26 @@ impl Routes {
         Self(templates)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a canonical path is of one of them.
+    pub fn knows(&self, path: &str) -> bool {
+        self.0.iter().any(|template| template.matches(path).is_some())
+    }
+
     /// Finds the template of a canonical path.
     pub fn of(&self, path: &str) -> Matched {
         let found = self.0.iter().find_map(|template| Some((template, template.matches(path)?)));
-        match found {
-            Some((template, names)) => Matched {
-                template: template.text.clone(),
-                parameters: names.into_iter().map(|(name, word)| (name.to_owned(), word.to_owned())).collect(),
-            },
-            None => Matched { template: path.to_owned(), parameters: BTreeMap::new() },
+        if let Some((template, names)) = found {
+            let parameters = names.into_iter().map(|(name, word)| (name.to_owned(), word.to_owned())).collect();
+            return Matched { template: template.text.clone(), parameters, nearly: None };
         }
+        let nearly = self.0.iter().find(|template| template.is_nearly(path));
+        let nearly = nearly.map(|template| template.text.clone());
+        Matched { template: path.to_owned(), parameters: BTreeMap::new(), nearly }
     }
 }
 
@@ -168,6 +197,20 @@ mod tests {
         let routes = routes(&["/users/{id}", "/files/*"]);
         for path in ["/users", "/users/", "/users/7/", "/files", "/files/", "/", "/users/7/orders"] {
             assert_eq!(routes.of(path).template, path);
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_lenient_server_reads_as_a_template_is_nearly_of_it() {
+        let routes = routes(&["/users/{id}", "/admin", "/files/*"]);
+        let nearly = |path: &str| routes.of(path).nearly;
+        for path in ["/admin/", "/Admin", "/ADMIN/"] {
+            assert_eq!(nearly(path).as_deref(), Some("/admin"), "{path}");
+        }
+        assert_eq!(nearly("/Users/7/").as_deref(), Some("/users/{id}"));
+        assert_eq!(nearly("/FILES/a/b").as_deref(), Some("/files/*"));
+        for path in ["/admin", "/users/7", "/administer", "/users", "/"] {
+            assert_eq!(nearly(path), None, "{path}");
         }
     }
 

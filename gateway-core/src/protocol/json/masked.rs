@@ -62,7 +62,9 @@ impl Json {
             Self::Object(members) => {
                 for (name, value) in members {
                     mask_text(name, detectors, tally);
-                    if !(keeps.contains(&name.as_str()) && value.as_text().is_some_and(is_plain_word)) {
+                    if !(keeps.contains(&name.as_str())
+                        && value.as_text().is_some_and(|word| is_plain_word(word, detectors)))
+                    {
                         value.mask_inside(detectors, keeps, wraps, tally);
                     }
                 }
@@ -113,7 +115,11 @@ pub(in crate::protocol) fn mask_text(text: &mut String, detectors: &Detectors, t
     }
 }
 
-/// `tool_calls`, `gpt-4o-mini`: what no person is called, and too short and plain for a secret.
-fn is_plain_word(text: &str) -> bool {
-    text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+/// `tool_calls`, `gpt-4o-2024-08-06`: what no person is called, and no secret; digits in a name are no number of anybody.
+fn is_plain_word(text: &str, detectors: &Detectors) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let is_name =
+        text.len() <= 64 && text.bytes().all(plain) && text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let found = detectors.class_of(text.as_bytes());
+    is_name && matches!(found, None | Some(DetectedClass::Phone | DetectedClass::Ip))
 }

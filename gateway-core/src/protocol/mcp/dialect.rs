@@ -14,6 +14,7 @@ use super::{
             dialect::{Answer, BodyEnd, Dialect, Ended, Inspection, Note, ResponseReader, Sight},
             message::{Carriage, HttpRequest, RequestHead, ResponseHead, is_json, media_type},
             refuse::{self as problem, PROBLEM_JSON, Rejection},
+            route::Routes,
         },
         json::{Json, Tally, mask_arguments},
     },
@@ -35,6 +36,9 @@ const SESSION: &str = "mcp-session-id";
 /// The longest answer that comes whole.
 const MOST_ANSWER_BYTES: usize = 32 << 20;
 
+/// Where servers speak MCP, if the site does not say: nothing else of the same host is one.
+const USUAL_PLACES: [&str; 3] = ["/", "/mcp", "/mcp/"];
+
 /// What a server may ask of a client, by the name of what the client would offer.
 const OFFERS: [(&str, &str); 3] =
     [("sampling", "sampling/createMessage"), ("elicitation", "elicitation/create"), ("roots", "roots/list")];
@@ -45,12 +49,29 @@ pub struct McpDialect {
     host: String,
     book: Arc<dyn ToolBook>,
     sessions: Arc<ServerSessions>,
+    places: Routes,
 }
 
 impl McpDialect {
     /// For an upstream of this name, with these definitions of its tools.
     pub fn new(host: impl Into<String>, book: Arc<dyn ToolBook>) -> Self {
-        Self { host: host.into(), book, sessions: Arc::default() }
+        Self { host: host.into(), book, sessions: Arc::default(), places: Routes::default() }
+    }
+
+    /// The same, of a server that speaks MCP there.
+    #[must_use]
+    pub fn speaking_at(self, places: Routes) -> Self {
+        Self { places, ..self }
+    }
+
+    /// Whether MCP is spoken there. Anything else of the upstream is no business of this connection.
+    fn check_place(&self, head: &RequestHead) -> Result<(), Rejection> {
+        let is_usual = self.places.is_empty() && USUAL_PLACES.contains(&head.path.as_str());
+        if is_usual || self.places.knows(&head.path) {
+            return Ok(());
+        }
+        let hint = "Ask at /mcp; where the server speaks MCP elsewhere, `routes` of the connection names the path.";
+        Err(Rejection::unreadable(StatusCode::NOT_FOUND, "no MCP is spoken at this path of the connection", hint))
     }
 
     fn posted(&self, head: &RequestHead, body: &Bytes, sight: &Sight) -> Result<Inspection, Rejection> {
@@ -152,7 +173,8 @@ impl McpDialect {
     }
 
     fn again(&self) -> Self {
-        Self { host: self.host.clone(), book: Arc::clone(&self.book), sessions: Arc::clone(&self.sessions) }
+        let (book, sessions) = (Arc::clone(&self.book), Arc::clone(&self.sessions));
+        Self { host: self.host.clone(), book, sessions, places: self.places.clone() }
     }
 
     /// A session of the server is whose it was given to.
@@ -194,6 +216,7 @@ impl Dialect for McpDialect {
         if head.query.is_some() {
             return Err(Rejection::malformed("a query means nothing here", "Send it without one."));
         }
+        self.check_place(head)?;
         self.check_session(head, sight)?;
         if head.method == Method::POST {
             return self.posted(head, body, sight);

@@ -62,7 +62,13 @@ pub fn asked(message: &Message) -> Result<Asked, Refusal> {
             let object = object(verb, method, message)?;
             let shown = if verb == Verb::McpCall {
                 let arguments = message.params().and_then(|params| params.get("arguments"));
-                let places = arguments.map(|arguments| arguments.leaves(MOST_ARGUMENTS)).unwrap_or_default();
+                let places = arguments.map(|arguments| arguments.leaves(MOST_ARGUMENTS + 1)).unwrap_or_default();
+                if places.len() > MOST_ARGUMENTS {
+                    // FAIL-CLOSED: what a policy does not see it cannot forbid.
+                    let message =
+                        format!("this call has more than {MOST_ARGUMENTS} arguments, more than are inspected");
+                    return Err(unsupported(message, "Send less in one call."));
+                }
                 attributes.extend(object.clone().map(|tool| ("tool".to_owned(), tool)));
                 attributes.extend(places.into_iter().map(|(place, text)| (format!("arguments.{place}"), text)));
                 let arguments = arguments.map(Json::write).unwrap_or_default();
@@ -141,6 +147,20 @@ mod tests {
         assert_eq!((asked.verb, asked.object.as_deref()), (Verb::McpCall, Some("delete_user")));
         assert_eq!(asked.text, r#"tools/call delete_user {"id":7,"why":{"text":"x"}}"#);
         assert!(asked.attributes.contains(&("arguments.why.text".to_owned(), "x".to_owned())));
+    }
+
+    #[test]
+    fn arguments_behind_many_others_are_not_out_of_sight() {
+        let call = |count: usize| {
+            let many: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+            read(&format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"pay","arguments":{{"a":[{}],"to":"eve"}}}}}}"#,
+                many.join(",")
+            ))
+        };
+        let seen = ("arguments.to".to_owned(), "eve".to_owned());
+        assert!(call(MOST_ARGUMENTS - 1).unwrap().attributes.contains(&seen));
+        assert!(call(MOST_ARGUMENTS).is_err());
     }
 
     #[test]

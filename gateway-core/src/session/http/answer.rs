@@ -8,7 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
 use self::{kept::Kept, streaming::Streaming};
 use super::{
@@ -18,6 +18,8 @@ use super::{
     recording::Open,
 };
 use crate::{
+    config::Streams,
+    policy::PolicyVersion,
     protocol::http::{
         codec::{self, Cookies},
         dialect::{BodyEnd, Sight},
@@ -26,6 +28,7 @@ use crate::{
         refuse::Rejection,
     },
     record::Status,
+    upstream::{Cover, Injected},
 };
 
 /// What a client is given.
@@ -41,7 +44,7 @@ pub(super) fn begin(
     conversation: &Arc<Conversation>,
     answer: Response<Incoming>,
     asked: &HttpRequest,
-    sight: &Sight,
+    (sight, version): (&Sight, PolicyVersion),
     mut open: Open,
     (allowance, turn): (Allowance, Turn),
 ) -> Result<Response<AnswerBody>, Rejection> {
@@ -53,10 +56,20 @@ pub(super) fn begin(
         let here = local(location, &http.authority, &http.base);
         head.headers.insert(header::LOCATION, here);
     }
-    let bodiless = has_no_body(asked, parts.status);
+    let injected = Injected::of(&parts.extensions);
+    injected.cover_headers(&mut head.headers);
+    if !sight.is_clear() {
+        reframe::strip_sums(&mut head.headers);
+    }
+    let bodiless = has_no_body(asked, parts.status) || body.is_end_stream();
     let is_as_sent = sight.is_clear() && conversation.dialect.relays_websockets();
     if is_as_sent {
         keep_length(&mut head.headers, &parts.headers);
+    }
+    let is_strict = http.is_some_and(|http| http.streams == Streams::Refuse) && !sight.is_clear();
+    if is_strict && reframe::is_stream(&head.media_type()) && !bodiless {
+        open.end(Status::Completed { tag: &tag(parts.status) });
+        return Err(Rejection::from(reframe::spread()));
     }
     let reader = match conversation.dialect.reader(asked, &mut head, sight) {
         Ok(reader) => reader,
@@ -73,10 +86,11 @@ pub(super) fn begin(
     open.add_masked(tally);
     let streaming = Box::new(Streaming {
         upstream: body,
+        cover: Cover::new(injected),
         reader: Some(reader),
         kept: Kept::new(keeper, conversation.environment.result_cap_bytes),
         status: parts.status,
-        version: conversation.policies.borrow().version().clone(),
+        version,
         quiet_for: http.map_or(Duration::from_mins(1), |http| http.quiet_for),
         open: Some(open),
         allowance,
@@ -116,8 +130,16 @@ fn local(location: &HeaderValue, authority: &str, base: &str) -> HeaderValue {
         .find_map(|scheme| text.strip_prefix(scheme)?.strip_prefix(authority))
         .filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
         .unwrap_or(text);
+    if rest.starts_with("//") {
+        // Without its host it would name another one.
+        return location.clone();
+    }
     let rest = rest.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(rest);
-    let rest = if rest.is_empty() { "/" } else { rest };
+    let rest = match rest {
+        "" => "/",
+        other if other.starts_with("//") => return location.clone(),
+        other => other,
+    };
     HeaderValue::try_from(rest).unwrap_or_else(|_invalid| location.clone())
 }
 
@@ -126,6 +148,32 @@ fn keep_length(headers: &mut HeaderMap, said: &HeaderMap) {
     for name in [header::CONTENT_LENGTH, header::TRAILER] {
         if let (Some(value), false) = (said.get(&name), said.get_all(&name).iter().count() > 1) {
             headers.insert(name, value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_to_the_upstream_leads_here_and_no_other() {
+        let led = |location: &'static str| {
+            let location = local(&HeaderValue::from_static(location), "api.example.com", "/v1");
+            location.to_str().unwrap().to_owned()
+        };
+        assert_eq!(led("https://api.example.com/v1/a?b"), "/a?b");
+        assert_eq!(led("https://api.example.com"), "/");
+        assert_eq!(led("/v1/a"), "/a");
+        for elsewhere in [
+            "https://evil.example/v1/a",
+            "https://api.example.com@evil.example/",
+            "https://api.example.com.evil.example/",
+            "https://api.example.com//evil.example/",
+            "https://api.example.com/v1//evil.example/",
+            "//evil.example/",
+        ] {
+            assert_eq!(led(elsewhere), elsewhere);
         }
     }
 }

@@ -17,13 +17,15 @@ use super::{
     websocket,
 };
 use crate::{
+    config::Streams,
     model::{ApprovalId, OperationNumber, Refusal, RefusalKind},
-    policy::{Decision, Permitted},
+    policy::{Decision, Permitted, PolicyVersion},
     protocol::http::{
         codec::{self, Cookies},
         dialect::Sight,
         inspect::{self, Understood},
         message::{Carriage, HttpRequest, RequestHead},
+        reframe,
         refuse::Rejection,
     },
     record::{Asked, OwnPurpose, Recorded, SealedText, Status, Step},
@@ -35,6 +37,9 @@ const BODY_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as the client sent it.
 type Sent = (RequestHead, Bytes);
+
+/// What was decided: on record, as it goes out, and what it may use up.
+type Decided = (Recorded<Permitted<HttpRequest>>, HttpRequest, Open, Allowance, PolicyVersion);
 
 /// Why a request was turned away, with what the client's format of refusals may need.
 struct Turned {
@@ -59,6 +64,8 @@ pub(super) struct Passed {
     pub(super) recorded: Recorded<Permitted<HttpRequest>>,
     pub(super) asked: HttpRequest,
     pub(super) sight: Sight,
+    /// The policies that `sight` is of.
+    pub(super) version: PolicyVersion,
     pub(super) open: Open,
     pub(super) allowance: Allowance,
 }
@@ -90,11 +97,14 @@ impl Conversation {
         let (authority, cookies) = http.map_or(("", Cookies::Strip), |http| (http.authority.as_str(), http.cookies));
         let mut head = codec::request_head(&parts.method, &parts.uri, &parts.headers, authority, cookies)
             .map_err(|rejection| unread(parts.uri.path(), rejection))?;
-        let sight = self.sight(&self.policies.borrow().clone());
+        let policies = self.policies.borrow().clone();
+        let (sight, version) = (self.sight(&policies), policies.version().clone());
         if !sight.is_clear() {
-            // A value could be cut in two by the borders of what is asked for.
-            head.headers.remove(header::RANGE);
-            head.headers.remove(header::IF_RANGE);
+            codec::ask_for_the_whole(&mut head);
+        }
+        let is_strict = http.is_some_and(|http| http.streams == Streams::Refuse);
+        if head.upgrades && is_strict && !sight.is_clear() {
+            return Err(unread(&head.path, Rejection::from(reframe::spread())).into());
         }
         if head.upgrades && !self.dialect.relays_websockets() {
             let rejection = Rejection::malformed("no WebSocket is relayed on this connection", "Leave Upgrade out.");
@@ -111,9 +121,18 @@ impl Conversation {
         let understood = inspect::inspect(&*self.dialect, head, body, &sight, Arc::clone(&self.circumstance))
             .map_err(|rejection| of(&asked, unread(&asked.0.path, rejection)))?;
         let number = self.number().map_err(|rejection| of(&asked, rejection))?;
-        let passed = self.decided(number, understood, &asked).await?;
-        let (recorded, message, open, allowance) = passed;
-        Ok(Passed { recorded, asked: message, sight, open, allowance })
+        let passed = self.decided(number, understood, &asked, (&sight, version)).await?;
+        let (recorded, message, open, allowance, version) = passed;
+        Ok(Passed { recorded, asked: message, sight, version, open, allowance })
+    }
+
+    /// Which policies an answer is masked by, where they mask what those did that the request was read by.
+    fn still_seen(&self, sight: &Sight, version: PolicyVersion) -> Option<PolicyVersion> {
+        let policies = self.policies.borrow().clone();
+        if *policies.version() == version {
+            return Some(version);
+        }
+        self.sight(&policies).masks_like(sight).then(|| policies.version().clone())
     }
 
     /// Decides, holds, and records what may go.
@@ -122,7 +141,8 @@ impl Conversation {
         number: OperationNumber,
         understood: Understood,
         asked: &Sent,
-    ) -> Result<(Recorded<Permitted<HttpRequest>>, HttpRequest, Open, Allowance), Box<Turned>> {
+        (sight, version): (&Sight, PolicyVersion),
+    ) -> Result<Decided, Box<Turned>> {
         let Understood { inspected, seals, notes, proposals } = understood;
         let proposed_by = self.proposed_by(&proposals);
         let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
@@ -153,6 +173,13 @@ impl Conversation {
         };
         let message = permitted.message().clone();
         let operations = permitted.operations().to_vec();
+        let Some(version) = self.still_seen(sight, version) else {
+            // FAIL-CLOSED: what it holds, and what it brings, would be masked as it no longer is.
+            let why = "what is masked for you changed while this waited".to_owned();
+            let hint = Some("Send it again.".to_owned());
+            let rejection = Refusal { kind: RefusalKind::Expired, rule: None, message: why, hint }.into();
+            return Err(of(asked, self.refused(number, &operations, &text, rejection)));
+        };
         let step =
             Asked { number, step: Step::Execute, text: &text, parameters: &[], proposed_by: proposed_by.as_ref() };
         let recording = async {
@@ -164,14 +191,14 @@ impl Conversation {
             Ok::<_, Rejection>((self.durable(self.environment.recorder.settle(admitted)).await?, open))
         };
         let (recorded, open) = recording.await.map_err(|rejection| of(asked, rejection))?;
-        Ok((recorded, message, open, Allowance::new(operations, was_held, at)))
+        Ok((recorded, message, open, Allowance::new(operations, was_held, at), version))
     }
 
     /// Sends it and begins the answer.
     async fn forward(self: &Arc<Self>, passed: Passed, turn: Turn) -> Result<Response<AnswerBody>, Rejection> {
-        let Passed { recorded, asked, sight, mut open, allowance } = passed;
+        let Passed { recorded, asked, sight, version, mut open, allowance } = passed;
         match self.send(recorded, &mut open).await {
-            Ok(answer) => answer::begin(self, answer, &asked, &sight, open, (allowance, turn)),
+            Ok(answer) => answer::begin(self, answer, &asked, (&sight, version), open, (allowance, turn)),
             Err(rejection) => {
                 open.end(Status::Failed { sqlstate: "no answer" });
                 Err(rejection)

@@ -23,6 +23,7 @@ use tokio_tungstenite::{
 
 use super::{
     answer::{self, AnswerBody},
+    budget::EVERY,
     conversation::{Conversation, record_sight},
     exchange::Passed,
     intake::Turn,
@@ -30,11 +31,12 @@ use super::{
 };
 use crate::{
     protocol::http::{
-        dialect::Sight,
+        dialect::{Sight, Used},
         reframe::{self, Tally},
         refuse::Rejection,
     },
     record::{Event, SealedText, Status},
+    upstream::Injected,
 };
 
 /// The longest message, and the longest of its frames.
@@ -43,6 +45,8 @@ const MOST_BYTES: usize = 4 << 20;
 const MOST_RECORDED: usize = 64 * 1024;
 /// How long the end of a socket may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// What a client is told in the end.
+const OVER: &str = "the session ended, the policies changed, or a budget is used up";
 /// SPEC: RFC 6455, 1.3.
 const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -60,7 +64,7 @@ pub(super) async fn relay(
     let Some((accept, client)) = accept else {
         return Err(Rejection::malformed("the handshake of the WebSocket has no key", "Send Sec-WebSocket-Key."));
     };
-    let Passed { recorded, asked, sight, mut open, allowance } = passed;
+    let Passed { recorded, asked, sight, version, mut open, mut allowance } = passed;
     let mut answer = match conversation.send(recorded, &mut open).await {
         Ok(answer) => answer,
         Err(rejection) => {
@@ -69,15 +73,15 @@ pub(super) async fn relay(
         }
     };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer::begin(conversation, answer, &asked, &sight, open, (allowance, turn));
+        return answer::begin(conversation, answer, &asked, (&sight, version), open, (allowance, turn));
     }
     let upstream = hyper::upgrade::on(&mut answer);
     let mut response = Response::new(answer::full(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     switching(response.headers_mut(), accept, answer.headers());
-    let talk = Talk { conversation: Arc::clone(conversation), sight, open, tally: Tally::new() };
+    let injected = Injected::of(answer.extensions());
+    let talk = Talk { conversation: Arc::clone(conversation), sight, injected, open, tally: Tally::new() };
     conversation.turns.switch();
-    let version = conversation.policies.borrow().version().clone();
     let mut policies = conversation.policies.clone();
     let ended = conversation.ended.clone();
     conversation.relays.spawn(async move {
@@ -86,10 +90,17 @@ pub(super) async fn relay(
         };
         let client = socket(client, Role::Server).await;
         let upstream = socket(upstream, Role::Client).await;
+        let conversation = Arc::clone(&talk.conversation);
+        let used_up = async {
+            while conversation.still_within(&mut allowance, Used::default()).is_none() {
+                tokio::time::sleep(EVERY).await;
+            }
+        };
         let over = async {
             tokio::select! {
                 () = ended.cancelled() => {}
                 Ok(_other) = policies.wait_for(|policies| *policies.version() != version) => {}
+                () = used_up, if conversation.has_budget() => {}
             }
         };
         talk.run(client, upstream, over).await;
@@ -131,6 +142,7 @@ enum Way {
 struct Talk {
     conversation: Arc<Conversation>,
     sight: Sight,
+    injected: Injected,
     open: Open,
     tally: Tally,
 }
@@ -151,7 +163,7 @@ impl Talk {
                 said = upstream.next() => Wake::Said(Way::ToClient, said),
             };
             let (way, message) = match wake {
-                Wake::Over => break Some(closing(CloseCode::Policy, "the session ended, or the policies changed")),
+                Wake::Over => break Some(closing(CloseCode::Policy, OVER)),
                 Wake::Said(_, None | Some(Err(_))) => break Some(closing(CloseCode::Away, "the other side left")),
                 // A reason is free text that nobody has looked at.
                 Wake::Said(_, Some(Ok(Message::Close(frame)))) => {
@@ -169,7 +181,7 @@ impl Talk {
             let to = if way == Way::ToUpstream { &mut upstream } else { &mut client };
             let sent = tokio::select! {
                 biased;
-                () = &mut over => break Some(closing(CloseCode::Policy, "the session ended, or the policies changed")),
+                () = &mut over => break Some(closing(CloseCode::Policy, OVER)),
                 sent = to.send(message) => sent,
             };
             if sent.is_err() {
@@ -195,13 +207,13 @@ impl Talk {
 
     /// A message as it goes on, masked and on record.
     async fn passed(&mut self, way: Way, message: Message) -> Result<Message, Rejection> {
+        let message = if way == Way::ToClient { self.covered(message) } else { message };
         let message = match (way, message) {
             (Way::ToClient, Message::Text(text)) => {
                 let (masked, tally) = reframe::message(text.as_str(), &self.sight)?;
                 for (class, count) in tally {
                     *self.tally.entry(class).or_default() += count;
                 }
-                self.open.bytes = self.open.bytes.saturating_add(u64::try_from(masked.len()).unwrap_or(0));
                 Message::text(masked)
             }
             // FAIL-CLOSED: a value inside of bytes cannot be masked without breaking them.
@@ -211,7 +223,24 @@ impl Talk {
             (_, message) => message,
         };
         self.record(way, &message).await?;
+        if way == Way::ToClient {
+            let bytes = u64::try_from(message.len()).unwrap_or(u64::MAX);
+            self.conversation.meter.bytes(bytes);
+            self.open.bytes = self.open.bytes.saturating_add(bytes);
+        }
         Ok(message)
+    }
+
+    /// A message without the gateway's own credential.
+    fn covered(&self, message: Message) -> Message {
+        let is_in = self.injected.is_in(message_bytes(&message));
+        let mut bytes = if is_in { message_bytes(&message).to_vec() } else { return message };
+        self.injected.cover(&mut bytes);
+        if message.is_text() {
+            Message::text(String::from_utf8_lossy(&bytes).into_owned())
+        } else {
+            Message::binary(bytes)
+        }
     }
 
     /// Puts a message on record, hidden from everybody as far as it is sensitive, before it goes on.
@@ -250,6 +279,15 @@ impl Talk {
     fn end(mut self, status: Status<'_>) {
         self.open.add_masked(std::mem::take(&mut self.tally));
         self.open.end(status);
+    }
+}
+
+/// What a message says; nothing of what only keeps the socket.
+fn message_bytes(message: &Message) -> &[u8] {
+    match message {
+        Message::Text(text) => text.as_bytes(),
+        Message::Binary(bytes) => bytes,
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => &[],
     }
 }
 

@@ -163,10 +163,7 @@ fn terminal(request: &SshRequest) -> Option<TerminalSize> {
         SshRequest::Exec { within, .. } | SshRequest::Shell { within } => {
             within.terminal.as_ref().map(|terminal| terminal.size)
         }
-        SshRequest::Files { .. }
-        | SshRequest::File(_)
-        | SshRequest::Line { .. }
-        | SshRequest::Forward { .. } => None,
+        SshRequest::Files { .. } | SshRequest::File(_) | SshRequest::Line { .. } | SshRequest::Forward { .. } => None,
     }
 }
 

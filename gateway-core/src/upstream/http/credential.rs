@@ -22,6 +22,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::injected::Injected;
 use crate::{
     clock::WallClock,
     config::{HttpCredential, SecretReference, TokenExchange, TokenLogin},
@@ -29,7 +30,7 @@ use crate::{
     record::{Own, Recorded},
 };
 
-/// A token is asked for anew this long before its end.
+/// A token is asked for anew this long before its end, or when half of its life is over.
 const EARLY_SECONDS: i64 = 30;
 /// How long a token lives where nobody says.
 const USUAL_SECONDS: i64 = 300;
@@ -86,7 +87,7 @@ struct TokenClient {
     scopes: String,
     /// The gateway's client there, where it has one: its id, its secret and how it says it.
     login: Option<(String, SecretReference, TokenLogin)>,
-    /// The token and when it ends.
+    /// The token and when another is wanted.
     token: Mutex<Option<(HeaderValue, i64)>>,
 }
 
@@ -164,7 +165,7 @@ impl Injector {
         let Kind::Token(client) = &self.kind else { return None };
         let now = self.clock.unix_seconds();
         let token = client.token.lock().await;
-        let good = token.as_ref().is_some_and(|(_, ends)| ends.saturating_sub(EARLY_SECONDS) > now);
+        let good = token.as_ref().is_some_and(|(_, until)| *until > now);
         (!good).then_some(CredentialOrder(()))
     }
 
@@ -195,27 +196,29 @@ impl Injector {
         Ok(())
     }
 
-    /// Puts the credential into a request that is otherwise complete.
-    pub(super) async fn inject(&self, request: &mut Request<Bytes>) -> Result<(), InjectorError> {
+    /// Puts the credential into a request that is otherwise complete; gives what nobody may hear back.
+    pub(super) async fn inject(&self, request: &mut Request<Bytes>) -> Result<Injected, InjectorError> {
         match &self.kind {
-            Kind::None => Ok(()),
+            Kind::None => Ok(Injected::default()),
             Kind::Header { name, prefix, secret } => {
                 let secret = self.secret(secret).await?;
                 let value = hidden(&format!("{prefix}{}", secret.expose_secret()))?;
                 request.headers_mut().insert(name.clone(), value);
-                Ok(())
+                let secret = secret.expose_secret();
+                Ok(Injected::new([secret, secret.rsplit(' ').next().unwrap_or(secret)]))
             }
             Kind::Basic { username, secret } => {
                 let secret = self.secret(secret).await?;
                 let login = BASE64.encode(format!("{username}:{}", secret.expose_secret()));
                 request.headers_mut().insert(header::AUTHORIZATION, hidden(&format!("Basic {login}"))?);
-                Ok(())
+                Ok(Injected::new([login.as_str(), secret.expose_secret()]))
             }
             Kind::Token(client) => {
                 let token = client.token.lock().await;
                 let (value, _) = token.as_ref().ok_or_else(|| InjectorError::Token("there is none".to_owned()))?;
                 request.headers_mut().insert(header::AUTHORIZATION, value.clone());
-                Ok(())
+                let said = value.to_str().unwrap_or_default();
+                Ok(Injected::new([said.strip_prefix("Bearer ").unwrap_or(said)]))
             }
             Kind::Aws(signer) => {
                 let secret = self.secret(&signer.secret).await?;
@@ -224,8 +227,10 @@ impl Injector {
                     None => None,
                 };
                 let (key, secret) = (signer.access_key_id.clone(), secret.expose_secret().to_owned());
+                let injected = Injected::new([secret.as_str()].into_iter().chain(session_token.as_deref()));
                 let credentials = Credentials::new(key, secret, session_token, None, "hoop");
-                signer.sign(credentials, request, self.clock.unix_seconds())
+                signer.sign(credentials, request, self.clock.unix_seconds())?;
+                Ok(injected)
             }
         }
     }
@@ -323,9 +328,15 @@ impl TokenClient {
         if answer.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(failed("the token is of another type than bearer"));
         }
-        let life = answer.expires_in.unwrap_or(USUAL_SECONDS).clamp(EARLY_SECONDS * 2, 86_400);
-        Ok((hidden(&format!("Bearer {}", answer.access_token))?, now.saturating_add(life)))
+        let until = now.saturating_add(good_for(answer.expires_in));
+        Ok((hidden(&format!("Bearer {}", answer.access_token))?, until))
     }
+}
+
+/// For how many seconds a token is used of which the server says that it lives so long: never beyond its life.
+fn good_for(expires_in: Option<i64>) -> i64 {
+    let life = expires_in.unwrap_or(USUAL_SECONDS).clamp(0, 86_400);
+    life - EARLY_SECONDS.min(life - life / 2)
 }
 
 impl Signer {
@@ -397,5 +408,11 @@ mod tests {
         ];
         assert_eq!(form, expected);
         assert_eq!(client(Grant::Client, &[]).form(None), [("grant_type", "client_credentials")]);
+    }
+
+    #[test]
+    fn a_token_is_never_used_beyond_its_life() {
+        assert_eq!([None, Some(3_600), Some(60), Some(1_000_000)].map(good_for), [270, 3_570, 30, 86_370]);
+        assert_eq!([Some(40), Some(4), Some(3), Some(1), Some(0), Some(-5)].map(good_for), [20, 2, 1, 0, 0, 0]);
     }
 }

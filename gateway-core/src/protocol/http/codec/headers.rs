@@ -5,11 +5,13 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::super::refuse::Rejection;
+use super::super::{message::RequestHead, refuse::Rejection};
 
 /// SPEC: RFC 9110, 7.6.1: what belongs to one hop, and what frames a message. The gateway writes its own.
-const HOP: [&str; 14] = [
+const HOP: [&str; 15] = [
     "connection",
+    // CGI programs take it for where to send their own requests.
+    "proxy",
     "keep-alive",
     "proxy-connection",
     "te",
@@ -186,18 +188,35 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Rejection> {
     if chunked && !matches!(codings.as_slice(), [one] if one.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Err(Rejection::malformed("this transfer coding is not taken", HINT));
     }
-    let encoded =
-        headers.get_all(header::CONTENT_ENCODING).iter().any(|one| !one.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if encoded {
-        let status = http::StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Rejection::unreadable(
-            status,
-            "an encoded body cannot be inspected",
-            "Send it without compression.",
-        ));
+    check_content(headers)
+}
+
+/// What could make somebody read the body otherwise than it is read here.
+fn check_content(headers: &HeaderMap) -> Result<(), Rejection> {
+    const HINT: &str = "Send one Content-Type, with a dash.";
+    // Servers that take `_` for `-` would go by another type or coding than the one that is read here.
+    if let Some(name) = ["content_type", "content_encoding"].into_iter().find(|name| headers.contains_key(*name)) {
+        return Err(Rejection::malformed(format!("{name} is written with an underscore"), HINT));
+    }
+    if headers.get_all(header::CONTENT_TYPE).iter().count() > 1 {
+        return Err(Rejection::malformed("the type of the body is said twice", HINT));
+    }
+    let unreadable = |why, hint| Err(Rejection::unreadable(http::StatusCode::UNSUPPORTED_MEDIA_TYPE, why, hint));
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let codings: Vec<_> = codings.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase()).collect();
+    let words: Vec<_> = codings.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
+    if words.contains(&"aws-chunked") {
+        return unreadable("a body in aws-chunked cannot be inspected", AWS_CHUNKED);
+    }
+    if words.iter().any(|word| *word != "identity") {
+        return unreadable("an encoded body cannot be inspected", "Send it without compression.");
     }
     Ok(())
 }
+
+/// What those who upload to S3 can do: their SDKs chunk to append a checksum that they need not append.
+const AWS_CHUNKED: &str = "Set AWS_REQUEST_CHECKSUM_CALCULATION=when_required (or request_checksum_calculation = \
+    when_required in the profile, or in boto3's Config), so that the SDK sends the object as it is, with its length.";
 
 /// What Connection names belongs to this hop too. It may not name what others rely on.
 fn named_by_connection(headers: &HeaderMap) -> Result<Vec<HeaderName>, Rejection> {
@@ -211,6 +230,33 @@ fn named_by_connection(headers: &HeaderMap) -> Result<Vec<HeaderName>, Rejection
         }
     }
     Ok(named)
+}
+
+/// Has the whole of an answer asked for, in a character set that is read here: where something in it is masked, a part, a
+/// comparison or a sum would tell of what is hidden.
+pub fn ask_for_the_whole(head: &mut RequestHead) {
+    const PARTS: [&str; 11] = [
+        "range",
+        "if-range",
+        "x-ms-range",
+        "x-ms-range-get-content-md5",
+        "x-ms-range-get-content-crc64",
+        "x-amz-checksum-mode",
+        "want-digest",
+        "want-content-digest",
+        "want-repr-digest",
+        "a-im",
+        "accept-charset",
+    ];
+    // Whoever may change something says by these what they mean to change.
+    let compares: &[&str] = if head.method.is_safe() { &["if-match", "if-none-match"] } else { &[] };
+    let names: Vec<HeaderName> = head.headers.keys().cloned().collect();
+    for name in names {
+        let plain = name.as_str().replace('_', "-");
+        if PARTS.contains(&plain.as_str()) || compares.contains(&plain.as_str()) {
+            head.headers.remove(name);
+        }
+    }
 }
 
 /// What goes on of an answer's headers. Its cookies are the upstream's credentials, so they stay here unless the site

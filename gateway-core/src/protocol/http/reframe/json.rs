@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{Tally, text::TextMasker, unmaskable};
+use super::{Tally, text::TextMasker, unmaskable, veiled};
 use crate::{
     mask::{Detectors, Mask, mask_value},
     model::Refusal,
@@ -231,17 +231,16 @@ impl JsonMasker {
 
     /// Masks what the detectors find; false where there is nothing.
     fn masked(&mut self, value: &[u8], out: &mut BytesMut) -> bool {
-        let mut hits = Vec::new();
-        self.detectors.find(value, &mut hits);
+        let found = veiled::find(&self.detectors, value);
         let mut copied = 0;
-        for hit in &hits {
-            out.extend_from_slice(value.get(copied..hit.range.start).unwrap_or_default());
-            self.detectors.put_hit(hit.class, value.get(hit.range.clone()).unwrap_or_default(), out);
-            copied = hit.range.end;
-            self.count(hit.class.as_str());
+        for one in &found {
+            out.extend_from_slice(value.get(copied..one.hit.range.start).unwrap_or_default());
+            one.put(&self.detectors, value, out);
+            copied = one.hit.range.end;
+            self.count(one.class().as_str());
         }
         out.extend_from_slice(value.get(copied..).unwrap_or_default());
-        !hits.is_empty()
+        !found.is_empty()
     }
 
     fn hide(&mut self, place: &MaskedPlace, value: &[u8], out: &mut BytesMut) {

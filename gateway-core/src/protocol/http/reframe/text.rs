@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{Tally, unmaskable};
-use crate::{
-    mask::{Detectors, Hit},
-    model::Refusal,
+use super::{
+    Tally, unmaskable,
+    veiled::{self, Found},
 };
+use crate::{mask::Detectors, model::Refusal};
 
 /// More than this without the end of a line is cut where no value can be.
 const LINE_BYTES: usize = 64 * 1024;
@@ -38,9 +38,8 @@ impl TextMasker {
         // A piece of any size is taken in steps, so that what is kept stays bounded.
         for step in bytes.chunks(LINE_BYTES) {
             self.kept.extend_from_slice(step);
-            let mut hits = Vec::new();
-            let cut = self.cut(&mut hits);
-            self.write(cut, &hits, out);
+            let (cut, found) = self.cut();
+            self.write(cut, &found, out);
             if self.kept.len() > MOST_BYTES {
                 return Err(unmaskable("a value in it is too long"));
             }
@@ -51,15 +50,14 @@ impl TextMasker {
     /// The text has ended; `whole` says whether all of it came. What may be half a value is not written.
     pub fn end(mut self, whole: bool, out: &mut BytesMut) -> Tally {
         if whole {
-            let mut hits = Vec::new();
-            self.detectors.find(&self.kept, &mut hits);
-            self.write(self.kept.len(), &hits, out);
+            let found = veiled::find(&self.detectors, &self.kept);
+            self.write(self.kept.len(), &found, out);
         }
         self.tally
     }
 
     /// Up to where everything is complete, with what was found before there.
-    fn cut(&self, hits: &mut Vec<Hit>) -> usize {
+    fn cut(&self) -> (usize, Vec<Found>) {
         let line = memchr::memrchr(b'\n', &self.kept).map_or(0, |place| place + 1);
         let mut cut = line;
         if self.kept.len() - line > LINE_BYTES {
@@ -69,10 +67,11 @@ impl TextMasker {
             cut = open;
         }
         if cut == 0 {
-            return 0;
+            return (0, Vec::new());
         }
-        self.detectors.find(&self.kept, hits);
-        hits.iter().find(|hit| hit.range.start < cut && hit.range.end > cut).map_or(cut, |hit| hit.range.start)
+        let found = veiled::find(&self.detectors, &self.kept);
+        let over = found.iter().map(|one| &one.hit.range).find(|range| range.start < cut && range.end > cut);
+        (over.map_or(cut, |range| range.start), found)
     }
 
     /// The last place before `place` where no word is cut, where there is one near; never inside of a character.
@@ -97,13 +96,13 @@ impl TextMasker {
         ended.is_none().then_some(begun)
     }
 
-    fn write(&mut self, cut: usize, hits: &[Hit], out: &mut BytesMut) {
+    fn write(&mut self, cut: usize, found: &[Found], out: &mut BytesMut) {
         let mut copied = 0;
-        for hit in hits.iter().filter(|hit| hit.range.end <= cut) {
-            out.extend_from_slice(self.kept.get(copied..hit.range.start).unwrap_or_default());
-            self.detectors.put_hit(hit.class, self.kept.get(hit.range.clone()).unwrap_or_default(), out);
-            *self.tally.entry(hit.class.as_str().to_owned()).or_default() += 1;
-            copied = hit.range.end;
+        for one in found.iter().filter(|one| one.hit.range.end <= cut) {
+            out.extend_from_slice(self.kept.get(copied..one.hit.range.start).unwrap_or_default());
+            one.put(&self.detectors, &self.kept, out);
+            *self.tally.entry(one.class().as_str().to_owned()).or_default() += 1;
+            copied = one.hit.range.end;
         }
         out.extend_from_slice(self.kept.get(copied..cut).unwrap_or_default());
         self.kept.drain(..cut.min(self.kept.len()));

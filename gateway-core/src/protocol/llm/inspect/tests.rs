@@ -90,12 +90,14 @@ fn every_text_of_a_prompt_is_masked_before_it_leaves() {
         {"role":"tool","tool_call_id":"c1","content":"{\"rows\": [[4111111111111111, \"123-45-6789\"]]}"}],
         "tools":[{"type":"function","function":{"name":"run_sql","description":"as tim@example.com",
           "parameters":{"properties":{"kay@example.com":{"type":"string"}}}}}],
-        "metadata":{"who":"joan@example.com"}}"#;
+        "metadata":{"who":"joan@example.com","type":"4012888888881881","role":"AKIAIOSFODNN7EXAMPLE"}}"#;
     let body = body.replace("REDACTED", "api03-abcdefghijklmnopqrstuvwxyzABCDEF0123456789");
     let mut json = Json::parse(body.as_bytes()).unwrap();
     json.mask(&Detectors::builtin(), crate::protocol::llm::KEPT_MEMBERS, &mut Tally::default());
     let out = json.write();
-    for secret in ["example.com", "abcdefghijklmnopqrstuvwxyz", "4111111111111111", "123-45-6789"] {
+    for secret in
+        ["example.com", "abcdefghijklmnopqrstuvwxyz", "4111111111111111", "123-45-6789", "4012888888881881", "AKIA"]
+    {
         assert!(!out.contains(secret), "{secret} in {out}");
     }
     assert!(out.contains("gpt-4o-mini") && out.contains("run_sql") && out.contains("\"role\":\"tool\""), "{out}");

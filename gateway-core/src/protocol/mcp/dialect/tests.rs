@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
 use super::{super::tools::memory::MemoryBook, *};
+use crate::protocol::http::route::Template;
 
 fn sight(permits: fn(&Operation) -> bool) -> Sight {
     let (detectors, sensitive) = (Arc::new(Detectors::builtin()), Arc::new(Detectors::builtin()));
@@ -129,4 +130,21 @@ fn a_refusal_answers_each_request_of_the_body() {
     assert!(text.starts_with('[') && text.matches("-32001").count() == 1, "{text}");
     let (status, text) = said("broken");
     assert!(status == StatusCode::NOT_IMPLEMENTED && text.contains("urn:hoop:unsupported"), "{text}");
+}
+
+#[test]
+fn only_what_speaks_mcp_is_reached() {
+    let inspected = |dialect: &McpDialect, method: Method, path: &str| {
+        let head = RequestHead { method, path: path.to_owned(), ..head() };
+        dialect.inspect(&head, &Bytes::new(), &sight(|_| true)).map_err(|rejection| rejection.status.as_u16())
+    };
+    let usual = dialect();
+    assert!(inspected(&usual, Method::GET, "/mcp").is_ok() && inspected(&usual, Method::DELETE, "/").is_ok());
+    for path in ["/customers/7", "/mcp/admin", "/MCP"] {
+        assert_eq!(inspected(&usual, Method::DELETE, path).unwrap_err(), 404, "{path}");
+    }
+    let places = Routes::new(vec![Template::parse("/v1/{team}/mcp").unwrap()]);
+    let named = dialect().speaking_at(places);
+    assert!(inspected(&named, Method::GET, "/v1/shop/mcp").is_ok());
+    assert_eq!(inspected(&named, Method::GET, "/mcp").unwrap_err(), 404);
 }

@@ -1,7 +1,7 @@
 //! The body of one answer, between the upstream and the client: read, masked, counted and kept, piece by piece. What was
 //! let through by policies that are no longer in force, or has used up its budget, is cut.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
@@ -10,7 +10,12 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 
 use super::{
-    super::{budget::Allowance, conversation::Conversation, intake::Turn, recording::Open},
+    super::{
+        budget::{Allowance, EVERY},
+        conversation::Conversation,
+        intake::Turn,
+        recording::Open,
+    },
     AnswerBody,
     kept::Kept,
     tag,
@@ -23,11 +28,14 @@ use crate::{
         dialect::{BodyEnd, Ended, ResponseReader},
     },
     record::{Event, Status},
+    upstream::Cover,
 };
 
 /// The body of one answer. Dropped, it was cut off.
 pub(super) struct Streaming {
     pub(super) upstream: Incoming,
+    /// Covers the gateway's own credential, before anybody reads the answer.
+    pub(super) cover: Cover,
     pub(super) reader: Option<Box<dyn ResponseReader>>,
     pub(super) kept: Kept,
     pub(super) status: StatusCode,
@@ -117,26 +125,37 @@ impl Streaming {
                 std::future::pending::<()>().await;
             }
         };
-        let frame = tokio::select! {
-            biased;
-            () = self.conversation.ended.cancelled() => return Err(io::Error::other("the session ended")),
-            () = changed => return Err(io::Error::other("the policies changed")),
-            frame = tokio::time::timeout(self.quiet_for, self.upstream.frame()) => frame,
+        let (mut changed, mut quiet) = (pin!(changed), pin!(tokio::time::sleep(self.quiet_for)));
+        let has_budget = self.conversation.has_budget();
+        let frame = loop {
+            tokio::select! {
+                biased;
+                () = self.conversation.ended.cancelled() => return Err(io::Error::other("the session ended")),
+                () = &mut changed => return Err(io::Error::other("the policies changed")),
+                frame = self.upstream.frame() => break frame,
+                () = &mut quiet => return Err(io::Error::other("the upstream said nothing for too long")),
+                () = tokio::time::sleep(EVERY), if has_budget => {
+                    let used = self.reader.as_ref().map(|reader| reader.used()).unwrap_or_default();
+                    if let Some(refusal) = self.conversation.still_within(&mut self.allowance, used) {
+                        return over_budget(&self.conversation, self.reader.as_deref(), &refusal, out);
+                    }
+                }
+            }
         };
-        let frame = match frame {
-            Ok(Some(frame)) => frame.map_err(io::Error::other)?,
-            Ok(None) => return Ok(Came::End),
-            Err(_elapsed) => return Err(io::Error::other("the upstream said nothing for too long")),
-        };
+        let Some(frame) = frame else { return Ok(Came::End) };
+        let frame = frame.map_err(io::Error::other)?;
         let bytes = match frame.into_data() {
             Ok(bytes) => bytes,
             Err(frame) => {
                 if let (true, Ok(trailers)) = (self.keeps_trailers, frame.into_trailers()) {
-                    self.trailers.extend(codec::answer_trailers(&trailers));
+                    let mut trailers = codec::answer_trailers(&trailers);
+                    self.cover.headers(&mut trailers);
+                    self.trailers.extend(trailers);
                 }
                 return Ok(Came::More);
             }
         };
+        let bytes = self.cover.chunk(bytes);
         self.kept.chunk(&bytes);
         let Some(reader) = &mut self.reader else { return Ok(Came::More) };
         reader.chunk(&bytes, out).map_err(|refusal| io::Error::other(refusal.message))?;
@@ -146,17 +165,8 @@ impl Streaming {
         let used = reader.used();
         match self.conversation.still_within(&mut self.allowance, used) {
             None => Ok(Came::More),
-            Some(refusal) => self.over_budget(&refusal, out),
+            Some(refusal) => over_budget(&self.conversation, self.reader.as_deref(), &refusal, out),
         }
-    }
-
-    /// The budget is used up: says so in the answer's own format, or breaks it off.
-    fn over_budget(&mut self, refusal: &Refusal, out: &mut BytesMut) -> io::Result<Came> {
-        tracing::info!(session = %self.conversation.id, "a budget is used up while an answer streams");
-        let words = self.reader.as_ref().and_then(|reader| reader.last_words(refusal));
-        let words = words.ok_or_else(|| io::Error::other(refusal.message.clone()))?;
-        out.extend_from_slice(&words);
-        Ok(Came::Said)
     }
 
     fn sent(&mut self, bytes: usize) {
@@ -169,7 +179,17 @@ impl Streaming {
     /// Ends the body: the rest of it, and the record.
     fn end(mut self: Box<Self>, end: BodyEnd, out: &mut BytesMut) -> Result<(), Refusal> {
         let before = out.len();
-        let read = self.reader.take().map_or_else(|| Ok(Ended::default()), |reader| reader.end(end, out));
+        let rest = if end == BodyEnd::Whole { self.cover.rest() } else { Bytes::new() };
+        self.kept.chunk(&rest);
+        let read = self.reader.take().map_or_else(
+            || Ok(Ended::default()),
+            |mut reader| {
+                if !rest.is_empty() {
+                    reader.chunk(&rest, out)?;
+                }
+                reader.end(end, out)
+            },
+        );
         self.sent(out.len() - before);
         match read {
             Ok(ended) => {
@@ -200,10 +220,14 @@ impl Streaming {
         if let Some(answer) = &ended.answer {
             conversation.learn(number, answer, &self.allowance);
         }
+        let mut is_noted = ended.notes.iter().any(|note| note.kind == "answer");
         if conversation.note(number, &ended.notes).is_err() {
             tracing::warn!(session = %conversation.id, "what was said could not be recorded");
+            is_noted = false;
         }
-        if let Some((text, truncated)) = std::mem::replace(&mut self.kept, Kept::nothing()).lines(end) {
+        // What a model said stands in its note: a second time it would only have to be kept.
+        let kept = std::mem::replace(&mut self.kept, Kept::nothing());
+        if let Some((text, truncated)) = kept.lines(end).filter(|_| !is_noted) {
             let result = Event::Result { number, part: 0, text: &text, truncated };
             if conversation.append(&result).is_err() {
                 tracing::warn!(session = %conversation.id, "a result could not be recorded");
@@ -214,6 +238,20 @@ impl Streaming {
             BodyEnd::Cut => open.end(Status::Failed { sqlstate: "cut off" }),
         }
     }
+}
+
+/// The budget is used up: says so in the answer's own format, or breaks it off.
+fn over_budget(
+    conversation: &Conversation,
+    reader: Option<&dyn ResponseReader>,
+    refusal: &Refusal,
+    out: &mut BytesMut,
+) -> io::Result<Came> {
+    tracing::info!(session = %conversation.id, "a budget is used up while an answer streams");
+    let words = reader.and_then(|reader| reader.last_words(refusal));
+    let words = words.ok_or_else(|| io::Error::other(refusal.message.clone()))?;
+    out.extend_from_slice(&words);
+    Ok(Came::Said)
 }
 
 impl Drop for Streaming {

@@ -1,0 +1,5 @@
+//! The `http_framing` target; what it checks is in `hoop_gateway_core::fuzz_targets`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| hoop_gateway_core::fuzz_targets::run("http_framing", input));
