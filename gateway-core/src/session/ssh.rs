@@ -64,7 +64,8 @@ async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), Stri
     let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
     let key = CancelKey::new(bytes::Bytes::copy_from_slice(&key)).ok_or("no key")?;
     let (recorder, known) = arrival.recorded(&id, None, now).await?;
-    let entry = Entry { known, source: arrival.source, process_id: 0, key, retired: arrival.served.retired() };
+    let (source, proved_at) = (arrival.source, arrival.proved_at);
+    let entry = Entry { known, source, process_id: 0, key, proved_at, retired: arrival.served.retired() };
     let membership = arrival.environment.registry.enter(entry);
     let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
     let conversation = conversation.ok_or("this connection is not served over SSH by this version of the gateway")?;

@@ -36,7 +36,7 @@ pub fn channel(request: SshRequest, circumstance: Arc<[u8]>) -> Inspected<SshReq
             let advice = Some("Turn the echo of the terminal on: `stty echo`.".to_owned());
             Operation { advice, ..operation(LINE, "(a line that the screen does not show)", unseen) }
         }
-        SshRequest::Line { line, .. } => Operation { kind: Arc::from(LINE), ..exec(line) },
+        SshRequest::Line { line, .. } => Operation { kind: Arc::from(LINE), ..exec(line, true) },
         // FAIL-CLOSED: a file is asked for with its handles.
         SshRequest::File(_) => operation("sftp_unknown", "(a packet)", [(Verb::SshUnknown, None)]),
         SshRequest::Forward { to, carries } => forward(to, *carries),

@@ -34,8 +34,11 @@ impl SshChannel {
             SshRequest::Forward { to: ForwardTarget::Socket(path), .. } => {
                 link.0.channel_open_direct_streamlocal(path.clone()).await?
             }
-            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } | SshRequest::File(_) => {
+            SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } => {
                 link.0.channel_open_session().await?
+            }
+            SshRequest::File(_) | SshRequest::Line { .. } => {
+                return Err(SshError::Credential("a packet opens no channel"));
             }
         };
         let (read, write) = channel.split();
@@ -53,10 +56,7 @@ impl SshChannel {
                 opened.surround(within).await?;
                 opened.write.request_subsystem(true, "sftp").await?;
             }
-            SshRequest::Forward { .. } => {}
-            SshRequest::File(_) | SshRequest::Line { .. } => {
-                return Err(SshError::Credential("a packet opens no channel"));
-            }
+            SshRequest::Forward { .. } | SshRequest::File(_) | SshRequest::Line { .. } => {}
         }
         Ok((opened, read))
     }
