@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use super::harness::{Cluster, Gateway, Person, Program, Site, Tunnel, checker, site_policies};
 
+const UPDATE: &str = "UPDATE users SET name = 'x' WHERE id = 7";
+
 #[test]
 fn a_site_is_begun_tested_explained_compared_and_the_past_decided_again() {
     let database = Cluster::shared().database();
@@ -57,9 +59,8 @@ fn a_site_is_begun_tested_explained_compared_and_the_past_decided_again() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let statement = "UPDATE users SET name = 'x' WHERE id = 7";
     let (status, said) =
-        run(&["policy", "explain", before, "app-prod", statement, "--user", "alice", "--group", "engineers"]);
+        run(&["policy", "explain", before, "app-prod", UPDATE, "--user", "alice", "--group", "engineers"]);
     assert!(status == 0 && said.contains("approval") && said.contains("production-writes-in-pairs"), "{said}");
     assert!(
         said.contains("1 of oncall") && said.contains("public.users") && said.contains("masked    email"),

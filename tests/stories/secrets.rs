@@ -221,10 +221,12 @@ impl Bao {
     }
 }
 
+const MAKER: &str = "the-vault-makes-logins";
+const PLUGIN: &str = "plugin_name=postgresql-database-plugin";
+
 #[test]
 fn a_real_vault_gives_passwords_that_rotate_and_logins_that_end_with_their_session() {
     const VALUES: [&str; 2] = ["first-value-in-the-vault", "second-value-in-the-vault"];
-    const MAKER: &str = "the-vault-makes-logins";
     let database = Cluster::shared().database();
     let (role, bao) = (login(&database, VALUES[0]), Bao::start());
     let credential =
@@ -253,8 +255,7 @@ fn a_real_vault_gives_passwords_that_rotate_and_logins_that_end_with_their_sessi
         database.name
     );
     let (username, password) = (format!("username={maker}"), format!("password={MAKER}"));
-    let plugin = "plugin_name=postgresql-database-plugin";
-    bao.run(&["write", "database/config/shop", plugin, "allowed_roles=app", &url, &username, &password], "");
+    bao.run(&["write", "database/config/shop", PLUGIN, "allowed_roles=app", &url, &username, &password], "");
     let creation = format!(
         "creation_statements=CREATE ROLE \"{{{{name}}}}\" LOGIN PASSWORD '{{{{password}}}}' VALID UNTIL '{{{{expiration}}}}' \
          IN ROLE {APP_ROLE}; ALTER ROLE \"{{{{name}}}}\" SET role = '{APP_ROLE}';"

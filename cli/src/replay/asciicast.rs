@@ -5,7 +5,7 @@
 //!
 //! SPEC: <https://docs.asciinema.org/manual/asciicast/v2/>
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use hoop_gateway_core::api::types::RecordedEvent;
 use serde_json::json;
@@ -81,8 +81,8 @@ pub(super) fn cast(events: &[RecordedEvent], operation: Option<u64>) -> Result<S
             Step::Resize(columns, rows) => ("r", format!("{columns}x{rows}")),
         };
         let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
-        // What cannot be written to a string does not exist.
-        drop(writeln!(text, "[{seconds}.{rest:06}, \"{kind}\", {}]", json!(data)));
+        let line = format!("[{seconds}.{rest:06}, \"{kind}\", {}]\n", json!(data));
+        text.push_str(&line);
     }
     Ok(text)
 }

@@ -71,7 +71,7 @@ impl Sshd {
     pub(crate) fn connection(&self, name: &str, more: &str) -> String {
         let (port, user, key) = (self.port, &self.user, self.path("gateway"));
         let host = self.public_key("host");
-        self.connection_with(
+        Self::connection_with(
             name,
             &format!("host_key = \"{host}\"\n{more}"),
             &format!("type = \"key\"\nusername = \"{user}\"\nsecret = \"file:{}\"", key.display()),
@@ -80,7 +80,7 @@ impl Sshd {
     }
 
     /// The same, with other words.
-    pub(crate) fn connection_with(&self, name: &str, settings: &str, credential: &str, port: u16) -> String {
+    pub(crate) fn connection_with(name: &str, settings: &str, credential: &str, port: u16) -> String {
         format!(
             "[[connection]]\nname = \"{name}\"\nkind = \"ssh\"\nupstream = \"127.0.0.1:{port}\"\n\
              labels = {{ env = \"prod\" }}\n{settings}\n[connection.credential]\n{credential}\n\n"

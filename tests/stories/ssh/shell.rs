@@ -45,7 +45,7 @@ fn line(screen: &Screen, text: &str) {
 
 #[test]
 fn lines_of_a_shell_are_decided_as_they_stand_on_its_screen() {
-    let stage = stage_with("", &format!("{}{LINES}", POLICY), "");
+    let stage = stage_with("", &format!("{POLICY}{LINES}"), "");
     let room = stage.sshd.room();
     let (kept, made) = (room.join("kept"), room.join("made"));
     fs::write(&kept, "kept\n").expect("written");
@@ -119,10 +119,10 @@ fn played(stage: &Stage) {
     assert_eq!(direct, fs::read_to_string(&cast).expect("readable"));
     assert!(direct.starts_with('{') && direct.contains("\"o\""), "{direct}");
     let asciinema = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/python/bin/asciinema");
-    let mut cat = Command::new(asciinema);
+    let mut reader = Command::new(asciinema);
     let home = stage.sshd.room();
-    cat.env("HOME", &home).env("LC_ALL", "C.UTF-8").args(["cat", &path]);
-    let shown = Program::run(&mut cat, "").success();
+    reader.env("HOME", &home).env("LC_ALL", "C.UTF-8").args(["cat", &path]);
+    let shown = Program::run(&mut reader, "").success();
     assert!(shown.contains("\nfirst") && shown.contains("nothing is removed here"), "{shown}");
     let mut play = Command::new(asciinema);
     play.env("HOME", &home).env("LC_ALL", "C.UTF-8").env("PATH", "/usr/bin:/bin");

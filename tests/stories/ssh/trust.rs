@@ -35,7 +35,7 @@ fn another_machine_is_not_spoken_to() {
     let key = sshd.path("gateway").display().to_string();
     let credential = format!("type = \"key\"\nusername = \"{}\"\nsecret = \"file:{key}\"", sshd.user);
     let other = format!("host_key = \"{}\"", sshd.public_key("other"));
-    let site = Site::of(&sshd.connection_with("bastion", &other, &credential, sshd.port)).policy("ssh", POLICY);
+    let site = Site::of(&Sshd::connection_with("bastion", &other, &credential, sshd.port)).policy("ssh", POLICY);
     let gateway = Gateway::start(site);
     let alice = Person::login(&gateway, "alice");
     let tunnel = Tunnel::open(&alice, "bastion");
@@ -54,7 +54,7 @@ fn the_gateway_logs_in_with_certificates_of_minutes() {
     );
     let credential = format!("type = \"ssh-certificate\"\nusername = \"{}\"", sshd.user);
     let trusted = format!("host_key = \"{}\"", sshd.public_key("host"));
-    let site = Site::of(&sshd.connection_with("bastion", &trusted, &credential, sshd.port)).policy("ssh", &policy);
+    let site = Site::of(&Sshd::connection_with("bastion", &trusted, &credential, sshd.port)).policy("ssh", &policy);
     let gateway = Gateway::start(site);
     let alice = Person::login(&gateway, "alice");
     let authority = alice.run(&["ssh", "ca"]).success();
