@@ -221,6 +221,17 @@ impl Bao {
     }
 }
 
+/// A change of the site that takes a connection out of service.
+fn the_gateways_own_login_goes_with_its_connection(database: &Database, gateway: &mut Gateway) {
+    let own = || database.value("select count(*) from pg_roles where rolname like 'v-approle-app-%'");
+    assert_eq!(own(), "1");
+    let masking = fs::read_to_string(gateway.site().path().join("masking.toml")).expect("readable");
+    let tag = "[[column]]\nconnection = \"pg-lent\"\ncolumns = [\"public.orders.status\"]\ntag = \"pii\"\n";
+    gateway.site().write("masking.toml", &format!("{masking}\n{tag}"));
+    assert!(gateway.reload().contains("are in force"));
+    until("the gateway's own login is revoked", || own() == "0");
+}
+
 const MAKER: &str = "the-vault-makes-logins";
 const PLUGIN: &str = "plugin_name=postgresql-database-plugin";
 
@@ -288,14 +299,7 @@ fn a_real_vault_gives_passwords_that_rotate_and_logins_that_end_with_their_sessi
     psql.close_input();
     psql.finish();
     until("the login is revoked", || !exists(&made));
-    // The gateway's own login goes when a change of the site takes its connection out of service.
-    let own = || database.value("select count(*) from pg_roles where rolname like 'v-approle-app-%'");
-    assert_eq!(own(), "1");
-    let masking = fs::read_to_string(gateway.site().path().join("masking.toml")).expect("readable");
-    let tag = "[[column]]\nconnection = \"pg-lent\"\ncolumns = [\"public.orders.status\"]\ntag = \"pii\"\n";
-    gateway.site().write("masking.toml", &format!("{masking}\n{tag}"));
-    assert!(gateway.reload().contains("are in force"));
-    until("the gateway's own login is revoked", || own() == "0");
+    the_gateways_own_login_goes_with_its_connection(&database, &mut gateway);
     let (mut psql, made) = begin(&lent);
     gateway.kill();
     psql.close_input();
