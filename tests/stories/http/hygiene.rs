@@ -27,91 +27,87 @@ fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or("closed")
 }
 
+/// What it is, and its bytes.
+const ATTEMPTS: &[(&str, &str)] = &[
+    (
+        "two lengths",
+        "POST /echo HTTP/1.1\nHost: localhost\nContent-Length: 5\nContent-Length: 6\nConnection: close\n\nhello!",
+    ),
+    ("equal lengths", "POST /echo HTTP/1.1\nHost: localhost\nContent-Length: 5, 5\nConnection: close\n\nhello"),
+    ("signed length", "POST /echo HTTP/1.1\nHost: localhost\nContent-Length: +5\nConnection: close\n\nhello"),
+    (
+        "coding twice",
+        "POST /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\nTransfer-Encoding: identity\nConnection: close\n\n0\n\n",
+    ),
+    ("odd coding", "POST /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding: xchunked\nConnection: close\n\n0\n\n"),
+    (
+        "bad chunk",
+        "POST /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\nConnection: close\n\nzz\nhello\n0\n\n",
+    ),
+    ("space before colon", "GET /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding : chunked\nConnection: close\n\n"),
+    ("folded header", "GET /echo HTTP/1.1\nHost: localhost\nX-A: b\n c\nConnection: close\n\n"),
+    ("no host", "GET /echo HTTP/1.1\nConnection: close\n\n"),
+    ("two hosts", "GET /echo HTTP/1.1\nHost: localhost\nHost: evil.example\nConnection: close\n\n"),
+    ("another host in the target", "GET http://evil.example/echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("rebound name", "GET /echo HTTP/1.1\nHost: evil.example\nConnection: close\n\n"),
+    ("encoded slash", "GET /orders%2f..%2fecho HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("dots", "GET /a/../echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("encoded dots", "GET /a/%2e%2e/echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("double encoding", "GET /a/%252e%252e/echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("empty segment", "GET //echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("NUL", "GET /echo%00 HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("semicolon", "GET /orders;/../echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    ("backslash", "GET /a\\echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    (
+        "override",
+        "POST /echo HTTP/1.1\nHost: localhost\nX-HTTP-Method-Override: DELETE\nContent-Length: 0\nConnection: close\n\n",
+    ),
+    (
+        "override with underscores",
+        "POST /echo HTTP/1.1\nHost: localhost\nX_HTTP_Method_Override: DELETE\nContent-Length: 0\nConnection: close\n\n",
+    ),
+    (
+        "override in a form",
+        "POST /echo HTTP/1.1\nHost: localhost\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 14\nConnection: close\n\n_method=DELETE",
+    ),
+    (
+        "override in the query",
+        "POST /echo?_method=DELETE HTTP/1.1\nHost: localhost\nContent-Length: 0\nConnection: close\n\n",
+    ),
+    ("other path by header", "GET /echo HTTP/1.1\nHost: localhost\nX-Original-URL: /admin\nConnection: close\n\n"),
+    (
+        "compressed body",
+        "POST /echo HTTP/1.1\nHost: localhost\nContent-Encoding: gzip\nContent-Length: 1\nConnection: close\n\nx",
+    ),
+    (
+        "h2c",
+        "GET /echo HTTP/1.1\nHost: localhost\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__\n\n",
+    ),
+    (
+        "two types",
+        "POST /echo HTTP/1.1\nHost: localhost\nContent-Type: text/plain\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 3\nConnection: close\n\na=1",
+    ),
+    (
+        "a type with an underscore",
+        "POST /echo HTTP/1.1\nHost: localhost\nContent_Type: application/x-www-form-urlencoded\nContent-Length: 3\nConnection: close\n\na=1",
+    ),
+    (
+        "chunks of AWS",
+        "PUT /echo HTTP/1.1\nHost: localhost\nContent-Encoding: aws-chunked\nContent-Length: 1\nConnection: close\n\nx",
+    ),
+    ("connect", "CONNECT localhost:80 HTTP/1.1\nHost: localhost:80\nConnection: close\n\n"),
+    ("trace", "TRACE /echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
+    (
+        "page of another site",
+        "GET /echo HTTP/1.1\nHost: localhost\nOrigin: https://evil.example\nConnection: close\n\n",
+    ),
+    ("image of another site", "GET /echo HTTP/1.1\nHost: localhost\nSec-Fetch-Site: cross-site\nConnection: close\n\n"),
+];
+
 #[test]
 fn smuggled_and_ambiguous_requests_are_refused() {
     let stage = stage();
-    let attempts = [
-        (
-            "two lengths",
-            "POST /echo HTTP/1.1\nHost: localhost\nContent-Length: 5\nContent-Length: 6\nConnection: close\n\nhello!",
-        ),
-        ("equal lengths", "POST /echo HTTP/1.1\nHost: localhost\nContent-Length: 5, 5\nConnection: close\n\nhello"),
-        ("signed length", "POST /echo HTTP/1.1\nHost: localhost\nContent-Length: +5\nConnection: close\n\nhello"),
-        (
-            "coding twice",
-            "POST /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\nTransfer-Encoding: identity\nConnection: close\n\n0\n\n",
-        ),
-        ("odd coding", "POST /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding: xchunked\nConnection: close\n\n0\n\n"),
-        (
-            "bad chunk",
-            "POST /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding: chunked\nConnection: close\n\nzz\nhello\n0\n\n",
-        ),
-        (
-            "space before colon",
-            "GET /echo HTTP/1.1\nHost: localhost\nTransfer-Encoding : chunked\nConnection: close\n\n",
-        ),
-        ("folded header", "GET /echo HTTP/1.1\nHost: localhost\nX-A: b\n c\nConnection: close\n\n"),
-        ("no host", "GET /echo HTTP/1.1\nConnection: close\n\n"),
-        ("two hosts", "GET /echo HTTP/1.1\nHost: localhost\nHost: evil.example\nConnection: close\n\n"),
-        ("another host in the target", "GET http://evil.example/echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("rebound name", "GET /echo HTTP/1.1\nHost: evil.example\nConnection: close\n\n"),
-        ("encoded slash", "GET /orders%2f..%2fecho HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("dots", "GET /a/../echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("encoded dots", "GET /a/%2e%2e/echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("double encoding", "GET /a/%252e%252e/echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("empty segment", "GET //echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("NUL", "GET /echo%00 HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("semicolon", "GET /orders;/../echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        ("backslash", "GET /a\\echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        (
-            "override",
-            "POST /echo HTTP/1.1\nHost: localhost\nX-HTTP-Method-Override: DELETE\nContent-Length: 0\nConnection: close\n\n",
-        ),
-        (
-            "override with underscores",
-            "POST /echo HTTP/1.1\nHost: localhost\nX_HTTP_Method_Override: DELETE\nContent-Length: 0\nConnection: close\n\n",
-        ),
-        (
-            "override in a form",
-            "POST /echo HTTP/1.1\nHost: localhost\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 14\nConnection: close\n\n_method=DELETE",
-        ),
-        (
-            "override in the query",
-            "POST /echo?_method=DELETE HTTP/1.1\nHost: localhost\nContent-Length: 0\nConnection: close\n\n",
-        ),
-        ("other path by header", "GET /echo HTTP/1.1\nHost: localhost\nX-Original-URL: /admin\nConnection: close\n\n"),
-        (
-            "compressed body",
-            "POST /echo HTTP/1.1\nHost: localhost\nContent-Encoding: gzip\nContent-Length: 1\nConnection: close\n\nx",
-        ),
-        (
-            "h2c",
-            "GET /echo HTTP/1.1\nHost: localhost\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__\n\n",
-        ),
-        (
-            "two types",
-            "POST /echo HTTP/1.1\nHost: localhost\nContent-Type: text/plain\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 3\nConnection: close\n\na=1",
-        ),
-        (
-            "a type with an underscore",
-            "POST /echo HTTP/1.1\nHost: localhost\nContent_Type: application/x-www-form-urlencoded\nContent-Length: 3\nConnection: close\n\na=1",
-        ),
-        (
-            "chunks of AWS",
-            "PUT /echo HTTP/1.1\nHost: localhost\nContent-Encoding: aws-chunked\nContent-Length: 1\nConnection: close\n\nx",
-        ),
-        ("connect", "CONNECT localhost:80 HTTP/1.1\nHost: localhost:80\nConnection: close\n\n"),
-        ("trace", "TRACE /echo HTTP/1.1\nHost: localhost\nConnection: close\n\n"),
-        (
-            "page of another site",
-            "GET /echo HTTP/1.1\nHost: localhost\nOrigin: https://evil.example\nConnection: close\n\n",
-        ),
-        (
-            "image of another site",
-            "GET /echo HTTP/1.1\nHost: localhost\nSec-Fetch-Site: cross-site\nConnection: close\n\n",
-        ),
-    ];
-    for (what, bytes) in attempts {
+    for (what, bytes) in ATTEMPTS {
         let answer = raw(&stage, bytes);
         assert!(matches!(status(&answer), "400" | "403" | "415" | "421" | "501" | "closed"), "{what}: {answer}");
         assert_eq!(stage.seen(), Vec::<String>::new(), "{what} reached the upstream");
