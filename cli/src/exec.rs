@@ -82,6 +82,12 @@ async fn prepare(arguments: ExecArguments, context: &Context) -> Result<Prepared
     let login = Login::load(context, &context.gateway()?).await?;
     let is_agent = agent.is_some() || login.stored().principal.kind == PrincipalKind::Agent;
     let jailed = arguments.jail || (is_agent && !arguments.no_jail);
+    if jailed && arguments.socket {
+        let failure = Failure::usage("in a jail the tunnels are ports");
+        return Err(failure
+            .because("a socket in a folder would be there outside of it too")
+            .next("leave `--socket` out"));
+    }
     let sorted = hygiene::sort(std::env::vars_os(), &arguments.keep);
     let jail = jailed
         .then(|| {

@@ -38,7 +38,7 @@ pub(crate) struct ExecArguments {
     /// Run the command without a jail, and say what stays open
     #[arg(long, env = "HOOP_EXEC_NO_JAIL", value_parser = FalseyValueParser::new())]
     pub(crate) no_jail: bool,
-    /// Open the tunnels to databases as Unix sockets in a private folder of the run instead of ports
+    /// Open the tunnels to databases as Unix sockets in a private folder instead of ports; not in a jail
     #[arg(long, env = "HOOP_EXEC_SOCKET", value_parser = FalseyValueParser::new())]
     pub(crate) socket: bool,
     /// Something to know the run by, such as team=ops; once for each
