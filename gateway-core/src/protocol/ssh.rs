@@ -8,6 +8,7 @@
 //! SPEC: RFC 4253, 4254; draft-ietf-secsh-filexfer-02 (SFTP version 3); OpenSSH's PROTOCOL.
 
 pub mod codec;
+pub mod fuzz_entry;
 pub mod handshake;
 pub mod inspect;
 pub mod message;
