@@ -5,6 +5,7 @@ use crate::{
     identity::scram,
     protocol::{
         http::fuzz_entry as http, llm::fuzz_entry as llm, mcp::fuzz_entry as mcp, postgres::fuzz_entry as postgres,
+        ssh::fuzz_entry as ssh,
     },
     record, sql,
 };
@@ -29,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("reframe", postgres::reframe),
     ("scram", scram::fuzz),
     ("sql_inspect", sql::fuzz_inspect),
+    ("ssh_terminal", ssh::terminal),
 ];
 
 /// Runs the target of that name; panics when there is none.

@@ -9,6 +9,7 @@
 
 pub mod codec;
 pub mod forward;
+pub mod fuzz_entry;
 pub mod handshake;
 pub mod inspect;
 pub mod message;

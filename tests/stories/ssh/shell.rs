@@ -1,10 +1,10 @@
 //! Interactive shells on a real terminal: lines decided as they stand on the screen, masked terminals, recorded ones
 //! exported and played.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::{POLICY, Stage, stage_with};
-use crate::stories::harness::{Person, Program, Screen, Sshd, until};
+use crate::stories::harness::{Person, Program, Screen, Sshd, python_command, until};
 
 /// Lines may do what is not forbidden by name.
 const LINES: &str = r#"
@@ -80,9 +80,8 @@ fn lines_of_a_shell_are_decided_as_they_stand_on_its_screen() {
     let shown = screen.expect(&["held:"]);
     assert!(!made.exists(), "{shown}");
     let bob = Person::login(&stage.gateway, "bob");
-    let waiting = bob.run(&["approvals", "ls", "--output", "jsonl"]).success();
-    let id = waiting.split(['"', ',']).find(|word| word.starts_with("apr_")).expect("an approval").to_owned();
-    bob.run(&["approvals", "approve", &id]).success();
+    let id = shown.split_whitespace().rfind(|word| word.starts_with("apr_")).expect("an approval");
+    bob.run(&["approvals", "approve", id]).success();
     until("it is written", || made.exists());
 
     line(&screen, "stty -echo; echo si''lent");
@@ -118,15 +117,16 @@ fn played(stage: &Stage) {
     let direct = stage.alice.run(&["replay", &id, "--asciicast", "-"]).success();
     assert_eq!(direct, fs::read_to_string(&cast).expect("readable"));
     assert!(direct.starts_with('{') && direct.contains("\"o\""), "{direct}");
-    let asciinema = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/python/bin/asciinema");
-    let mut reader = Command::new(asciinema);
-    let home = stage.sshd.room();
-    reader.env("HOME", &home).env("LC_ALL", "C.UTF-8").args(["cat", &path]);
-    let shown = Program::run(&mut reader, "").success();
+    let home = stage.sshd.room().display().to_string();
+    let asciinema = || {
+        let mut command = python_command("-m", &[("HOME", &home)]);
+        command.arg("asciinema");
+        command
+    };
+    let shown = Program::run(asciinema().args(["cat", &path]), "").success();
     assert!(shown.contains("\nfirst") && shown.contains("nothing is removed here"), "{shown}");
-    let mut play = Command::new(asciinema);
-    play.env("HOME", &home).env("LC_ALL", "C.UTF-8").env("PATH", "/usr/bin:/bin");
-    let screen = Screen::open(play.args(["play", "--speed", "1000", "--idle-time-limit", "0.1", &path]), 120, 50);
+    let play = ["play", "--speed", "1000", "--idle-time-limit", "0.1", &path];
+    let screen = Screen::open(asciinema().args(play), 120, 50);
     assert_eq!(screen.status(), 0, "{}", screen.text());
     screen.expect(&["thanks"]);
     let replayed = Screen::open(&stage.alice.command(&["replay", &id, "--speed", "1000"]), 160, 60);
@@ -157,9 +157,10 @@ fn a_terminal_is_masked_and_a_download_is_searched_where_the_site_says_so() {
     line(&screen, "exit");
     screen.status();
     let recorded = stage.recorded();
-    for value in ["carol@example.com", "dave@example.com", "mple.com"] {
-        assert!(!recorded.contains(&format!("b={value}")) && !recorded.contains(&format!("a={value}")), "{recorded}");
+    for value in ["carol@example.com", "dave@example.com", "in@exa"] {
+        assert!(!recorded.contains(&format!("={value}")), "{recorded}");
     }
+    assert!(!recorded.contains("dave@example.com"), "{recorded}");
 
     let at = |path: &std::path::Path| format!("127.0.0.1:{}", path.display());
     for legacy in [None, Some("-O")] {

@@ -35,6 +35,7 @@ pub(super) fn lines(event: &RecordedEvent) -> Vec<ScriptLine> {
         "result" => grid::result(field(event, "text").unwrap_or_default(), field(event, "truncated").is_some()),
         "outcome" => vec![outcome(event)],
         "gateway_sent" => vec![noted(event, "-- the gateway sent", "purpose")],
+        "line" => vec![noted(event, "-- a line of a shell;", "check")],
         "session_ended" => vec![noted(event, "-- session ended:", "reason")],
         // The signature is for `hoop audit verify`; what a terminal showed is played by an emulator.
         "session_head" | "terminal_output" | "terminal_resize" => Vec::new(),

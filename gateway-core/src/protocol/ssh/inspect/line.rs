@@ -133,7 +133,7 @@ impl LineReader {
             return (bytes.len(), None);
         }
         if self.keys.is_fresh() {
-            self.guarded(|screen| screen.begun = Some(screen.terminal.anchor_at_cursor()));
+            self.guarded(Screen::begin);
         }
         self.keys.take(bytes)
     }
@@ -212,6 +212,16 @@ impl Screen {
         self.terminal.active_screen_kind() == ScreenKind::Alternate
     }
 
+    /// Typing begins here.
+    fn begin(&mut self) {
+        let place = self.terminal.cursor_position();
+        let (before, _) = self.around(&place);
+        if is_prompt(&before) {
+            self.prompt = before;
+        }
+        self.begun = Some(self.terminal.anchor_at_cursor());
+    }
+
     /// The line, right of where it begins.
     fn line(&mut self) -> Shown {
         if self.is_foreign() {
@@ -224,12 +234,19 @@ impl Screen {
             return shown(line);
         }
         let Some(place) = self.begun.as_ref().and_then(|anchor| self.terminal.resolve(anchor)) else {
-            return Shown::Nothing;
+            // The place was erased: the prompt was written anew, or the line was emptied.
+            let (before, line) = self.around(&Position { col: 0, ..self.terminal.cursor_position() });
+            let both = format!("{before}{line}");
+            let prompt = self.prompt.trim_end();
+            if both.trim_end() == prompt {
+                return Shown::Nothing;
+            }
+            return self.behind(&both).map_or_else(|| shown(both), shown);
         };
         let (before, line) = self.around(&place);
         if before.trim().is_empty() {
             // FAIL-CLOSED: a shell may have no prompt.
-            return self.behind(&line).map_or_else(|| shown(line), Shown::Line);
+            return self.behind(&line).map_or_else(|| shown(line), shown);
         }
         if is_prompt(&before) {
             self.prompt = before;
@@ -237,7 +254,7 @@ impl Screen {
         }
         let both = format!("{before}{line}");
         // Typing began before the prompt was there, or the prompt was written anew.
-        self.behind(&both).map_or(Shown::Foreign, Shown::Line)
+        self.behind(&both).map_or(Shown::Foreign, shown)
     }
 
     /// What stands behind a prompt that stands in the line itself.

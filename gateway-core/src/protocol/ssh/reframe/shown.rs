@@ -2,7 +2,7 @@
 //! that wrap do not hide it. What may still become a value is kept back, until it is told that nothing came for a while;
 //! what completes a value after that is masked from there on. Pure.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 
@@ -33,27 +33,22 @@ const MOST_LINE: usize = 64 * 1024;
 /// More than this is never kept.
 const MOST_HELD: usize = 512 * 1024;
 
-/// What a byte is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// It is seen, or moves what is seen: inside of a value it goes with it.
-    Shown,
-    /// It stays, wherever it stands.
-    Style,
-}
-
 /// A letter's byte on the screen, with its place in the stream. What a motion leaves behind is a space or a feed.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     byte: u8,
     at: u64,
     jump: bool,
+    /// It went as a part of a value that was masked.
+    hidden: bool,
 }
 
-/// A value, in places of the stream.
+/// A value, with the places of its bytes in the stream, from the first to the last.
 #[derive(Debug, Clone)]
 struct Mark {
-    range: Range<u64>,
+    places: Vec<u64>,
+    /// It goes on from one that was masked.
+    known: bool,
     class: DetectedClass,
     value: Vec<u8>,
     /// What it was found on is not shown any more.
@@ -68,7 +63,7 @@ pub(super) struct ShownText {
     /// How many columns a row has; 0 where nothing wraps.
     width: usize,
     scanner: Scanner,
-    raw: Vec<(u8, Part)>,
+    raw: Vec<u8>,
     /// The place of the first byte that is kept.
     base: u64,
     /// Where an unfinished sequence begins, in `raw`.
@@ -80,8 +75,6 @@ pub(super) struct ShownText {
     /// Letters came since the screen was looked at.
     fresh: bool,
     marks: Vec<Mark>,
-    /// The last value that was masked.
-    masked: Range<u64>,
     tally: Tally,
 }
 
@@ -101,7 +94,6 @@ impl ShownText {
             column: 0,
             fresh: false,
             marks: Vec::new(),
-            masked: 0..0,
             tally: Tally::new(),
         }
     }
@@ -151,12 +143,12 @@ impl ShownText {
     }
 
     fn take(&mut self, byte: u8) {
-        self.raw.push((byte, Part::Shown));
+        self.raw.push(byte);
         let at = self.raw.len() - 1;
         match self.scanner.take(byte) {
             Seen::Part => return,
             Seen::Letter(bytes) => self.letter(bytes),
-            Seen::Style => self.style(),
+            Seen::Style => {}
             Seen::Title => self.title(),
             Seen::Back => self.left(1),
             Seen::Left(columns) => self.left(columns),
@@ -188,27 +180,18 @@ impl ShownText {
         self.open = if self.scanner.is_open() { self.open } else { self.raw.len() };
     }
 
-    /// The bytes of the sequence that ended stay wherever they stand.
-    fn style(&mut self) {
-        for (_, part) in self.raw.iter_mut().skip(self.open) {
-            *part = Part::Style;
-        }
-    }
-
     /// A title may hold a value as well: then it goes.
     fn title(&mut self) {
-        let text: Vec<u8> = self.raw.iter().skip(self.open).map(|(byte, _)| *byte).collect();
+        let text = self.raw.get(self.open..).unwrap_or_default();
         let mut hits = Vec::new();
-        self.detectors.find(&text, &mut hits);
-        self.style();
+        self.detectors.find(text, &mut hits);
+        let mut found = Vec::new();
         for hit in hits {
-            for (_, part) in self.raw.iter_mut().skip(self.open + hit.range.start).take(hit.range.len()) {
-                *part = Part::Shown;
-            }
             let value = text.get(hit.range.clone()).unwrap_or_default().to_vec();
-            let range = self.place(self.open + hit.range.start)..self.place(self.open + hit.range.end);
-            self.marks.push(Mark { range, class: hit.class, value, kept: true });
+            let places = hit.range.map(|index| self.place(self.open + index)).collect();
+            found.push(Mark { places, known: false, class: hit.class, value, kept: true });
         }
+        self.marks.append(&mut found);
         self.open = self.raw.len();
     }
 
@@ -223,7 +206,7 @@ impl ShownText {
             self.cells.drain(self.cursor..next);
         }
         for index in begins..self.raw.len() {
-            let byte = self.raw.get(index).map_or(b'?', |(byte, _)| *byte);
+            let byte = self.raw.get(index).copied().unwrap_or(b'?');
             self.put(byte, index, false);
         }
         self.column += 1;
@@ -231,7 +214,7 @@ impl ShownText {
     }
 
     fn put(&mut self, byte: u8, index: usize, jump: bool) {
-        let cell = Cell { byte, at: self.place(index), jump };
+        let cell = Cell { byte, at: self.place(index), jump, hidden: false };
         self.cells.insert(self.cursor.min(self.cells.len()), cell);
         self.cursor = (self.cursor + 1).min(self.cells.len());
     }
@@ -311,9 +294,11 @@ impl ShownText {
 
     fn mark(&self, indices: &[usize], class: DetectedClass) -> Option<Mark> {
         let cells: Vec<Cell> = indices.iter().filter_map(|index| self.cells.get(*index).copied()).collect();
-        let (first, last) = (cells.iter().map(|cell| cell.at).min()?, cells.iter().map(|cell| cell.at).max()?);
         let value = cells.iter().map(|cell| cell.byte).collect();
-        (last >= self.base).then_some(Mark { range: first..last + 1, class, value, kept: false })
+        let known = cells.iter().any(|cell| cell.hidden);
+        let mut places: Vec<u64> = cells.iter().map(|cell| cell.at).filter(|at| *at >= self.base).collect();
+        places.sort_unstable();
+        (!places.is_empty()).then_some(Mark { places, known, class, value, kept: false })
     }
 
     /// How far the stream may go now, with the values before there.
@@ -333,12 +318,10 @@ impl ShownText {
         loop {
             let border = self.place(cut);
             let all = self.marks.iter().chain(&marks);
-            let crossing = all.filter(|mark| mark.range.start < border && mark.range.end > border);
-            let Some(start) = crossing.map(|mark| mark.range.start).min() else { break };
-            cut = usize::try_from(start.saturating_sub(self.base)).unwrap_or(0);
-            if start <= self.base {
-                break;
-            }
+            let first = |mark: &Mark| mark.places.iter().copied().find(|at| *at >= self.base);
+            let crossing = all.filter(|mark| mark.places.last().is_some_and(|last| *last >= border));
+            let Some(start) = crossing.filter_map(first).min().filter(|start| *start < border) else { break };
+            cut = usize::try_from(start - self.base).unwrap_or(0);
         }
         (cut, marks)
     }
@@ -375,31 +358,39 @@ impl ShownText {
         let border = self.place(cut);
         let mut marks = more;
         marks.append(&mut self.marks);
-        marks.sort_by_key(|mark| (mark.range.start, std::cmp::Reverse(mark.range.end)));
-        let mut next = 0;
-        for index in 0..cut {
-            let at = self.place(index);
-            while marks.get(next).is_some_and(|mark| mark.range.end <= at) {
-                next += 1;
+        let size = |mark: &Mark| (mark.places.first().copied(), std::cmp::Reverse(mark.places.len()));
+        marks.sort_by_key(size);
+        let mut hidden = vec![false; cut];
+        let mut masks: Vec<(usize, usize)> = Vec::new();
+        for (number, mark) in marks.iter().enumerate() {
+            let inside = |at: &u64| usize::try_from(at.checked_sub(self.base)?).ok().filter(|index| *index < cut);
+            let places: Vec<usize> = mark.places.iter().filter_map(inside).collect();
+            // One value is replaced once, however it came.
+            let known = mark.known || places.iter().any(|index| hidden.get(*index).copied().unwrap_or_default());
+            masks.extend(places.first().filter(|_| !known).map(|index| (*index, number)));
+            for index in places {
+                hidden.get_mut(index).into_iter().for_each(|hidden| *hidden = true);
             }
-            let (byte, part) = self.raw.get(index).copied().unwrap_or((b' ', Part::Shown));
-            if let Some(mark) = marks.get(next).filter(|mark| mark.range.start <= at) {
-                // One value is replaced once, however it came.
-                if mark.range.start >= self.masked.end {
-                    self.detectors.put_hit(mark.class, &mark.value, out);
-                    *self.tally.entry(mark.class.as_str().to_owned()).or_default() += 1;
-                    self.masked = mark.range.clone();
-                }
-                self.masked.end = self.masked.end.max(mark.range.end);
-                if part == Part::Style {
-                    out.put_u8(byte);
-                }
-            } else {
+        }
+        masks.sort_unstable();
+        let mut masks = masks.into_iter().peekable();
+        for (index, byte) in self.raw.iter().copied().take(cut).enumerate() {
+            while let Some((_, number)) = masks.next_if(|(at, _)| *at == index) {
+                let Some(mark) = marks.get(number) else { continue };
+                self.detectors.put_hit(mark.class, &mark.value, out);
+                *self.tally.entry(mark.class.as_str().to_owned()).or_default() += 1;
+            }
+            if !hidden.get(index).copied().unwrap_or_default() {
                 out.put_u8(byte);
             }
         }
+        let base = self.base;
+        for cell in &mut self.cells {
+            let index = cell.at.checked_sub(base).and_then(|index| usize::try_from(index).ok());
+            cell.hidden |= index.and_then(|index| hidden.get(index).copied()).unwrap_or_default();
+        }
         // Those that were only of this moment are found again; those of what is not shown any more are kept.
-        marks.retain(|mark| mark.range.end > border && mark.kept);
+        marks.retain(|mark| mark.kept && mark.places.last().is_some_and(|last| *last >= border));
         self.marks = marks;
         self.raw.drain(..cut);
         self.base = border;

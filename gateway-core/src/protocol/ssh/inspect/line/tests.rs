@@ -31,6 +31,10 @@ fn a_line_is_what_stands_behind_the_prompt() {
     assert_eq!(line(PROMPT, "\u{1b}[A", "systemctl stop x"), lines(&["systemctl stop x"]), "from the history");
     assert_eq!(line(PROMPT, "cat /etc/sh\t", "cat /etc/shadow "), lines(&["cat /etc/shadow"]), "completed");
     assert_eq!(line(PROMPT, "lsX\u{7f}", "lsX\u{8} \u{8}"), lines(&["ls"]), "typed over");
+    let emptied = "ls\u{8}\u{8}\u{1b}[Krm x";
+    assert_eq!(line(PROMPT, "ls\u{15}rm x", emptied), lines(&["rm x"]), "emptied and typed anew");
+    let redrawn = format!("ls\u{1b}[H\u{1b}[2J{PROMPT}ls -l");
+    assert_eq!(line(PROMPT, "ls\u{c} -l", &redrawn), lines(&["ls -l"]), "on a cleared screen");
     assert_eq!(line(PROMPT, "", ""), Reading::Empty);
     assert_eq!(line(PROMPT, "rm -rf x", ""), Reading::Hidden, "stty -echo");
     assert_eq!(line("", "id", "id"), lines(&["id"]), "no prompt at all");
