@@ -33,6 +33,6 @@ pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};
 pub use roles::{RoleLender, fresh_name};
 pub use ssh::{
     Cut, LinkPurpose, LoginOrder, SshAccount, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin, SshOutlet,
-    SshProbe, Written,
+    SshProbe, SweepOrder, Written,
 };
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};

@@ -2,14 +2,24 @@
 //!
 //! There is no port, so nobody else can come in.
 
-use std::sync::Arc;
+use std::{
+    io,
+    os::fd::AsFd as _,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+};
 
 use hoop_gateway_core::model::ConnectionName;
 use hoop_tunnel::{
     client::StreamRequest,
     forward::{Counters, forward},
 };
-use tokio::io::{join, stdin, stdout};
+use tokio::{
+    fs::File,
+    io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, stdin},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{Interrupts, link};
 use crate::{
@@ -38,12 +48,60 @@ pub(super) async fn run(
             .next("`hoop ls` lists what you may use")
     })?;
     let counters = Counters::default();
-    let mut local = join(stdin(), stdout());
+    let over = CancellationToken::new();
+    let mut local = Standard::new(over.clone())
+        .map_err(|error| Failure::failed("there is no standard output").caused_by(&error))?;
     tokio::select! {
         copied = forward(&mut local, remote, &counters) => {
             copied.map_err(|error| Failure::unreachable("the session was cut").caused_by(&error))?;
             Ok(ExitStatus::SUCCESS)
         }
+        // Whoever reads here waits for the end of this process, and says nothing more until then.
+        () = over.cancelled() => Ok(ExitStatus::SUCCESS),
         () = interrupts.next() => Err(Failure::interrupted()),
+    }
+}
+
+/// Standard input and output as one stream. Not the library's own standard output, which keeps what follows the last
+/// line break: the protocol has none.
+struct Standard {
+    input: Stdin,
+    output: File,
+    over: CancellationToken,
+}
+
+impl Standard {
+    /// Cancels `over` once everything is written that came from the gateway.
+    fn new(over: CancellationToken) -> io::Result<Self> {
+        let output = File::from_std(io::stdout().as_fd().try_clone_to_owned()?.into());
+        Ok(Self { input: stdin(), output, over })
+    }
+}
+
+impl AsyncRead for Standard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        task: &mut TaskContext<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.input).poll_read(task, buffer)
+    }
+}
+
+impl AsyncWrite for Standard {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.output).poll_write(task, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.output).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.output).poll_flush(task);
+        if flushed.is_ready() {
+            self.over.cancel();
+        }
+        flushed
     }
 }

@@ -23,6 +23,7 @@ mod host;
 mod keys;
 mod login;
 mod probe;
+mod sweep;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub use self::{
     keys::{SshKeyError, SshKeys},
     login::{LinkPurpose, LoginOrder, SshLink, SshLogin},
     probe::{SshAccount, SshProbe},
+    sweep::SweepOrder,
 };
 use super::{DialError, Target};
 use crate::{
@@ -117,6 +119,15 @@ impl SshOutlet {
             *self.shared.lock().await = Some(link.clone());
         }
         Ok(link)
+    }
+
+    /// Ends what still runs behind the shared link. What is asked is on record.
+    pub async fn sweep(&self, order: Recorded<Own<SweepOrder>>) -> Result<(), SshError> {
+        let SweepOrder = order.into_inner().into_message();
+        match self.shared().await {
+            Some(link) => sweep::sweep(&link).await,
+            None => Ok(()),
+        }
     }
 
     /// Opens what was permitted and durably recorded.

@@ -21,11 +21,14 @@ use crate::{
     model::{Operation, OperationNumber, Verdict},
     protocol::ssh::{message::TerminalSize, reframe::Output, refuse},
     record::Status,
-    upstream::SshChannel,
+    upstream::{SshChannel, SweepOrder},
 };
 
 /// How long the machine may take to end what it was told to end.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end of an output waits for the status of what wrote it: a client that has seen the end of both directions
+/// closes, and hears nothing more then.
+const STATUS_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What runs, with everything around it.
 pub(super) struct Running {
@@ -65,6 +68,7 @@ pub(super) async fn serve(running: Running, mut from: ChannelReadHalf, terminal:
         open: &mut open,
         tag: None,
         whole: false,
+        end_is_told: false,
     };
     let end = {
         let up = std::pin::pin!(upward(&conversation, &machine, &mut incoming, number));
@@ -99,7 +103,7 @@ pub(super) async fn serve(running: Running, mut from: ChannelReadHalf, terminal:
             outgoing.finish(refuse::REFUSED_STATUS).await;
         }
         End::Stopped(why) => {
-            stop(&machine, &mut from).await;
+            conversation.stop_running(&machine, &mut from).await;
             keeper.end(&conversation, number, false);
             open.end(Status::Failed { sqlstate: "ended" });
             let text = refuse::notice(&format!("{why}; session {}", conversation.id));
@@ -109,8 +113,14 @@ pub(super) async fn serve(running: Running, mut from: ChannelReadHalf, terminal:
     }
 }
 
+/// What became of what was told to end.
+enum Stopped {
+    Over,
+    StillThere,
+}
+
 /// Ends what runs: it is told to, then it is made to, then its streams are closed.
-pub(super) async fn stop(machine: &SshChannel, from: &mut ChannelReadHalf) {
+async fn stop(machine: &SshChannel, from: &mut ChannelReadHalf) -> Stopped {
     let ending = async {
         for signal in [Sig::TERM, Sig::HUP, Sig::KILL] {
             machine.signal(signal).await?;
@@ -120,9 +130,30 @@ pub(super) async fn stop(machine: &SshChannel, from: &mut ChannelReadHalf) {
         Ok::<_, crate::upstream::SshError>(())
     };
     match tokio::time::timeout(PATIENCE, ending).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a machine was gone before it was told to end something"),
-        Err(_elapsed) => tracing::debug!("a machine did not close a channel in time"),
+        Ok(Ok(())) => Stopped::Over,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a machine was gone before it was told to end something");
+            Stopped::Over
+        }
+        Err(_elapsed) => Stopped::StillThere,
+    }
+}
+
+impl Conversation {
+    /// Ends what runs on a channel; where signals did not reach it and the whole session ends, all that the session runs.
+    pub(super) async fn stop_running(&self, machine: &SshChannel, from: &mut ChannelReadHalf) {
+        if matches!(stop(machine, from).await, Stopped::Over) {
+            return;
+        }
+        tracing::debug!(session = %self.id, "a machine did not end what it was told to end");
+        if !self.ended.is_cancelled() {
+            return;
+        }
+        let order = self.record(|recorder| recorder.own(crate::record::OwnPurpose::Cancel, SweepOrder));
+        let Ok(order) = order else { return };
+        if let Err(error) = self.outlet.sweep(order).await {
+            tracing::warn!(session = %self.id, %error, "what a session ran on its machine may still run");
+        }
     }
 }
 
@@ -193,6 +224,7 @@ struct Downward<'running> {
     open: &'running mut Open,
     tag: Option<String>,
     whole: bool,
+    end_is_told: bool,
 }
 
 impl Downward<'_> {
@@ -212,11 +244,24 @@ impl Downward<'_> {
         loop {
             let message = match early.pop_front() {
                 Some(message) => Some(message),
+                None if self.whole && !self.end_is_told => {
+                    if let Ok(message) = tokio::time::timeout(STATUS_PATIENCE, from.wait()).await {
+                        message
+                    } else {
+                        if self.tell_end().await.is_err() {
+                            return End::Left;
+                        }
+                        continue;
+                    }
+                }
                 None => from.wait().await,
             };
-            let Some(message) = message else { return End::Over };
-            if let Some(end) = self.take(message).await {
+            let over = message.is_none();
+            if let Some(end) = self.take(message.unwrap_or(ChannelMsg::Close)).await {
                 return end;
+            }
+            if over {
+                return End::Over;
             }
         }
     }
@@ -237,7 +282,7 @@ impl Downward<'_> {
                         return Some(End::Left);
                     }
                 }
-                if self.outgoing.write.eof().await.is_err() {
+                if self.tag.is_some() && self.tell_end().await.is_err() {
                     return Some(End::Left);
                 }
             }
@@ -246,16 +291,31 @@ impl Downward<'_> {
                 if self.outgoing.write.exit_status(exit_status).await.is_err() {
                     return Some(End::Left);
                 }
+                if self.whole && self.tell_end().await.is_err() {
+                    return Some(End::Left);
+                }
             }
             ChannelMsg::ExitSignal { signal_name, core_dumped, error_message, lang_tag } => {
                 self.tag = Some(format!("signal {signal_name:?}"));
                 let message = self.sight_of(&error_message);
                 self.outgoing.signalled(signal_name, core_dumped, message, lang_tag).await;
+                if self.whole && self.tell_end().await.is_err() {
+                    return Some(End::Left);
+                }
             }
-            ChannelMsg::Close => return Some(End::Over),
+            ChannelMsg::Close => {
+                // Nobody is left to be told otherwise.
+                drop(self.tell_end().await);
+                return Some(End::Over);
+            }
             _ => {}
         }
         None
+    }
+
+    /// Tells the client that no output follows, once.
+    async fn tell_end(&mut self) -> Result<(), russh::Error> {
+        if std::mem::replace(&mut self.end_is_told, true) { Ok(()) } else { self.outgoing.write.eof().await }
     }
 
     /// What the machine says of a signal goes on without what it might hold.

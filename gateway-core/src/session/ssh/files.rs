@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     channel::{Outgoing, unmaskable},
-    command::{Running, no_longer, stop},
+    command::{Running, no_longer},
     conversation::Conversation,
     hold::{Passed, Turned},
     incoming::{Incoming, Meanwhile},
@@ -117,7 +117,7 @@ pub(super) async fn serve(running: Running, mut from: ChannelReadHalf) {
         }
         End::Stopped(why) => {
             open.end(Status::Failed { sqlstate: "ended" });
-            stop(&files.machine, &mut from).await;
+            files.conversation.stop_running(&files.machine, &mut from).await;
             let text = refuse::notice(&format!("{why}; session {}", files.conversation.id));
             let telling = async {
                 files.outgoing.tell(text).await;
