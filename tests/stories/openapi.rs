@@ -23,7 +23,7 @@ fn whatever_is_asked_of_the_api_is_answered_as_its_description_says() {
     let served = format!("{}/api/v1/openapi.json", gateway.url);
     let authority = gateway.authority();
     let authorization = format!("Authorization: Bearer {}", bob.jwt());
-    // Every boundary of every parameter and body, then what it makes up besides. In parts, so that each is within a
+    // Every boundary of every parameter and body, then what it makes up besides. In parts, so that each step is within a
     // story's patience.
     for part in ["^/api/v1/[a-c]", "^/api/v1/[d-r]", "^/api/v1/[s-z]"] {
         let mut command = Command::new(checker("schemathesis"));
@@ -39,7 +39,11 @@ fn whatever_is_asked_of_the_api_is_answered_as_its_description_says() {
             .args(["--include-path-regex", part, "--exclude-path-regex", WITHOUT])
             .arg("--tls-verify")
             .arg(&authority);
-        let outcome = Program::run(&mut command, "");
+        let mut running = Program::start(&mut command);
+        for step in ["API capabilities", "Coverage (in", "Fuzzing (in"] {
+            running.expect_line(step);
+        }
+        let outcome = running.finish();
         assert_eq!(outcome.code(), 0, "{part}: {}\n{}", outcome.output, outcome.errors);
         let ran = |phase: &str| outcome.output.lines().any(|line| line.contains("✅") && line.contains(phase));
         assert!(ran("Coverage") && ran("Fuzzing"), "{part}: {}", outcome.output);
