@@ -361,21 +361,21 @@ impl ShownText {
         let size = |mark: &Mark| (mark.places.first().copied(), std::cmp::Reverse(mark.places.len()));
         marks.sort_by_key(size);
         let mut hidden = vec![false; cut];
-        let mut masks: Vec<(usize, usize)> = Vec::new();
+        let mut replaced: Vec<(usize, usize)> = Vec::new();
         for (number, mark) in marks.iter().enumerate() {
             let inside = |at: &u64| usize::try_from(at.checked_sub(self.base)?).ok().filter(|index| *index < cut);
             let places: Vec<usize> = mark.places.iter().filter_map(inside).collect();
             // One value is replaced once, however it came.
             let known = mark.known || places.iter().any(|index| hidden.get(*index).copied().unwrap_or_default());
-            masks.extend(places.first().filter(|_| !known).map(|index| (*index, number)));
+            replaced.extend(places.first().filter(|_| !known).map(|index| (*index, number)));
             for index in places {
                 hidden.get_mut(index).into_iter().for_each(|hidden| *hidden = true);
             }
         }
-        masks.sort_unstable();
-        let mut masks = masks.into_iter().peekable();
+        replaced.sort_unstable();
+        let mut replaced = replaced.into_iter().peekable();
         for (index, byte) in self.raw.iter().copied().take(cut).enumerate() {
-            while let Some((_, number)) = masks.next_if(|(at, _)| *at == index) {
+            while let Some((_, number)) = replaced.next_if(|(at, _)| *at == index) {
                 let Some(mark) = marks.get(number) else { continue };
                 self.detectors.put_hit(mark.class, &mark.value, out);
                 *self.tally.entry(mark.class.as_str().to_owned()).or_default() += 1;
