@@ -16,6 +16,9 @@ permit(principal in Group::"engineers", action == Action::"connect", resource);
 @id("look-around")
 permit(principal in Group::"engineers", action in [Action::"session", Action::"read"], resource);
 
+@id("no-changes")
+forbid(principal, action in Action::"write", resource);
+
 @id("no-secrets")
 @message("secrets are not read here")
 forbid(principal, action in [Action::"session", Action::"read"], resource)

@@ -189,6 +189,8 @@ when { context has facts && context.facts.contains("sudo") };
 fn what_no_decent_client_sends_does_nothing() {
     let policy = r#"
 permit(principal, action in [Action::"connect", Action::"session", Action::"read"], resource);
+@id("no-changes")
+forbid(principal, action in Action::"write", resource);
 @id("no-secrets")
 forbid(principal, action in [Action::"session", Action::"read"], resource)
 when { resource is SystemObject && resource.name like "*/server.key" };
