@@ -94,17 +94,11 @@ fn a_site_is_begun_tested_explained_compared_and_the_past_decided_again() {
     assert_eq!((&changed["was"], &changed["would_be"]), (&"permit".into(), &"refuse".into()), "{report}");
     assert_eq!(changed["would_be_rules"][0], "no-updates", "{report}");
 
-    let offline = exported_and_decided(&alice, gateway, proposed);
-    for counted in ["sessions", "operations", "same"] {
-        assert_eq!(offline[counted], report[counted], "{counted}: {offline}");
-    }
-    for same in ["operation", "number", "was", "would_be", "would_be_rules", "principal", "connection"] {
-        assert_eq!(offline["changed"][0][same], changed[same], "{same}: {offline}");
-    }
+    an_export_says_the_same(&alice, gateway, proposed, report);
 }
 
 /// The same from what was exported, with no gateway and nobody logged in.
-fn exported_and_decided(alice: &Person, gateway: Gateway, proposed: &str) -> Value {
+fn an_export_says_the_same(alice: &Person, gateway: Gateway, proposed: &str, report: &Value) {
     let record = alice.home().join("record.jsonl");
     let mut file = OpenOptions::new().create(true).append(true).open(&record).expect("opened");
     let sessions = alice.json(&["sessions", "ls"]);
@@ -115,7 +109,13 @@ fn exported_and_decided(alice: &Person, gateway: Gateway, proposed: &str) -> Val
     drop(gateway);
     alice.run(&["logout"]);
     let offline = alice.json(&["policy", "backtest", proposed, "--record", record.to_str().expect("text")]);
-    offline["backtest"].clone()
+    let (offline, changed) = (&offline["backtest"], &report["changed"][0]);
+    for counted in ["sessions", "operations", "same"] {
+        assert_eq!(offline[counted], report[counted], "{counted}: {offline}");
+    }
+    for same in ["operation", "number", "was", "would_be", "would_be_rules", "principal", "connection"] {
+        assert_eq!(offline["changed"][0][same], changed[same], "{same}: {offline}");
+    }
 }
 
 /// The schemas that `hoop init` writes are those of `policy schema`, and what editors make of them: the files are valid,
