@@ -37,6 +37,8 @@ const VERBS: &[(&str, &[&str])] = &[
     ("exec", &["get /connections", "post /runs", "post /runs/{}/token", "post /runs/{}/end", "get /events", TUNNEL]),
     ("mcp", &[TUNNEL]),
     ("can", &["post /connections/{}/check"]),
+    ("ssh-config", &["get /connections"]),
+    ("ssh ca", &["get /connections"]),
     ("token", &["post /connections/{}/token"]),
     ("cert", &["post /connections/{}/certificate"]),
     ("classify", &["post /connections/{}/classify"]),

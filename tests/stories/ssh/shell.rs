@@ -9,7 +9,12 @@ use crate::stories::harness::{Person, Program, Screen, Sshd, python_command, unt
 /// Lines may do what is not forbidden by name.
 const LINES: &str = r#"
 @id("lines-run")
-permit(principal in Group::"engineers", action, resource) when { context.kind == "ssh_line" };
+permit(
+  principal in Group::"engineers",
+  action in [Action::"session", Action::"read", Action::"write", Action::"exec", Action::"admin", Action::"unknown"],
+  resource
+)
+when { context.kind == "ssh_line" };
 
 @id("no-removals")
 @message("nothing is removed here")

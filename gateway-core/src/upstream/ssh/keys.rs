@@ -3,14 +3,12 @@
 //! Kept in the gateway's key folder, readable by its user alone.
 
 use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    fmt, fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use crate::api::types::SshPublicKeys;
 use aws_lc_rs::rand;
 use russh::keys::{
     Certificate, PrivateKey, PublicKey,
@@ -20,6 +18,8 @@ use russh::keys::{
         private::{Ed25519Keypair, KeypairData},
     },
 };
+
+use crate::{api::types::SshPublicKeys, lasting};
 
 /// How long a certificate lasts: enough to log in with.
 pub(super) const CERTIFICATE_LIFE: Duration = Duration::from_mins(5);
@@ -159,8 +159,7 @@ fn load_or_create(path: &Path, comment: &str) -> Result<PrivateKey, SshKeyError>
     }
     let key = fresh(comment).ok_or(SshKeyError::Randomness)?;
     let text = key.to_openssh(LineEnding::LF).map_err(|_unwritable| unusable("it cannot be written"))?;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    lasting::create(path, text.as_bytes()).map_err(failed)?;
     Ok(key)
 }
 

@@ -51,7 +51,7 @@ fn a_line_over_several_rows_is_one_and_a_pasted_text_is_many() {
     let long = format!("echo {}", "x".repeat(200));
     assert_eq!(line(PROMPT, &long, &long), lines(&[&long]));
     let mut reader = reader(&format!("\u{1b}[?2004h{PROMPT}"));
-    assert_eq!(reader.typed(b"\x1b[200~id\nrm -rf /srv\x1b[201~"), (27, None), "one text, until Enter");
+    assert_eq!(reader.typed(b"\x1b[200~id\nrm -rf /srv\x1b[201~"), (26, None), "one text, until Enter");
     reader.output(b"\x1b[7mid\r\nrm -rf /srv\x1b[27m");
     assert_eq!(reader.read(), lines(&["id\nrm -rf /srv"]));
     assert_eq!(reader.typed(b"\r"), (0, Some(b'\r')));
