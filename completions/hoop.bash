@@ -100,6 +100,12 @@ _hoop() {
             hoop,site)
                 cmd="hoop__subcmd__site"
                 ;;
+            hoop,ssh)
+                cmd="hoop__subcmd__ssh"
+                ;;
+            hoop,ssh-config)
+                cmd="hoop__subcmd__ssh__subcmd__config"
+                ;;
             hoop,status)
                 cmd="hoop__subcmd__status"
                 ;;
@@ -211,6 +217,9 @@ _hoop() {
             hoop__subcmd__site,show)
                 cmd="hoop__subcmd__site__subcmd__show"
                 ;;
+            hoop__subcmd__ssh,ca)
+                cmd="hoop__subcmd__ssh__subcmd__ca"
+                ;;
             hoop__subcmd__tools,accept)
                 cmd="hoop__subcmd__tools__subcmd__accept"
                 ;;
@@ -227,7 +236,7 @@ _hoop() {
 
     case "${cmd}" in
         hoop)
-            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version login logout whoami status ls connect exec mcp can token cert classify approvals notifications tools sessions runs replay dashboard audit policy connections secrets init apply diff rollback site gateway demo completions man"
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version login logout whoami status ls connect exec mcp can token ssh-config ssh cert classify approvals notifications tools sessions runs replay dashboard audit policy connections secrets init apply diff rollback site gateway demo completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -717,7 +726,7 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__connect)
-            opts="-v -h -V --port --socket --password --request --for --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --port --socket --password --stdio --request --for --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1459,7 +1468,7 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__policy__subcmd__backtest)
-            opts="-v -h -V --since --limit --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --since --limit --record --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1470,6 +1479,10 @@ _hoop() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1629,12 +1642,16 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__policy__subcmd__schema)
-            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --toml --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --toml)
+                    COMPREPLY=($(compgen -W "gateway connections masking agents tests" -- "${cur}"))
+                    return 0
+                    ;;
                 --gateway)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1689,7 +1706,7 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__replay)
-            opts="-v -h -V --speed --at --search --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --speed --at --search --asciicast --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1704,6 +1721,10 @@ _hoop() {
                     return 0
                     ;;
                 --search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --asciicast)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2303,6 +2324,96 @@ _hoop() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__ssh)
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version ca"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__ssh__subcmd__config)
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light high-contrast" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoop__subcmd__ssh__subcmd__ca)
+            opts="-v -h -V --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --gateway)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -49,6 +49,8 @@ complete -c hoop -n "__fish_hoop_needs_command" -f -a "exec" -d 'Run a command w
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "mcp" -d 'Speak MCP over standard input and output, for a connection of kind mcp'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "can" -d 'Ask what would become of an operation, without running it'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "token" -d 'Get a password for a native client: one connection, one use'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "ssh-config" -d 'Print a block for ssh\'s configuration'
+complete -c hoop -n "__fish_hoop_needs_command" -f -a "ssh" -d 'The gateway\'s certificates for machines'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "cert" -d 'Get a client certificate for a native client: one connection, for an hour or as long as the gateway says'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "classify" -d 'Propose tags for the columns of a connection'
 complete -c hoop -n "__fish_hoop_needs_command" -f -a "approvals" -d 'Decide on operations that wait for approval'
@@ -170,6 +172,7 @@ light\t'For a light background'
 high-contrast\t'White on black, strong colours'"
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l socket -d 'Listen on a Unix socket in a private folder instead of a port'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l password -d 'Also ask local clients for a random password, made for this tunnel'
+complete -c hoop -n "__fish_hoop_using_subcommand connect" -l stdio -d 'Speak on standard input and output instead of a port, as `ProxyCommand` of ssh wants it'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -l no-input -d 'Never ask anything; fail and say what is missing'
 complete -c hoop -n "__fish_hoop_using_subcommand connect" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
@@ -248,6 +251,52 @@ complete -c hoop -n "__fish_hoop_using_subcommand token" -l no-input -d 'Never a
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand token" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh-config" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and not __fish_seen_subcommand_from ca" -f -a "ca" -d 'Print the authority whose certificates a machine should take'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
+json\t'One versioned JSON document'
+jsonl\t'One versioned JSON object a line'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -l color -d 'When to use colour; `NO_COLOR` and `TERM=dumb` are honoured' -r -f -a "auto\t'On a terminal that has it'
+always\t'Always, also into a pipe'
+never\t'Never'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -l theme -d 'The colours of everything that fills the screen' -r -f -a "dark\t'For a dark background'
+light\t'For a light background'
+high-contrast\t'White on black, strong colours'"
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -l ascii -d 'Draw with ASCII alone; so it is anyway where the locale is not UTF-8'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -l no-input -d 'Never ask anything; fail and say what is missing'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand cert" -l out -d 'The folder for NAME.crt and NAME.key, both 0600; without it, hoop\'s own, which a logout clears' -r -F
 complete -c hoop -n "__fish_hoop_using_subcommand cert" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand cert" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
@@ -682,6 +731,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand runs; and __fish_seen_subcomma
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l speed -d 'How many times faster than it was; `max` prints everything at once' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l at -d 'Begin at this operation' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l search -d 'Show only operations whose text contains this, in either case' -r
+complete -c hoop -n "__fish_hoop_using_subcommand replay" -l asciicast -d 'Write the recorded terminal as asciicast version 2 to this file, `-` for standard output; with several, `--at` says of which operation' -r -F
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand replay" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -768,7 +818,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_su
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "diff" -d 'Say what differs between the policies of two sites, and which of their cases come out otherwise'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "fmt" -d 'Lay out policies in the one way'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "backtest" -d 'Decide recorded operations again by a site\'s policies, and list what would come out otherwise'
-complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "schema" -d 'Print the Cedar schema that policies are checked against'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and not __fish_seen_subcommand_from check test explain diff fmt backtest schema" -f -a "schema" -d 'Print the Cedar schema that policies are checked against, or the JSON Schema of one of the site\'s TOML files'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from check" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -850,6 +900,7 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcom
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from fmt" -s V -l version -d 'Print version'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l since -d 'How far back: `7d`, `12h`, `90m`, a day or a time' -r
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l limit -d 'As many sessions at most' -r
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l record -d 'What `hoop replay --output jsonl` printed, of one session or of several, instead of a gateway; may be given again' -r -F
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
@@ -865,6 +916,11 @@ complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcom
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from backtest" -s V -l version -d 'Print version'
+complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l toml -d 'Of this TOML file, for editors' -r -f -a "gateway\t'`gateway.toml`'
+connections\t'`connections.toml`'
+masking\t'`masking.toml`'
+agents\t'`agents.toml`'
+tests\t'The policy cases: `tests/*.toml`'"
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand policy; and __fish_seen_subcommand_from schema" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
