@@ -218,7 +218,8 @@ pub(super) fn behind() -> &'static Cluster {
     BEHIND.get_or_init(cluster)
 }
 
-fn cluster() -> &'static Cluster {
+/// A server of its own, for what is played at a server itself.
+pub(super) fn cluster() -> &'static Cluster {
     let cluster = Cluster::private("autovacuum = off\nlog_statement = none\nwal_level = logical", "", &[]);
     let admin = cluster.superuser("postgres");
     admin.run(&format!("create role {LOGIN} superuser login password 'arena'; create role arena_loot_member; create database arena template shop")).success();

@@ -4,7 +4,7 @@
 
 use super::{
     super::harness::{End, Gateway, Person, Tunnel, Wire, cases},
-    arena::{LOGIN, behind, site},
+    arena::{LOGIN, cluster, site},
 };
 
 /// Calls that leave a trace somewhere: rows, sequences, large objects, locks, settings, the log, transaction ids.
@@ -89,7 +89,8 @@ fn failed(wire: &Wire, from: usize) -> bool {
 
 #[test]
 fn nothing_that_changes_something_at_the_server_is_taken_for_a_read() {
-    let cluster = behind();
+    // Not the one that others watch: a slot or a role is there for the whole server until it is rolled back.
+    let cluster = cluster();
     let database = "arena_effects".to_owned();
     cluster.superuser("postgres").run(&format!("create database {database} template arena")).success();
     let site = site(cluster, std::slice::from_ref(&database));

@@ -29,7 +29,7 @@ forbid(principal, action == Action::"ssh_write", resource) when { context.kind =
 
 /// A shell of alice's on a terminal, at its prompt.
 fn shell(stage: &Stage) -> Screen {
-    let screen = Screen::open(&stage.ssh(&["-tt"]), 120, 50);
+    let screen = Screen::open(&stage.ssh(&["-tt"]), 200, 50);
     // Whatever the account's own startup files make of it: one shell, one prompt.
     until("a shell asks", || screen.text().contains(['$', '#', '%']));
     screen.write("exec env -i TERM=xterm-256color PS1='story$ ' bash --norc --noprofile -i");

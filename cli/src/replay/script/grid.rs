@@ -8,6 +8,8 @@ use crate::output::printable_line;
 
 /// No column of a result is shown wider.
 const MAX_CELL_WIDTH: usize = 40;
+/// The columns of what a command wrote.
+const WRITTEN: [&str; 2] = ["stream", "line"];
 
 /// A recorded result, piece by piece.
 pub(super) fn result(text: &str, truncated: bool) -> Vec<ScriptLine> {
@@ -17,18 +19,32 @@ pub(super) fn result(text: &str, truncated: bool) -> Vec<ScriptLine> {
     for one in result_lines(text) {
         match one {
             ResultLine::Columns(names) => {
-                shown.extend(grid(&columns, &rows));
+                shown.extend(table(&columns, &rows));
                 columns = names.iter().map(|name| cell(Some(name))).collect();
                 rows.clear();
             }
+            // What a command wrote is no table.
+            ResultLine::Row(values) if columns == WRITTEN => shown.extend(written(&values)),
             ResultLine::Row(values) => rows.push(values.iter().map(|value| cell(value.as_deref())).collect()),
         }
     }
-    shown.extend(grid(&columns, &rows));
+    shown.extend(table(&columns, &rows));
     if truncated {
         shown.push(line(Tone::Quiet, "-- more rows were returned than are recorded".to_owned()));
     }
     shown
+}
+
+/// A line of a command's output; what went to the standard error says so.
+fn written(values: &[Option<String>]) -> Option<ScriptLine> {
+    let [stream, text] = values else { return None };
+    let text = printable_line(text.as_deref().unwrap_or_default());
+    let mark = if stream.as_deref() == Some("stderr") { "stderr: " } else { "" };
+    Some(line(Tone::Plain, format!("{mark}{text}")))
+}
+
+fn table(columns: &[String], rows: &[Vec<String>]) -> Vec<ScriptLine> {
+    if columns == WRITTEN { Vec::new() } else { grid(columns, rows) }
 }
 
 fn cell(value: Option<&str>) -> String {
@@ -78,4 +94,21 @@ fn grid(columns: &[String], rows: &[Vec<String>]) -> Vec<ScriptLine> {
     }
     shown.extend(rows.iter().map(|row| spelt(row)));
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_command_wrote_reads_as_it_was_written() {
+        let wide = "w".repeat(60);
+        let text = format!(
+            "{{\"columns\":[\"stream\",\"line\"]}}\n[\"stdout\",\"{wide}\"]\n[\"stderr\",\"no \\u001b[31m\"]\n"
+        );
+        let shown: Vec<String> = result(&text, false).iter().map(|line| line.text.clone()).collect();
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert_eq!(shown[0], wide);
+        assert!(shown[1].starts_with("stderr: no ") && !shown[1].contains('\u{1b}'), "{shown:?}");
+    }
 }
