@@ -212,7 +212,10 @@ impl Typing<'_> {
             loop {
                 tokio::select! {
                     biased;
-                    Some(text) = told.recv() => self.tell(&refuse::notice(&format!("{text}; Ctrl-C withdraws"))).await,
+                    Some(text) = told.recv() => {
+                        let waits = if text.starts_with("approved") { "" } else { "; Ctrl-C withdraws" };
+                        self.tell(&refuse::notice(&format!("{text}{waits}"))).await;
+                    }
                     passed = &mut passing => return passed,
                 }
             }
