@@ -177,5 +177,5 @@ fn an_unknown_token_store_is_refused_before_anything_is_kept() {
     let mut command = home.command(&["whoami", "--gateway", "gateway.example.com"]);
     let outcome = Outcome::of(command.env("HOOP_TOKEN_STORE", "clipboard"));
     assert_eq!(outcome.status, 2);
-    assert!(outcome.errors.contains("`keyring` or `file`"), "{}", outcome.errors);
+    assert!(outcome.errors.contains("`keyring`, `file`, or `keyutils`"), "{}", outcome.errors);
 }
