@@ -114,8 +114,8 @@ pub enum Told {
 /// The longest beginning that is needed to tell.
 pub const MOST_BEGINNING: usize = 16;
 
-/// How requests of HTTP begin, and its second version.
-const METHODS: [&[u8]; 11] = [
+/// How requests of HTTP begin, those of WebDAV too, and its second version.
+const METHODS: [&[u8]; 24] = [
     b"GET ",
     b"HEAD ",
     b"POST ",
@@ -125,13 +125,31 @@ const METHODS: [&[u8]; 11] = [
     b"OPTIONS ",
     b"TRACE ",
     b"PATCH ",
+    b"PROPFIND ",
+    b"PROPPATCH ",
+    b"MKCOL ",
+    b"COPY ",
+    b"MOVE ",
+    b"LOCK ",
+    b"UNLOCK ",
+    b"SEARCH ",
+    b"REPORT ",
+    b"PURGE ",
+    b"LINK ",
+    b"UNLINK ",
+    b"QUERY ",
     b"PRI * HTTP",
     b"HTTP/",
 ];
 
 /// What a client's first bytes are of.
 pub fn of_client(first: &[u8]) -> Told {
-    let mut told = begins(first, &METHODS, Known::Http);
+    // SPEC: RFC 9112, 2.2: a server passes over empty lines before a request.
+    if let [b'\r' | b'\n', ..] = first {
+        return Told::Known(Known::Http);
+    }
+    // Some servers take methods in small letters.
+    let mut told = begins(&first.to_ascii_uppercase(), &METHODS, Known::Http);
     told = worse(told, begins(first, &[b"SSH-"], Known::Ssh));
     told = worse(told, tls(first));
     worse(told, postgres(first))
@@ -249,6 +267,10 @@ mod tests {
             (&ask_tls[..], Known::Postgres),
             (b"GET / HTTP/1.1\r\n", Known::Http),
             (b"PRI * HTTP/2.0\r\n", Known::Http),
+            (b"\r\n\r\nGET / HTTP/1.1\r\n", Known::Http),
+            (b"\nGET / HTTP/1.1\r\n", Known::Http),
+            (b"get / HTTP/1.1\r\n", Known::Http),
+            (b"PROPFIND / HTTP/1.1\r\n", Known::Http),
             (b"SSH-2.0-x\r\n", Known::Ssh),
             (&[0x16, 3, 1, 2, 0][..], Known::Tls),
         ] {

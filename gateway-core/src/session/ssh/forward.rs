@@ -199,9 +199,11 @@ impl Way {
         reason = "russh adds messages; each arm that is not named changes nothing"
     )]
     async fn upward(&self, read: &mut ChannelReadHalf) -> End {
-        let mut beginning = Beginning::default();
+        let (mut beginning, mut is_over) = (Beginning::default(), false);
         while let Some(message) = read.wait().await {
             let sent = match message {
+                // What follows its own end would follow bytes that were never told apart.
+                ChannelMsg::Data { .. } | ChannelMsg::Eof if is_over => continue,
                 ChannelMsg::Data { data } => match self.told(&mut beginning, data, of_client).await {
                     Ok(bytes) if bytes.is_empty() => continue,
                     Ok(bytes) => {
@@ -211,6 +213,7 @@ impl Way {
                     Err(turned) => return End::Refused(turned),
                 },
                 ChannelMsg::Eof => {
+                    is_over = true;
                     let rest = beginning.held.split().freeze();
                     self.count(|counts| &mut counts.up, &rest);
                     let sent = if rest.is_empty() { Ok(()) } else { self.machine.input(rest).await };
@@ -232,9 +235,10 @@ impl Way {
         reason = "russh adds messages; each arm that is not named changes nothing"
     )]
     async fn downward(&self, from: &mut ChannelReadHalf) -> End {
-        let mut beginning = Beginning::default();
+        let (mut beginning, mut is_over) = (Beginning::default(), false);
         while let Some(message) = from.wait().await {
             let sent = match message {
+                ChannelMsg::Data { .. } | ChannelMsg::Eof if is_over => continue,
                 ChannelMsg::Data { data } => match self.told(&mut beginning, data, of_server).await {
                     Ok(bytes) if bytes.is_empty() => continue,
                     Ok(bytes) => {
@@ -244,6 +248,7 @@ impl Way {
                     Err(turned) => return End::Refused(turned),
                 },
                 ChannelMsg::Eof => {
+                    is_over = true;
                     let rest = beginning.held.split().freeze();
                     self.count(|counts| &mut counts.down, &rest);
                     let sent = if rest.is_empty() { Ok(()) } else { self.write.data_bytes(rest).await };
