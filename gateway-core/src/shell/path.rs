@@ -187,6 +187,8 @@ const SECRET_PLACES: [&str; 33] = [
     "/etc/shadow-",
     "/etc/gshadow",
     "/etc/gshadow-",
+    "/var/backups/shadow.bak",
+    "/var/backups/gshadow.bak",
     "/etc/sudoers",
     "/etc/sudoers.d/*",
     "/etc/ssh/*_key",
