@@ -182,7 +182,7 @@ const SECRET_NAMES: [&str; 36] = [
 ];
 
 /// Secrets at one place; `~` is any home directory.
-const SECRET_PLACES: [&str; 33] = [
+const SECRET_PLACES: [&str; 35] = [
     "/etc/shadow",
     "/etc/shadow-",
     "/etc/gshadow",
