@@ -33,8 +33,19 @@ pub struct SshSettings {
     pub idle_limit: Duration,
     /// A session ends after so long, whatever goes on.
     pub session_limit: Duration,
+    /// Who reads command lines there.
+    pub shell: LoginShell,
     /// What becomes of terminals and downloads where values are masked, and of the lines of shells.
     pub watching: Watching,
+}
+
+/// The account's login shell, which decides what a command line means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginShell {
+    /// The machine is asked before the first command. One that does not read as sh does makes every command unknown.
+    Asked,
+    /// The site vouches for it that lines are read as sh reads them.
+    Posix,
 }
 
 /// What is done with what cannot be decided or masked exactly.
@@ -117,6 +128,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
     let accept_env = variables(table);
     let idle_limit = limit(table, "idle_seconds", IDLE_SECONDS);
     let session_limit = limit(table, "session_seconds", SESSION_SECONDS);
+    let shell = choice(table, "shell", ["asked", "posix"]);
     let watching = watching(table);
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
@@ -139,7 +151,14 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         pool: None,
         native: None,
         http: None,
-        ssh: Some(SshSettings { trust: trust?, accept_env, idle_limit, session_limit, watching: watching? }),
+        ssh: Some(SshSettings {
+            trust: trust?,
+            accept_env,
+            idle_limit,
+            session_limit,
+            shell: if shell? { LoginShell::Posix } else { LoginShell::Asked },
+            watching: watching?,
+        }),
         application_name: super::ApplicationName::default(),
         statement_comment: false,
         environment,

@@ -78,10 +78,7 @@ async fn pass(
     if !conversation.sight(&conversation.policies.borrow().clone()).is_empty() {
         let hint = "Read it with a command, whose output is masked.";
         let refusal = unmaskable("values are masked for you here, and what is forwarded cannot be", hint);
-        let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
-        let text = conversation.environment.sealed(&text, &[]);
-        let number = conversation.number()?;
-        return Err(conversation.refused(number, inspected.operations(), &text, refusal).into());
+        return Err(conversation.turned(&inspected, refusal));
     }
     let (notices, mut told) = mpsc::unbounded_channel();
     let mut passing = std::pin::pin!(conversation.pass(inspected, &notices));
