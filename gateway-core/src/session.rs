@@ -27,6 +27,7 @@ mod meaning;
 mod metering;
 mod named;
 mod names;
+mod onward;
 mod open;
 mod opened;
 mod overdrawn;

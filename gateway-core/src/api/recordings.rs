@@ -203,6 +203,7 @@ mod tests {
             client_address: None,
             application_name: None,
             run: None,
+            through: None,
         }
     }
 

@@ -264,6 +264,10 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Vec<Connection> {
             connection
         })
         .collect();
+    for (one, to, name) in ssh::ways_of(&connections).filter(|(_, _, name)| !names.contains(*name)) {
+        let message = format!("connection `{one}` leads {to} to `{name}`, and there is no such connection");
+        file.problem(file.span(), message, "name a connection of this file in [connection.ways]");
+    }
     file.finish();
     connections
 }

@@ -36,6 +36,8 @@ pub struct SessionFacts {
     pub application_name: Option<String>,
     /// The run that groups it, for `hoop exec`.
     pub run: Option<RunId>,
+    /// The session that it came through, where a machine leads to its connection.
+    pub through: Option<SessionId>,
 }
 
 /// Which step a message asks for.

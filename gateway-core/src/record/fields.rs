@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
-    model::{Effect, Operation, RuleId, RunId},
+    model::{Effect, Operation, RuleId, RunId, SessionId},
     policy::Permitted,
 };
 
@@ -120,6 +120,7 @@ pub(super) fn session_started(facts: &SessionFacts, to: &mut Writer) {
     optional("client_address", facts.client_address.map(|address| address.to_string()).as_deref(), to);
     optional("application_name", facts.application_name.as_deref(), to);
     optional("run", facts.run.as_ref().map(RunId::as_str), to);
+    optional("through", facts.through.as_ref().map(SessionId::as_str), to);
 }
 
 /// The kind of record that a gateway event becomes.

@@ -84,7 +84,8 @@ async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), Box<
     let key = CancelKey::new(Bytes::copy_from_slice(&key)).ok_or_else(|| unopened("no key".to_owned()))?;
     let (recorder, known): (SessionRecorder, _) = arrival.recorded(&id, None, now).await.map_err(unopened)?;
     let (source, proved_at) = (arrival.source, arrival.proved_at);
-    let entry = Entry { known, source, process_id: 0, key, proved_at, retired: arrival.served.retired() };
+    let (retired, outer) = (arrival.served.retired(), arrival.outer());
+    let entry = Entry { known, source, process_id: 0, key, proved_at, retired, outer };
     let membership = arrival.environment.registry.enter(entry);
     let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
     let conversation = conversation.ok_or_else(|| {

@@ -25,8 +25,9 @@ use super::{
     meaning::Meaning,
     metering::SessionMeter,
     names::sight,
+    onward::Through,
     overdrawn::Overdraft,
-    registry::{self, Entry, Membership},
+    registry::{self, End, Entry, Membership},
     relay::{Session, Watches},
     reported::Reported,
     room::Room,
@@ -113,6 +114,8 @@ pub struct Arrival {
     pub client_address: Option<SocketAddr>,
     /// The window that it came through, where connecting needed an approval.
     pub window: Option<Window>,
+    /// The session that it came through, where a machine leads here.
+    pub through: Option<Through>,
 }
 
 /// What the client asked with, and whether it was answered before its session was open.
@@ -207,6 +210,7 @@ impl Arrival {
             key: key.clone(),
             proved_at: self.proved_at,
             retired: self.served.retired(),
+            outer: self.outer(),
         };
         let membership = self.environment.registry.enter(entry);
         let greeting = Greeting { start: &start, welcomed };
@@ -230,6 +234,7 @@ impl Arrival {
             client_address: self.client_address,
             application_name,
             run: self.run.clone(),
+            through: self.through.as_ref().map(|through| through.session.clone()),
         };
         let unrecorded = "the gateway cannot record this session, so it is not opened";
         let recorder = self.environment.recorder.session(facts).map_err(|error| {
@@ -254,7 +259,20 @@ impl Arrival {
             tracing::error!(session = %id, %error, "a session could not be indexed");
             unrecorded.to_owned()
         })?;
+        if let Some(through) = &self.through {
+            through.is(id);
+        }
         Ok((recorder, Arc::new(entry)))
+    }
+
+    /// Turns to a reason when the session that it came through may not go on.
+    pub(super) fn outer(&self) -> Option<watch::Receiver<Option<End>>> {
+        self.through.as_ref().map(|through| through.end.clone())
+    }
+
+    /// Whether nobody answered what the client said of the protocol's version: a listener has.
+    pub(super) fn negotiates(&self) -> bool {
+        self.source == Source::Tunnel || self.through.is_some()
     }
 
     async fn log_in(
@@ -317,7 +335,7 @@ impl Arrival {
         membership.announce(process_id);
         let mut out = BytesMut::new();
         if !greeting.welcomed {
-            if self.source == Source::Tunnel {
+            if self.negotiates() {
                 negotiate(greeting.start, &mut out);
             }
             codec::authentication_ok(&mut out);

@@ -12,6 +12,7 @@ mod hold;
 mod incoming;
 mod limits;
 mod lines;
+mod passage;
 mod recording;
 mod server;
 mod terminal;
@@ -40,7 +41,7 @@ use crate::{
 };
 
 /// How long what is on its way may take once the session has to end.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Serves a client to its end. Returns when the session is over and on record. `local_password` is asked for where the
 /// laptop cannot tell whose a local connection is.
@@ -65,7 +66,8 @@ async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), Stri
     let key = CancelKey::new(bytes::Bytes::copy_from_slice(&key)).ok_or("no key")?;
     let (recorder, known) = arrival.recorded(&id, None, now).await?;
     let (source, proved_at) = (arrival.source, arrival.proved_at);
-    let entry = Entry { known, source, process_id: 0, key, proved_at, retired: arrival.served.retired() };
+    let (retired, outer) = (arrival.served.retired(), arrival.outer());
+    let entry = Entry { known, source, process_id: 0, key, proved_at, retired, outer };
     let membership = arrival.environment.registry.enter(entry);
     let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
     let conversation = conversation.ok_or("this connection is not served over SSH by this version of the gateway")?;

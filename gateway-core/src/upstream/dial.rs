@@ -99,13 +99,17 @@ pub enum Wire {
 }
 
 impl Wire {
-    /// Gives the stream up at once: the server's next write fails, and so does its next read, whatever was sent ahead.
-    pub fn abort(self) {
-        let tcp = match &self {
+    /// The socket below.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        match self {
             Self::Tcp(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
-        };
-        if let Err(error) = SockRef::from(tcp).set_linger(Some(Duration::ZERO)) {
+        }
+    }
+
+    /// Gives the stream up at once: the server's next write fails, and so does its next read, whatever was sent ahead.
+    pub fn abort(self) {
+        if let Err(error) = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO)) {
             tracing::debug!(%error, "a stream is closed instead of reset");
         }
     }

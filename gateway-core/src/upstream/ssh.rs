@@ -38,7 +38,7 @@ pub use self::{
     keys::{SshKeyError, SshKeys},
     login::{LinkPurpose, LoginOrder, SshLink, SshLogin},
     probe::{SshAccount, SshProbe},
-    sweep::SweepOrder,
+    sweep::{LinkEnds, SweepOrder},
 };
 use super::{DialError, Target};
 use crate::{
@@ -126,9 +126,20 @@ impl SshOutlet {
     pub async fn sweep(&self, order: Recorded<Own<SweepOrder>>) -> Result<(), SshError> {
         let SweepOrder = order.into_inner().into_message();
         match self.shared().await {
-            Some(link) => sweep::sweep(&link).await,
+            Some(link) => sweep::sweep(&link, None).await,
             None => Ok(()),
         }
+    }
+
+    /// Ends what still runs behind a link that forces a command, from one that forces this. What is asked is on record.
+    pub async fn sweep_forced(
+        &self,
+        link: &SshLink,
+        ends: &LinkEnds,
+        order: Recorded<Own<SweepOrder>>,
+    ) -> Result<(), SshError> {
+        let SweepOrder = order.into_inner().into_message();
+        sweep::sweep(link, Some(ends)).await
     }
 
     /// Opens what was permitted and durably recorded.

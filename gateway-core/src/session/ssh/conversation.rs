@@ -20,6 +20,7 @@ use crate::{
         ending::Ending,
         environment::{Environment, Served},
         metering::SessionMeter,
+        onward::Onward,
         open::Arrival,
         registry::LiveCounts,
     },
@@ -41,6 +42,8 @@ pub(super) struct Conversation {
     pub(super) keys: SshKeys,
     pub(super) outlet: SshOutlet,
     pub(super) policies: watch::Receiver<PolicySet>,
+    /// What goes on to sessions that come through this one.
+    pub(super) onward: Onward,
     /// Cancelled when the session has to end: channels end what they run, and say why.
     pub(super) ended: CancellationToken,
     /// Cancelled when nothing may be on its way any more.
@@ -103,6 +106,7 @@ impl Conversation {
             keys: side.keys,
             outlet,
             policies: arrival.served.policies.clone(),
+            onward: Onward::of(arrival),
             ended: CancellationToken::new(),
             cut,
             tasks: TaskTracker::new(),

@@ -32,7 +32,7 @@ impl SshAccount {
     pub async fn read(link: &SshLink, order: Recorded<Own<SshProbe>>) -> Result<Option<Self>, SshError> {
         let SshProbe = order.into_inner().into_message();
         let asking = async {
-            let mut channel = link.0.channel_open_session().await?;
+            let mut channel = link.handle.channel_open_session().await?;
             channel.exec(true, QUESTION).await?;
             let mut said = Vec::new();
             while let Some(message) = channel.wait().await {
