@@ -14,6 +14,7 @@ mod probe;
 mod roles;
 mod ssh;
 mod survey;
+mod via;
 
 pub use cancel::{CancelOrder, cancel};
 pub(crate) use catalogue::Overheard;
@@ -37,3 +38,4 @@ pub use ssh::{
     SshOutlet, SshProbe, SweepOrder, Written,
 };
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};
+pub use via::{Line, Via, ViaError};

@@ -142,6 +142,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         kind: ConnectionKind::Ssh,
         database: upstream.host.clone(),
         upstream,
+        via: None,
         labels,
         tls: UpstreamTls::Disable,
         credential: credential?,

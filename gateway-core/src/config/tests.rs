@@ -263,3 +263,22 @@ fn a_way_leads_to_another_connection_of_the_site() {
         assert!(told.message.contains(said), "{written}: {told:?}");
     }
 }
+
+#[test]
+fn a_machine_before_an_upstream_is_one_of_the_site() {
+    let site = |via: &str, kind: &str| {
+        CONNECTION.replace("database = ", &format!("via = \"{via}\"\ndatabase = "))
+            + &CONNECTION.replace("name = \"pg\"", "name = \"other\"")
+            + &format!(
+                "[[connection]]\nname = \"bastion\"\nkind = \"{kind}\"\nupstream = \"b:22\"\n\
+                 host_key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKyItfEt3kdheDscL6+lZAsqQms0kqESAPiFYBQD8y5n\"\n\
+                 [connection.credential]\ntype = \"ssh-certificate\"\nusername = \"deploy\"\n"
+            )
+    };
+    let read = load(&[("connections.toml", &site("bastion", "ssh"))]).unwrap_or_else(|told| panic!("{told:#?}"));
+    assert_eq!(read.connections[0].via.as_ref().map(ToString::to_string).as_deref(), Some("bastion"));
+    for nobody in ["other", "pg", "nobody"] {
+        let told = problem("connections.toml", &site(nobody, "ssh"));
+        assert!(told.message.contains("no such connection of kind ssh"), "{told:?}");
+    }
+}

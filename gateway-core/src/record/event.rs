@@ -430,6 +430,13 @@ pub enum GatewayEvent {
         /// Why.
         why: &'static str,
     },
+    /// The gateway is about to log in to a machine that leads to an upstream.
+    Reached {
+        /// The connection of the upstream.
+        connection: ConnectionName,
+        /// The machine's.
+        through: ConnectionName,
+    },
     /// Someone had it proved that a connection works.
     Probed {
         /// Who.

@@ -146,6 +146,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::LoginLent { .. } => "login_lent",
         GatewayEvent::LoginReturned { .. } => "login_returned",
         GatewayEvent::Probed { .. } => "probed",
+        GatewayEvent::Reached { .. } => "reached",
         GatewayEvent::RunStarted { .. } => "run_started",
         GatewayEvent::RunLooked { .. } => "run_looked",
         GatewayEvent::RunEnded { .. } => "run_ended",
@@ -186,6 +187,10 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
         GatewayEvent::Sampled { who, connection } | GatewayEvent::Probed { who, connection } => {
             to.json_field("who", who);
             to.field("connection", connection.as_str());
+        }
+        GatewayEvent::Reached { connection, through } => {
+            to.field("connection", connection.as_str());
+            to.field("through", through.as_str());
         }
         GatewayEvent::Looked { who, session } => {
             to.json_field("who", who);

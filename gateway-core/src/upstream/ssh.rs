@@ -32,6 +32,7 @@ use russh::ChannelReadHalf;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::{channel::way_to, login::log_in};
 pub use self::{
     channel::{SshChannel, Written},
     cut::Cut,
@@ -115,7 +116,7 @@ impl SshOutlet {
     pub async fn log_in(&self, order: Recorded<Own<LoginOrder>>) -> Result<SshLink, SshError> {
         let order = order.into_inner().into_message();
         let shared = order.purpose == LinkPurpose::Session;
-        let link = login::log_in(&self.target, &self.settings, &self.login, order, self.cut.clone()).await?;
+        let link = log_in(&self.target, &self.settings, &self.login, order, self.cut.clone()).await?;
         if shared {
             *self.shared.lock().await = Some(link.clone());
         }

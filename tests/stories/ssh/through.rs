@@ -251,3 +251,36 @@ fn both_decisions_hold_and_whatever_ends_the_way_ends_what_came_through() {
     let outcome = psql.finish();
     assert!(outcome.errors.contains("57P01") && outcome.errors.contains("policy"), "{outcome:?}");
 }
+
+#[test]
+fn what_only_a_machine_reaches_is_dialled_through_it() {
+    let (mut sshd, database) = (Sshd::saying("DEBUG1"), Cluster::shared().database());
+    let site = Site::new(&database);
+    let text = std::fs::read_to_string(site.path().join("connections.toml")).expect("readable");
+    let behind = text.replace("labels = ", "via = \"bastion\"\nlabels = ");
+    site.write("connections.toml", &format!("{behind}\n{}", sshd.connection("bastion", "")));
+    let mut gateway = Gateway::start(site);
+    let alice = Person::login(&gateway, "alice");
+    let tunnel = Tunnel::open(&alice, "pg-prod");
+    assert_eq!(tunnel.psql().run("select count(*) from orders;\n").success().trim(), "200");
+    let target = format!("port {}", database.address().rsplit(':').next().expect("a port"));
+    sshd.logged(&["direct-tcpip", "target 127.0.0.1", &target]);
+    // A cancel goes the same way.
+    let mut psql = tunnel.psql().start();
+    psql.write("select pg_sleep(600);\n");
+    psql.close_input();
+    let running = "select count(*) from pg_stat_activity where query like 'select pg_sleep(600)%'";
+    until("it runs", || database.value(running) == "1");
+    let live = alice.json(&["sessions", "ls", "--live"]);
+    let id = live["sessions"][0]["id"].as_str().expect("an id").to_owned();
+    alice.run(&["sessions", "kill", &id]).success();
+    assert_ne!(psql.finish().status.code(), Some(0));
+    until("nothing runs on", || database.value(running) == "0");
+    // A machine that is another one leads nowhere.
+    let (was, other) = (sshd.public_key("host"), sshd.public_key("other"));
+    gateway.site().edit("connections.toml", &was, &other);
+    gateway.reload();
+    let tunnel = Tunnel::open(&alice, "pg-prod");
+    let told = tunnel.psql().run("select 1;\n");
+    assert!(told.status.code() != Some(0) && told.errors.contains("bastion"), "{told:?}");
+}

@@ -3,9 +3,12 @@
 //!
 //! Knows nothing of what goes over it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -31,6 +34,8 @@ use crate::{
 /// What may be on its way in each direction.
 const BUFFER_BYTES: usize = 256 * 1024;
 const READ_BYTES: usize = 32 * 1024;
+/// How long a session that was ended may take to say so.
+const GOODBYE: Duration = Duration::from_secs(4);
 
 /// Where a way leads, where the site says so.
 pub(super) fn leads<'site>(conversation: &'site Conversation, to: &ForwardTarget) -> Option<&'site ConnectionName> {
@@ -97,7 +102,7 @@ impl Passage {
             if let End::Stopped(why) = &end {
                 // It says goodbye in its own words.
                 hold.end(&format!("the session that it came through ended this way: {why}"));
-                drop(tokio::time::timeout(PATIENCE, down).await);
+                drop(tokio::time::timeout(GOODBYE, down).await);
             }
             end
         };

@@ -1,7 +1,7 @@
 //! One channel to a machine: opened by what is on record, fed under that permit, read until it closes.
 
 use bytes::Bytes;
-use russh::{ChannelReadHalf, ChannelWriteHalf, Pty, Sig, client};
+use russh::{Channel, ChannelReadHalf, ChannelWriteHalf, Pty, Sig, client};
 
 use super::{LinkEnds, SshError, SshLink};
 use crate::{
@@ -22,6 +22,15 @@ pub struct SshChannel {
     write: ChannelWriteHalf<client::Msg>,
     /// Kept for as long as the channel is used.
     link: SshLink,
+}
+
+/// A way of the gateway's own, over a link that it logged in for that.
+pub(in crate::upstream) async fn way_to(
+    link: &SshLink,
+    host: &str,
+    port: u16,
+) -> Result<Channel<client::Msg>, SshError> {
+    Ok(link.handle.channel_open_direct_tcpip(host.to_owned(), u32::from(port), "127.0.0.1", 0).await?)
 }
 
 impl SshChannel {

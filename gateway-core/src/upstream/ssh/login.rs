@@ -102,7 +102,7 @@ impl SshLink {
 }
 
 /// Dials, checks the host, logs in.
-pub(super) async fn log_in(
+pub(in crate::upstream) async fn log_in(
     target: &Target,
     settings: &SshSettings,
     login: &SshLogin,

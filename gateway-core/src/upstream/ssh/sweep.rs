@@ -34,7 +34,7 @@ pub struct LinkEnds {
 
 impl LinkEnds {
     pub(super) fn of(wire: &Wire) -> Option<Self> {
-        let stream = wire.tcp();
+        let stream = wire.line().tcp()?;
         Some(Self { gateway: stream.local_addr().ok()?, machine: stream.peer_addr().ok()? })
     }
 
