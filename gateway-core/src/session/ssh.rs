@@ -13,7 +13,6 @@ mod incoming;
 mod limits;
 mod lines;
 mod passage;
-mod recording;
 mod server;
 mod terminal;
 
@@ -27,16 +26,12 @@ use self::{conversation::Conversation, server::Door};
 use super::{
     client::ClientStream,
     ending::Ending,
-    open::{Arrival, START_TIMEOUT, random},
-    registry::{Entry, Membership},
+    open::{Arrival, START_TIMEOUT},
+    registry::Membership,
     wake::wake,
 };
 use crate::{
-    model::SessionId,
-    protocol::{
-        postgres::message::CancelKey,
-        ssh::handshake::{LocalGuard, serving},
-    },
+    protocol::ssh::handshake::{LocalGuard, serving},
     upstream::Cut,
 };
 
@@ -46,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// Serves a client to its end. Returns when the session is over and on record. `local_password` is asked for where the
 /// laptop cannot tell whose a local connection is.
 pub(super) async fn serve(arrival: Arrival, client: ClientStream, local_password: Option<SecretString>) {
-    match Box::pin(open(&arrival)).await {
+    match Box::pin(Conversation::open(&arrival)).await {
         Ok((conversation, membership)) => {
             Box::pin(run(arrival, conversation, membership, client, local_password)).await;
         }
@@ -55,23 +50,6 @@ pub(super) async fn serve(arrival: Arrival, client: ClientStream, local_password
             super::open::say(client, format!("hoop: {message}\r\n").as_bytes()).await;
         }
     }
-}
-
-/// Puts the session on record and among the live ones, before anything is dialled.
-async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), String> {
-    let now = arrival.environment.clock.unix_millis();
-    let drawn = random::<10>().and_then(|id| Ok((id, random::<32>()?)));
-    let (id, key) = drawn.map_err(|error| error.to_string())?;
-    let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
-    let key = CancelKey::new(bytes::Bytes::copy_from_slice(&key)).ok_or("no key")?;
-    let (recorder, known) = arrival.recorded(&id, None, now).await?;
-    let (source, proved_at) = (arrival.source, arrival.proved_at);
-    let (retired, outer) = (arrival.served.retired(), arrival.outer());
-    let entry = Entry { known, source, process_id: 0, key, proved_at, retired, outer };
-    let membership = arrival.environment.registry.enter(entry);
-    let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
-    let conversation = conversation.ok_or("this connection is not served over SSH by this version of the gateway")?;
-    Ok((Arc::new(conversation), membership))
 }
 
 async fn run(

@@ -95,21 +95,19 @@ pub struct Way {
     _link: SshLink,
 }
 
+impl fmt::Debug for Way {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Way")
+    }
+}
+
 /// What a stream to an upstream runs over.
+#[derive(Debug)]
 pub enum Line {
     /// A socket.
     Tcp(TcpStream),
     /// A way through a machine.
     Way(Box<Way>),
-}
-
-impl fmt::Debug for Line {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(stream) => stream.fmt(formatter),
-            Self::Way(_) => formatter.write_str("Way"),
-        }
-    }
 }
 
 impl Line {

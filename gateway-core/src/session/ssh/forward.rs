@@ -22,10 +22,9 @@ use super::{
     conversation::Conversation,
     hold::{Passed, Turned},
     passage::{self, Passage},
-    recording::{Open, spans},
 };
 use crate::{
-    model::{ConnectionName, Operation, Refusal, SessionId, Verdict},
+    model::{ConnectionName, Operation, Refusal, SessionId},
     protocol::ssh::{
         beginning::{Beginning, Known, Taken},
         forward::ForwardTarget,
@@ -33,7 +32,8 @@ use crate::{
         message::SshRequest,
         refuse,
     },
-    record::{Event, SealedText, Status},
+    record::{Event, Status},
+    session::{books::unrecorded, outcome::Open},
     upstream::{LinkPurpose, SshChannel},
 };
 
@@ -84,11 +84,8 @@ async fn into(
 ) {
     // The machine is not asked: what was recorded is that the way was let through.
     let Passed { operations, approved, mut open, recorded: _on_record } = passed;
-    let arrived = if conversation.ended.is_cancelled() {
-        Err(super::recording::unrecorded())
-    } else {
-        passage::arrive(&conversation, name)
-    };
+    let arrived =
+        if conversation.ended.is_cancelled() { Err(unrecorded()) } else { passage::arrive(&conversation, name) };
     match arrived {
         Ok((arrival, hold)) => {
             open.sent();
@@ -113,21 +110,11 @@ async fn across(
     to: ForwardTarget,
     passed: Passed,
 ) {
-    let Passed { recorded, operations, approved, mut open } = passed;
-    let opened = async {
-        let link = conversation.link(conversation.outlet.link_for(LinkPurpose::Forwarding)).await?;
-        open.sent();
-        conversation.outlet.open(&link, recorded).await.map_err(|error| conversation.unreached(&error))
-    };
-    let opened = tokio::select! {
-        biased;
-        () = conversation.ended.cancelled() => Err(super::recording::unrecorded()),
-        opened = Box::pin(opened) => opened,
-    };
-    let (machine, from) = match opened {
+    let Passed { recorded, operations, approved, open } = passed;
+    let purpose = conversation.outlet.link_for(LinkPurpose::Forwarding);
+    let (machine, from, open) = match conversation.reach(purpose, recorded, open).await {
         Ok(opened) => opened,
         Err(refusal) => {
-            open.end(Status::Failed { sqlstate: "not reached" });
             conversation.announce(refuse::lines(&refusal, None, &conversation.id)).await;
             return reply.reject(ChannelOpenFailure::ConnectFailed).await;
         }
@@ -142,8 +129,7 @@ async fn across(
 /// Records a refusal that no policy of this connection gave.
 fn turned(conversation: &Conversation, operations: &[Operation], refusal: Refusal) -> Refusal {
     let text = operations.first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
-    let environment = &conversation.environment;
-    let text = SealedText::new(&text, &spans(&text, &environment.detectors), &[], &environment.sealer);
+    let text = conversation.environment.sealed(&text, &[]);
     match conversation.number() {
         Ok(number) => conversation.refused(number, operations, &text, refusal),
         Err(unrecorded) => unrecorded,
@@ -180,9 +166,8 @@ pub(super) fn note(
     protocol: Option<&str>,
     session: Option<&SessionId>,
 ) {
-    let environment = &conversation.environment;
     let text = to.to_string();
-    let text = SealedText::new(&text, &spans(&text, &environment.detectors), &[], &environment.sealer);
+    let text = conversation.environment.sealed(&text, &[]);
     let mut facts = BTreeMap::from([("bytes_up", up.to_string()), ("bytes_down", down.to_string())]);
     facts.extend(protocol.map(|protocol| ("protocol", protocol.to_owned())));
     facts.extend(session.map(|session| ("session", session.to_string())));
@@ -219,13 +204,9 @@ impl Permits {
                 Ok(()) = policies.changed() => {}
             }
             let now = policies.borrow_and_update().clone();
-            let at = conversation.circumstances();
-            let (who, on) = (&conversation.principal, &conversation.served.facts);
             let permits = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
-            let still = permits.iter().all(|(operation, approved)| match now.weigh(who, on, operation, &at) {
-                Verdict::Permit { .. } => true,
-                Verdict::NeedsApproval(_) => *approved,
-                Verdict::Refuse(_) => false,
+            let still = permits.iter().all(|(operation, approved)| {
+                conversation.still_permits(&now, std::slice::from_ref(operation), *approved)
             });
             if !still || (!self.is_read && !conversation.sight(&now).is_empty()) {
                 return "a change of policy no longer permits it".to_owned();

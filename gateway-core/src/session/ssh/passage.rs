@@ -18,7 +18,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, W
 use super::{
     conversation::Conversation,
     forward::{self, PATIENCE, Permits},
-    recording::Open,
 };
 use crate::{
     model::{ConnectionName, Refusal},
@@ -28,6 +27,7 @@ use crate::{
         client::ClientStream,
         onward::{self, Hold, Traveller},
         open::Arrival,
+        outcome::Open,
     },
 };
 

@@ -18,7 +18,7 @@ use russh::{
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{channel, conversation::Conversation, forward};
-use crate::{model::Refusal, protocol::ssh::forward::ForwardTarget, record::SealedText};
+use crate::{model::Refusal, protocol::ssh::forward::ForwardTarget};
 
 /// As many channels may be open at a time.
 const MOST_CHANNELS: usize = 64;
@@ -80,8 +80,7 @@ impl Door {
     }
 
     fn refuse_with(&self, what: &str, refusal: Refusal) {
-        let spans = super::recording::spans(what, &self.conversation.environment.detectors);
-        let text = SealedText::new(what, &spans, &[], &self.conversation.environment.sealer);
+        let text = self.conversation.environment.sealed(what, &[]);
         if let Ok(number) = self.conversation.number() {
             drop(self.conversation.refused(number, &[], &text, refusal));
         }
