@@ -86,5 +86,6 @@ fn facts() -> SessionFacts {
         client_address: None,
         application_name: None,
         run: None,
+        through: None,
     }
 }

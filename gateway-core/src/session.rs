@@ -30,6 +30,7 @@ mod meaning;
 mod metering;
 mod named;
 mod names;
+mod onward;
 mod open;
 mod opened;
 mod outcome;

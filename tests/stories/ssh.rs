@@ -3,6 +3,7 @@
 mod evasions;
 mod files;
 mod shell;
+mod through;
 mod trust;
 mod ways;
 

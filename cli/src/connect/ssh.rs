@@ -11,7 +11,7 @@ use crate::{
     private_file::{create_private_folder, replace_private_file},
 };
 
-/// ssh prefers ChaCha20, which takes twice as long as AES where processors know it, and is not in every build of it.
+/// ssh prefers `ChaCha20`, which takes twice as long as AES where processors know it, and is not in every build of it.
 const CIPHERS: &str = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes256-ctr,aes128-ctr";
 
 /// The gateway as ssh knows it.

@@ -197,6 +197,8 @@ pub struct Connection {
     pub kind: ConnectionKind,
     /// Where the server is.
     pub upstream: UpstreamAddress,
+    /// The machine that it is reached through, where the gateway does not reach it itself.
+    pub via: Option<ConnectionName>,
     /// The database.
     pub database: String,
     /// Labels for policies.
@@ -264,6 +266,16 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Vec<Connection> {
             connection
         })
         .collect();
+    for (one, to, name) in ssh::ways_of(&connections).filter(|(_, _, name)| !names.contains(*name)) {
+        let message = format!("connection `{one}` leads {to} to `{name}`, and there is no such connection");
+        file.problem(file.span(), message, "name a connection of this file in [connection.ways]");
+    }
+    let machines: BTreeSet<_> = connections.iter().filter(|one| one.ssh.is_some()).map(|one| &one.name).collect();
+    let vias = connections.iter().filter_map(|one| Some((&one.name, one.via.as_ref()?)));
+    for (one, machine) in vias.filter(|(_, machine)| !machines.contains(machine)) {
+        let message = format!("connection `{one}` goes via `{machine}`, and there is no such connection of kind ssh");
+        file.problem(file.span(), message, "name a machine of this file, or remove `via`");
+    }
     file.finish();
     connections
 }
@@ -287,6 +299,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         return ssh::connection(table, root, name);
     }
     let upstream = address(table, "upstream = \"db.internal:5432\"");
+    let via = via(table);
     let database = table.required("database", "database = \"shop\"").map(toml::Spanned::into_inner);
     let labels = table.map("labels").unwrap_or_default();
     let encryption = match table.table("tls") {
@@ -332,6 +345,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         name: name?,
         kind: kind?,
         upstream: upstream?,
+        via,
         database: database?,
         labels,
         tls: encryption?,
@@ -345,6 +359,12 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         statement_comment,
         environment,
     })
+}
+
+/// The machine before the upstream.
+pub(super) fn via(table: &mut Table<'_>) -> Option<ConnectionName> {
+    let name = table.text("via");
+    table.parsed("via", name, "via = \"bastion\"", ConnectionName::from_str)
 }
 
 /// What `hoop exec` sets for the connection; a template that could not be filled in there is a mistake here.

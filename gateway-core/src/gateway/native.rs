@@ -225,6 +225,7 @@ async fn come_in(
                 client_address,
                 run: None,
                 window: None,
+                through: None,
             };
             Some(Guest { arrival, client, buffer, start, identity, expires_at })
         }

@@ -99,13 +99,14 @@ fn facts(number: u8) -> SessionFacts {
         id: session_id(number),
         principal: alice(),
         connection: "pg-prod".parse().expect("a name"),
-        kind: crate::model::ConnectionKind::Postgres,
+        kind: ConnectionKind::Postgres,
         database: "shop".to_owned(),
         role: "hoop".to_owned(),
         source: Source::Tunnel,
         client_address: Some(([127, 0, 0, 1], 40_000).into()),
         application_name: Some("psql".to_owned()),
         run: None,
+        through: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod hold;
 mod incoming;
 mod limits;
 mod lines;
+mod passage;
 mod server;
 mod terminal;
 
@@ -35,7 +36,7 @@ use crate::{
 };
 
 /// How long what is on its way may take once the session has to end.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Serves a client to its end. Returns when the session is over and on record. `local_password` is asked for where the
 /// laptop cannot tell whose a local connection is.

@@ -247,7 +247,8 @@ fn a_copy_that_runs_as_its_owner_changes_permissions_too() {
         let found = understand(text.as_bytes());
         found.accesses.iter().any(|access| access.verb == Verb::Permission)
     };
-    for text in ["install -m 4755 /bin/sh x", "install -m u+s a x", "install -o root a x", "install -Dm2755 -t /srv a"] {
+    for text in ["install -m 4755 /bin/sh x", "install -m u+s a x", "install -o root a x", "install -Dm2755 -t /srv a"]
+    {
         assert!(asks(text), "{text}");
     }
     for text in ["install -m 755 a x", "install -m 0644 a x", "install -D a x", "cp a x"] {
