@@ -101,7 +101,7 @@ fn what_a_certificate_binds_a_login_to_is_all_that_it_does_and_a_kill_reaches_it
     });
     let reached = Program::run(Sshd::client("ssh", tunnel.port).args([&format!("-W{to}"), "127.0.0.1"]), "");
     assert_eq!(reached.output, "reached\n", "{reached:?}");
-    let options = sshd.logged(&["cert key options", "port-forwarding"]);
+    let options = sshd.logged(&["cert: key options:", "port-forwarding"]);
     assert!(options.contains(" command") && !options.contains(" pty"), "{options}");
     sshd.logged(&["Accepted", "-CERT", " ID ses_"]);
     // What reviewers let through is forced, and no signal reaches it. A kill does.
@@ -115,12 +115,12 @@ fn what_a_certificate_binds_a_login_to_is_all_that_it_does_and_a_kill_reaches_it
     bob.run(&["approvals", "approve", &id]).success();
     let pids = waiting.expect("its processes", |_, line| line.strip_prefix("pids ").map(str::to_owned));
     let pids: Vec<&str> = pids.split(' ').collect();
-    let alive = || pids.iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).count();
-    assert_eq!((pids.len(), alive()), (2, 2), "{pids:?}");
+    let running = || pids.iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).count();
+    assert_eq!((pids.len(), running()), (2, 2), "{pids:?}");
     let listed = alice.run(&["sessions", "ls", "--live", "--output", "jsonl"]).success();
     let session = listed.split(['"', ',']).find(|word| word.starts_with("ses_")).expect("a session").to_owned();
     alice.run(&["sessions", "kill", &session, "--reason", "enough"]).success();
     let outcome = waiting.finish();
     assert!(outcome.errors.contains("enough") && !outcome.output.contains("on\n"), "{outcome:?}");
-    until("its processes are gone", || alive() == 0);
+    until("its processes are gone", || running() == 0);
 }

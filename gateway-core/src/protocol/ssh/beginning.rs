@@ -69,7 +69,7 @@ const MOST_KEPT_BYTES: usize = 64;
 /// So far lines of SSH may come before its first one: 64 of the longest.
 const MOST_BEFORE_SSH_BYTES: usize = 64 * 256;
 
-/// How requests of HTTP begin, those of WebDAV too.
+/// How requests of HTTP begin, those of `WebDAV` too.
 const METHODS: [&[u8]; 22] = [
     b"GET",
     b"HEAD",
