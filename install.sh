@@ -110,6 +110,9 @@ missing_wants() {
     has shellcheck || echo shellcheck
     any_file /usr/sbin/sshd /usr/bin/sshd /opt/homebrew/sbin/sshd || echo sshd
     has rsync || echo rsync
+    has fish || echo fish
+    has tcsh || echo tcsh
+    has zsh || echo zsh
     has php && [ -d /usr/share/simplesamlphp ] || echo saml
     has openssl || echo openssl
     has curl || echo curl

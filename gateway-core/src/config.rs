@@ -52,7 +52,9 @@ pub use schema::SiteFile;
 pub use secret::{SecretCommand, SecretName, SecretReference, SecretReferenceError, VaultPath};
 pub use secrets::{SecretsConfig, VaultConfig, VaultLogin};
 pub use site::Site;
-pub use ssh::{HostTrust, MaskedDownloads, MaskedTerminal, ShellLines, SshCredential, SshSettings, Watching};
+pub use ssh::{
+    HostTrust, LoginShell, MaskedDownloads, MaskedTerminal, ShellLines, SshCredential, SshSettings, Watching,
+};
 pub use starters::Starter;
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod options;
 mod outcome;
 mod path;
 mod programs;
+mod reader;
 mod risk;
 mod screen;
 mod seen;
@@ -26,6 +27,7 @@ mod walk;
 mod word;
 
 pub use outcome::{Access, Doubt, Effect, Fact, Object, Transfer, Understanding, Verb};
+pub use reader::{QUESTION, Reader};
 pub use risk::CIRCUMSTANCES;
 pub use screen::MAX_TEXT_BYTES;
 
@@ -56,7 +58,7 @@ pub fn understand(text: &[u8]) -> Understanding {
 /// What a path is known for by its letters, for who opens it without a command line: as [`understand`] would say it.
 pub fn facts_of_path(path: &str, changes: bool) -> std::collections::BTreeSet<Fact> {
     let secret = (!changes && path::is_secret(path, false)).then_some(Fact::ReadsSecretFile);
-    let code = (changes && path::starts_code(path, false)).then_some(Fact::ChangesStartup);
+    let code = (changes && path::starts_code_for_somebody(path)).then_some(Fact::ChangesStartup);
     let ascends = path.split('/').any(|part| part == "..").then_some(Fact::Ascends);
     secret.into_iter().chain(code).chain(ascends).collect()
 }

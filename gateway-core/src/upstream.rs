@@ -34,8 +34,8 @@ pub(crate) use path::default_path;
 pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};
 pub use roles::{RoleLender, fresh_name};
 pub use ssh::{
-    Cut, LinkEnds, LinkPurpose, LoginOrder, SshAccount, SshChannel, SshError, SshKeyError, SshKeys, SshLink, SshLogin,
-    SshOutlet, SshProbe, SweepOrder, Written,
+    Cut, LinkEnds, LinkPurpose, LoginOrder, ReaderOrder, SshAccount, SshChannel, SshError, SshKeyError, SshKeys,
+    SshLink, SshLogin, SshOutlet, SshProbe, SweepOrder, Written,
 };
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};
 pub use via::{Line, Via, ViaError};

@@ -128,6 +128,14 @@ fn whoever_stops_waiting_takes_the_request_back() {
     let item = &stage.bob.json(&["approvals", "show", &id])["approval"];
     assert_eq!(item["status"], "withdrawn", "{item}");
     assert_ne!(stage.bob.run(&["approvals", "approve", &id]).code(), 0);
+    // Nor does it outlast the login of whoever asked, though nobody is there to take it back.
+    let (waiting, id) = stage.ask(&["--request", "before I go"]);
+    waiting.signal(Signal::SIGKILL);
+    drop(waiting);
+    let status = || stage.bob.json(&["approvals", "show", &id])["approval"]["status"].clone();
+    assert_eq!(status(), "pending");
+    stage.alice.run(&["logout"]).success();
+    assert_eq!(status(), "withdrawn");
 }
 
 #[test]

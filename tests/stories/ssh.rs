@@ -7,7 +7,7 @@ mod through;
 mod trust;
 mod ways;
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use super::harness::{Gateway, Outcome, Person, Program, Site, Sshd, Stream, Tunnel, until};
 
@@ -132,11 +132,37 @@ fn what_is_refused_is_told_with_status_126_and_the_session_goes_on() {
     }
     assert_eq!(stage.run(&["echo still"]).output, "still\n");
     assert!(stage.recorded().contains("no-shells"));
+    the_past_is_decided_again(&stage);
     let bob = Person::login(&stage.gateway, "bob");
     let his = Tunnel::open(&bob, "bastion");
     let mut other = Sshd::client("ssh", his.port);
     let denied = Program::run(other.args(["127.0.0.1", "python3 -c 1"]), "");
     assert_eq!(denied.code(), 126, "a dba may connect and run nothing: {denied:?}");
+}
+
+/// What was recorded of a machine, and one command more, by policies that are not in force.
+fn the_past_is_decided_again(stage: &Stage) {
+    let made = stage.sshd.path("made").display().to_string();
+    let command = format!("touch {made}");
+    assert_eq!(stage.run(&[&command]).code(), 0);
+    let proposed = stage.alice.home().join("proposed");
+    fs::create_dir_all(proposed.join("policies")).expect("made");
+    for file in ["gateway.toml", "connections.toml", "masking.toml", "policies/ssh.cedar"] {
+        fs::copy(stage.gateway.site().path().join(file), proposed.join(file)).expect("copied");
+    }
+    let more = "@id(\"no-writes\") forbid(principal, action == Action::\"ssh_write\", resource);\n";
+    fs::write(proposed.join("policies/more.cedar"), more).expect("written");
+    let proposed = proposed.to_str().expect("text");
+    let report = stage.alice.json(&["policy", "backtest", proposed, "--since", "1h"]);
+    let report = &report["backtest"];
+    assert_eq!((&report["operations"], &report["same"]), (&3.into(), &2.into()), "{report}");
+    let changed = &report["changed"][0];
+    assert_eq!((&changed["was"], &changed["would_be"]), (&"permit".into(), &"refuse".into()), "{report}");
+    assert_eq!((&changed["operation"], &changed["would_be_rules"][0]), (&command.as_str().into(), &"no-writes".into()));
+    let asked = ["policy", "explain", proposed, "bastion", &command, "--user", "alice", "--group", "engineers"];
+    let explained = stage.alice.run(&asked);
+    assert!(explained.code() == 0 && explained.output.contains("no-writes"), "{explained:?}");
+    assert_eq!(stage.alice.run(&["can", "bastion", &command]).code(), 0, "what is in force lets it through");
 }
 
 #[test]
@@ -166,7 +192,7 @@ fn a_held_command_waits_and_runs_once_approved() {
     bob.run(&["approvals", "approve", &id]).success();
     let outcome = waiting.finish();
     assert_eq!((outcome.code(), outcome.output.as_str()), (0, "done\n"), "{outcome:?}");
-    assert_eq!(std::fs::read_to_string(&mark).expect("written"), "sent ahead\n");
+    assert_eq!(fs::read_to_string(&mark).expect("written"), "sent ahead\n");
     let (waiting, id) = held("rm -rf /srv/never");
     bob.run(&["approvals", "deny", &id, "--reason", "use the job"]).success();
     let outcome = waiting.finish();

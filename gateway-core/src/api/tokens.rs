@@ -124,15 +124,17 @@ pub(super) async fn certify(
     }))
 }
 
-/// Ends everything that the caller's login gave: tokens, live sessions, who is on the way in, passwords, certificates. In
-/// this order nothing new is given once the last is forgotten.
+/// Ends everything that the caller's login gave: tokens, live sessions, who is on the way in, passwords, certificates,
+/// and what they asked reviewers for. In this order nothing new is given once the last is forgotten.
 pub(super) async fn log_out(State(state): State<ApiState>, caller: Caller) -> Result<Json<()>, ApiError> {
     let who = caller.principal();
     let ended = state.0.tokens.end(who);
     state.0.registry.log_out(who);
     state.0.connection_tokens.forget(who);
     state.0.client_certificates.forget(who);
+    let taken_back = state.0.desk.log_out(who).await;
     // FAIL-CLOSED: what a restart would forget is not said to be ended.
     ended.map_err(|failure| ApiError::unavailable("the logout could not be kept", &failure))?;
+    taken_back?;
     Ok(Json(()))
 }

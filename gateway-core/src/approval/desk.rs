@@ -260,6 +260,15 @@ impl Desk {
         answer.await.map_err(|_closed| DeskError::Closed)?
     }
 
+    /// Takes back what somebody who logged out, or an agent of theirs, asked for apart from a session: nobody who is
+    /// logged in waits for it any more.
+    pub async fn log_out(&self, who: &Principal) -> Result<(), DeskError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::LogOut { who: Box::new(who.clone()), reply };
+        self.commands.send(command).await.map_err(|_closed| DeskError::Closed)?;
+        answer.await.map_err(|_closed| DeskError::Closed)?
+    }
+
     /// Lists cases, newest first, at most `limit`.
     pub async fn list(&self, listed: Listed, limit: usize) -> Result<Vec<Case>, DeskError> {
         let storage = Arc::clone(&self.storage);

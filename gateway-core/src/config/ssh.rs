@@ -42,8 +42,19 @@ pub struct SshSettings {
     pub session_limit: Duration,
     /// Where a way through the machine is served by another connection of the site, with its own inspection.
     pub ways: BTreeMap<ForwardTarget, ConnectionName>,
+    /// Who reads command lines there.
+    pub shell: LoginShell,
     /// What becomes of terminals and downloads where values are masked, and of the lines of shells.
     pub watching: Watching,
+}
+
+/// The account's login shell, which decides what a command line means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginShell {
+    /// The machine is asked before the first command. One that does not read as sh does makes every command unknown.
+    Asked,
+    /// The site vouches for it that lines are read as sh reads them.
+    Posix,
 }
 
 /// What is done with what cannot be decided or masked exactly.
@@ -126,6 +137,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
     let accept_env = variables(table);
     let idle_limit = limit(table, "idle_seconds", IDLE_SECONDS);
     let session_limit = limit(table, "session_seconds", SESSION_SECONDS);
+    let shell = choice(table, "shell", ["asked", "posix"]);
     let watching = watching(table);
     let ways = ways(table, name.as_ref());
     let credential = if let Some(mut credential) = table.table("credential") {
@@ -150,7 +162,15 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         pool: None,
         native: None,
         http: None,
-        ssh: Some(SshSettings { trust: trust?, accept_env, idle_limit, session_limit, ways, watching: watching? }),
+        ssh: Some(SshSettings {
+            trust: trust?,
+            accept_env,
+            idle_limit,
+            session_limit,
+            ways,
+            shell: if shell? { LoginShell::Posix } else { LoginShell::Asked },
+            watching: watching?,
+        }),
         application_name: super::ApplicationName::default(),
         statement_comment: false,
         environment,

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use crate::{
     model::{
-        ApprovalId, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, ProposedBy, Refusal, RuleId,
-        RunId, SessionId, Usage,
+        ApprovalId, ConnectionKind, ConnectionName, Operation, OperationNumber, Principal, PrincipalName, ProposedBy,
+        Refusal, RuleId, RunId, SessionId, Usage,
     },
     policy::Source,
 };
@@ -24,7 +24,9 @@ pub struct SessionFacts {
     pub principal: Principal,
     /// The connection it is for.
     pub connection: ConnectionName,
-    /// The database asked for.
+    /// What kind it is of.
+    pub kind: ConnectionKind,
+    /// The database asked for; of what is no database, the host.
     pub database: String,
     /// The upstream role it runs as.
     pub role: String,

@@ -114,6 +114,7 @@ pub(super) fn asked<M>(permitted: &Permitted<M>, asked: &Asked<'_>, to: &mut Wri
 pub(super) fn session_started(facts: &SessionFacts, to: &mut Writer) {
     to.json_field("principal", &facts.principal);
     to.field("connection", facts.connection.as_str());
+    to.field("connection_kind", facts.kind.as_str());
     to.field("database", &facts.database);
     to.field("role", &facts.role);
     to.field("source", facts.source.as_str());

@@ -218,6 +218,7 @@ impl Arrival {
             id: id.clone(),
             principal: self.principal.clone(),
             connection: self.served.connection.name.clone(),
+            kind: self.served.facts.kind,
             database: self.served.facts.database.clone(),
             role: self.served.connection.credential.username().to_owned(),
             source: self.source,

@@ -182,11 +182,13 @@ const SECRET_NAMES: [&str; 36] = [
 ];
 
 /// Secrets at one place; `~` is any home directory.
-const SECRET_PLACES: [&str; 33] = [
+const SECRET_PLACES: [&str; 35] = [
     "/etc/shadow",
     "/etc/shadow-",
     "/etc/gshadow",
     "/etc/gshadow-",
+    "/var/backups/shadow.bak",
+    "/var/backups/gshadow.bak",
     "/etc/sudoers",
     "/etc/sudoers.d/*",
     "/etc/ssh/*_key",
@@ -329,6 +331,28 @@ pub(super) fn starts_code(path: &str, is_pattern: bool) -> bool {
         || path.contains("/.git/config")
         || path.ends_with("..")
         || readings(path).iter().any(is_one)
+}
+
+/// Files that a login or the machine runs, wherever their folder stands: whose home it is may not be known by its letters.
+pub(super) fn starts_code_for_somebody(path: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        ".bashrc",
+        ".bash_profile",
+        ".bash_login",
+        ".bash_logout",
+        ".profile",
+        ".zshrc",
+        ".zshenv",
+        ".zprofile",
+        ".kshrc",
+        ".login",
+        ".cshrc",
+        ".pam_environment",
+    ];
+    const FOLDERS: [&str; 9] =
+        ["/.ssh/", "/etc/", "/bin/", "/sbin/", "/usr/", "/lib/", "/boot/", "/var/spool/cron/", "/.config/systemd/"];
+    let last = path.rsplit('/').next().unwrap_or_default();
+    NAMES.contains(&last) || FOLDERS.iter().any(|folder| path.contains(folder)) || starts_code(path, false)
 }
 
 /// Whether a path goes up, so that a symbolic link on its way may lead elsewhere than its letters.

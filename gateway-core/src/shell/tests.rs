@@ -5,6 +5,7 @@ mod evasions;
 mod everyday;
 mod execution;
 mod properties;
+mod reader;
 mod review;
 mod secrets;
 

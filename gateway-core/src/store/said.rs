@@ -182,6 +182,7 @@ mod tests {
             id: id.clone(),
             principal: person("alice", &[]),
             connection: ConnectionName::new("pg-prod").unwrap(),
+            kind: crate::model::ConnectionKind::Postgres,
             database: "shop".into(),
             role: "hoop".into(),
             source: Source::Tunnel,

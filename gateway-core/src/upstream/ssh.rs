@@ -38,16 +38,17 @@ pub use self::{
     cut::Cut,
     keys::{SshKeyError, SshKeys},
     login::{LinkPurpose, LoginOrder, SshLink, SshLogin},
-    probe::{SshAccount, SshProbe},
+    probe::{ReaderOrder, SshAccount, SshProbe},
     sweep::{LinkEnds, SweepOrder},
 };
 use super::{DialError, Target};
 use crate::{
-    config::SshSettings,
+    config::{LoginShell, SshSettings},
     credential::CredentialError,
     policy::Permitted,
     protocol::ssh::message::SshRequest,
     record::{Own, Recorded},
+    shell::Reader,
 };
 
 /// Why a machine is not to be had. Holds no secret.
@@ -121,6 +122,21 @@ impl SshOutlet {
             *self.shared.lock().await = Some(link.clone());
         }
         Ok(link)
+    }
+
+    /// Who reads command lines on the machine, where the site says so or it was seen not long ago.
+    pub fn reader(&self) -> Option<Reader> {
+        match self.settings.shell {
+            LoginShell::Posix => Some(Reader::Known),
+            LoginShell::Asked => self.login.reader(),
+        }
+    }
+
+    /// Asks the machine. What is asked is on record.
+    pub async fn ask_reader(&self, link: &SshLink, order: Recorded<Own<ReaderOrder>>) -> Result<Reader, SshError> {
+        let reader = probe::reader(link, order).await?;
+        self.login.saw(reader);
+        Ok(reader)
     }
 
     /// Ends what still runs behind the shared link. What is asked is on record.

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpStream, path::Path, process::Command};
 
-use super::{POLICY, stage};
+use super::{POLICY, Stage, stage};
 use crate::stories::harness::{Gateway, Person, Program, Site, Sshd, Stream, Tunnel, free_port, until};
 
 #[test]
@@ -123,4 +123,46 @@ fn what_a_certificate_binds_a_login_to_is_all_that_it_does_and_a_kill_reaches_it
     let outcome = waiting.finish();
     assert!(outcome.errors.contains("enough") && !outcome.output.contains("on\n"), "{outcome:?}");
     until("its processes are gone", || running() == 0);
+}
+
+/// In fish a backslash keeps a quote from ending; in csh none keeps a backquote from its meaning.
+const READ_OTHERWISE: [(&str, &str); 2] =
+    [("fish", "echo 'a\\' 'b; touch MADE #'"), ("tcsh", "echo \"\\`touch MADE\\`\"")];
+
+#[test]
+fn a_login_shell_that_reads_otherwise_makes_every_command_unknown() {
+    let sshd = Sshd::start();
+    let site = sshd.connection("bastion", "") + &sshd.connection("vouched", "shell = \"posix\"");
+    let policy = format!(
+        "{POLICY}\n@id(\"understood-only\")\nforbid(principal, action == Action::\"ssh_unknown\", resource);\n"
+    );
+    let gateway = Gateway::start(Site::of(&site).policy("ssh", &policy));
+    let alice = Person::login(&gateway, "alice");
+    let tunnel = Tunnel::open(&alice, "bastion");
+    let stage = Stage { sshd, gateway, alice, tunnel };
+    let (made, key) = (stage.sshd.room().join("made"), stage.sshd.public_key("gateway"));
+    let account =
+        |options: &str| fs::write(stage.sshd.path("authorized"), format!("{options} {key}\n")).expect("written");
+    for (shell, line) in READ_OTHERWISE {
+        let line = line.replace("MADE", made.to_str().expect("text"));
+        Program::run(Command::new(shell).args(["-c", &line]), "").success();
+        assert!(made.exists(), "{shell} does no harm without the gateway: {line}");
+        fs::remove_file(&made).expect("removed");
+        account(&format!("command=\"exec {shell} -c \\\"$SSH_ORIGINAL_COMMAND\\\"\""));
+        for line in [&*line, "echo plain"] {
+            let outcome = stage.run(&[line]);
+            assert_eq!((outcome.code(), &*outcome.output), (126, ""), "{shell} is given {line}: {outcome:?}");
+            let is_told = ["understood-only", "login shell"].iter().all(|part| outcome.errors.contains(part));
+            assert!(is_told && !made.exists(), "{shell}: {outcome:?}");
+        }
+        let proven = stage.alice.run(&["connections", "test", "bastion"]);
+        assert!(proven.output.contains("otherwise than sh"), "{shell}: {proven:?}");
+    }
+    let vouched = stage.alice.run(&["connect", "vouched", "--", "echo of tcsh"]);
+    assert_eq!((vouched.code(), &*vouched.output), (0, "of tcsh\n"), "the site says that it may: {vouched:?}");
+    account("command=\"echo this account runs nothing else\"");
+    assert_eq!(stage.run(&["echo plain"]).code(), 126, "what answers otherwise is no shell");
+    account("");
+    assert_eq!(stage.run(&["echo plain"]).output, "plain\n", "it is asked again until it is one");
+    assert!(stage.recorded().contains("\"purpose\":\"probe\""), "what the gateway asks is on record");
 }

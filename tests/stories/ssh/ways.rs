@@ -174,7 +174,9 @@ when { context has facts && context.facts.contains("sudo") };
     assert_eq!(can("sftp read /srv/app/x").code(), 0);
     let proven = stage.alice.run(&["connections", "test", "bastion"]);
     let told = &proven.output;
-    for part in ["reach", "host key", "credential", &format!("logged in as {}", stage.sshd.user), "privileges"] {
+    for part in
+        ["reach", "host key", "credential", &format!("logged in as {}", stage.sshd.user), "privileges", "as sh does"]
+    {
         assert!(told.contains(part), "{part} is not in {proven:?}");
     }
     assert_eq!(told.contains("is root"), stage.sshd.user == "root", "{proven:?}");

@@ -17,7 +17,12 @@ pub(in crate::replay) fn title(event: &RecordedEvent) -> String {
         .and_then(|text| serde_json::from_str::<Principal>(text).ok())
         .map_or_else(|| "?".to_owned(), |principal| whoami::describe(&principal));
     let named = |name| printable_line(field(event, name).unwrap_or("?"));
-    format!("{who} on {}, database {} as {}", named("connection"), named("database"), named("role"))
+    let place = match field(event, "connection_kind") {
+        Some("ssh") => "machine",
+        Some("http" | "llm" | "mcp") => "service",
+        _ => "database",
+    };
+    format!("{who} on {}, {place} {} as {}", named("connection"), named("database"), named("role"))
 }
 
 /// The lines of one event.

@@ -108,6 +108,18 @@ fn spelt(script: &Script) -> String {
 }
 
 #[test]
+fn a_place_is_called_what_it_is() {
+    let called = |kind: &[(&'static str, &'static str)]| {
+        let known = [("connection", "prod"), ("database", "somewhere"), ("role", "hoop")];
+        super::title(&event(1, "session_started", &[&known[..], kind].concat()))
+    };
+    assert_eq!(called(&[]), "? on prod, database somewhere as hoop", "what was recorded before kinds were");
+    assert_eq!(called(&[("connection_kind", "postgres")]), "? on prod, database somewhere as hoop");
+    assert_eq!(called(&[("connection_kind", "ssh")]), "? on prod, machine somewhere as hoop");
+    assert_eq!(called(&[("connection_kind", "mcp")]), "? on prod, service somewhere as hoop");
+}
+
+#[test]
 fn a_session_reads_as_it_was_typed_and_answered() {
     insta::assert_snapshot!(spelt(&Script::new(&session(), None)));
 }

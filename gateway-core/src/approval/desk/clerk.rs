@@ -14,7 +14,7 @@ use super::{
 use crate::{
     approval::{Case, Fact, Lease, LeaseKind, Leases, Oversight, Request, Review, ReviewError, State},
     clock::WallClock,
-    model::{ApprovalId, ConnectionName},
+    model::{ApprovalId, ConnectionName, Principal},
 };
 
 /// How late an expiry may be noticed when the wall clock jumps.
@@ -32,6 +32,7 @@ pub(super) enum Command {
     Supersede { id: ApprovalId, reply: oneshot::Sender<Result<State, DeskError>> },
     Withdraw { id: ApprovalId, reply: oneshot::Sender<Result<State, DeskError>> },
     CloseOn { connection: ConnectionName, reply: oneshot::Sender<Result<(), DeskError>> },
+    LogOut { who: Box<Principal>, reply: oneshot::Sender<Result<(), DeskError>> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -96,6 +97,7 @@ impl Clerk {
             Command::Supersede { id, reply } => drop(reply.send(self.settle(&id, Case::supersede).await)),
             Command::Withdraw { id, reply } => drop(reply.send(self.settle(&id, Case::withdraw).await)),
             Command::CloseOn { connection, reply } => drop(reply.send(self.close_on(&connection).await)),
+            Command::LogOut { who, reply } => drop(reply.send(self.log_out(&who).await)),
             Command::Close { reply } => {
                 self.close().await;
                 reply.send(()).unwrap_or_default();
@@ -225,8 +227,17 @@ impl Clerk {
                 tracing::error!(approval = %lease.approval, %failure, "the end of a lease could not be recorded");
             }
         }
-        for id in self.queue.on(connection) {
+        for id in self.queue.pending(|request| request.connection.name == *connection) {
             self.settle(&id, Case::supersede).await?;
+        }
+        Ok(())
+    }
+
+    async fn log_out(&mut self, who: &Principal) -> Result<(), DeskError> {
+        let theirs =
+            |request: &Request| request.session.is_none() && request.requester.everyone().any(|one| one.is(who));
+        for id in self.queue.pending(theirs) {
+            self.settle(&id, Case::withdraw).await?;
         }
         Ok(())
     }

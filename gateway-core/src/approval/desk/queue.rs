@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::{Limits, SubmitError, clerk::Attempt, ticket::Told};
 use crate::{
     approval::{Asks, Case, Request, State},
-    model::{ApprovalId, ConnectionName, Principal, SessionId},
+    model::{ApprovalId, Principal, SessionId},
 };
 
 /// How often the same may wait at once.
@@ -139,12 +139,11 @@ impl Queue {
         cases.filter_map(|mut case| case.expire(now_millis).then_some(case)).collect()
     }
 
-    /// The pending requests on a connection.
-    pub(super) fn on(&self, connection: &ConnectionName) -> Vec<ApprovalId> {
-        let here = self.0.values().filter(|waiting| waiting.case.request().connection.name == *connection);
-        here.filter(|waiting| waiting.case.state().is_pending())
-            .map(|waiting| waiting.case.request().id.clone())
-            .collect()
+    /// The pending requests of a kind.
+    pub(super) fn pending(&self, of: impl Fn(&Request) -> bool) -> Vec<ApprovalId> {
+        let pending = self.0.values().filter(|waiting| waiting.case.state().is_pending());
+        let requests = pending.map(|waiting| waiting.case.request());
+        requests.filter(|request| of(request)).map(|request| request.id.clone()).collect()
     }
 
     /// When the next case's time is over.

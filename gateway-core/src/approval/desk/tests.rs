@@ -287,6 +287,21 @@ async fn a_request_without_a_session_stays_until_it_is_taken_back() {
 }
 
 #[tokio::test]
+async fn a_logout_takes_back_what_was_asked_for_apart_from_a_session() {
+    let (desk, _store, _clock) = desk().await;
+    let hers = desk.ask(access(1)).await.unwrap();
+    let others = desk.ask(Request { requester: person("eve", &[]), same: [7; 32], ..access(2) }).await.unwrap();
+    let held = desk.submit(request(3, person("eve", &[]))).await.unwrap();
+    desk.log_out(&access(1).requester).await.unwrap();
+    assert_eq!(*desk.show(&hers).await.unwrap().state(), State::Withdrawn);
+    assert!(desk.show(&others).await.unwrap().state().is_pending(), "somebody else's stays");
+    desk.log_out(&person("eve", &[])).await.unwrap();
+    assert_eq!(*desk.show(&others).await.unwrap().state(), State::Withdrawn);
+    let kept = desk.show(held.id()).await.unwrap();
+    assert!(kept.state().is_pending(), "what a session waits for ends with the session");
+}
+
+#[tokio::test]
 async fn a_shape_that_every_reviewer_lets_pass_gives_grants_within_its_bounds() {
     let (desk, _store, clock) = desk().await;
     let shape = ShapeId::of([b"delete".as_slice()]);

@@ -6,13 +6,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::Told;
 use crate::{
+    config::LoginShell,
     model::Principal,
     record::{GatewayEvent, OwnPurpose},
     session::{Environment, Served},
-    upstream::{LinkPurpose, LoginOrder, SshAccount, SshError, SshOutlet, SshProbe},
+    shell::Reader,
+    upstream::{LinkPurpose, LoginOrder, ReaderOrder, SshAccount, SshError, SshOutlet, SshProbe},
 };
 
 const CHECK: &str = "privileges";
+const SHELL: &str = "login shell";
 
 /// Goes on until something fails.
 pub(super) async fn tried(environment: &Environment, who: &Principal, served: &Arc<Served>, told: &mut Told) {
@@ -37,7 +40,7 @@ pub(super) async fn tried(environment: &Environment, who: &Principal, served: &A
         Ok(link) => link,
         Err(error) => {
             failed(&error, upstream, told);
-            return told.skipped(&[CHECK]);
+            return told.skipped(&[CHECK, SHELL]);
         }
     };
     told.good("reach", format!("{upstream} answers"));
@@ -54,6 +57,25 @@ pub(super) async fn tried(environment: &Environment, who: &Principal, served: &A
         Ok(Some(account)) => privileges(served, &account, told),
         Ok(None) => told.warning(CHECK, "the account runs no commands".to_owned(), "does it have a login shell?"),
         Err(error) => told.failed(CHECK, super::chain(&error), "look at the machine's log"),
+    }
+    if settings.shell == LoginShell::Posix {
+        return told.good(SHELL, "the site vouches for it".to_owned());
+    }
+    match environment.recorder.own(&event(), OwnPurpose::Probe, ReaderOrder).await {
+        Ok(order) => shell(outlet.ask_reader(&link, order).await, told),
+        Err(error) => unrecorded(&error, told),
+    }
+}
+
+/// Whether command lines mean there what they are taken for.
+fn shell(reader: Result<Reader, SshError>, told: &mut Told) {
+    match reader {
+        Ok(Reader::Known) => told.good(SHELL, "it reads command lines as sh does".to_owned()),
+        Ok(Reader::Other) => {
+            let next = "give the account sh, dash, bash or zsh: `chsh -s /bin/sh`; or use SFTP and shells only";
+            told.warning(SHELL, "it reads command lines otherwise than sh: each asks ssh_unknown".to_owned(), next);
+        }
+        Err(error) => told.failed(SHELL, super::chain(&error), "look at the machine's log"),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     model::{Access, ObjectName, Operation, Verb, flow::Inspected},
-    shell::{self, Transfer},
+    shell::{self, Reader, Transfer},
     sql::risk,
 };
 
@@ -28,7 +28,10 @@ pub const MOST_COMMAND_BYTES: usize = 64 * 1024;
 /// What a channel asks for.
 pub fn channel(request: SshRequest, circumstance: Arc<[u8]>) -> Inspected<SshRequest> {
     let operation = match &request {
-        SshRequest::Exec { command, within } => exec(command, within.terminal.is_some()),
+        SshRequest::Exec { command, reader: Reader::Known, within } => exec(command, within.terminal.is_some()),
+        SshRequest::Exec { command, reader: Reader::Other, within } => {
+            read_otherwise(command, within.terminal.is_some())
+        }
         SshRequest::Shell { .. } => operation("ssh_shell", "(an interactive shell)", [(Verb::SshShell, None)]),
         SshRequest::Files { .. } => operation("sftp", "(SFTP)", [(Verb::SshSession, None)]),
         SshRequest::Line { line, .. } if line.is_empty() => {
@@ -231,32 +234,9 @@ fn changing(changes: Changes) -> Vec<Verb> {
 fn with_code(verbs: Vec<Verb>, path: &[u8]) -> Vec<(Verb, Option<ObjectName>)> {
     let changes = verbs.iter().any(|verb| *verb != Verb::SshRead);
     let object = object(path);
-    let runs = (changes && starts_code(&object.name)).then_some(Verb::SshExec);
+    let starts = shell::facts_of_path(&object.name, changes).contains(&shell::Fact::ChangesStartup);
+    let runs = starts.then_some(Verb::SshExec);
     verbs.into_iter().chain(runs).map(|verb| (verb, Some(object.clone()))).collect()
-}
-
-/// Files that a login or the machine itself runs: the same that a command line is watched for.
-fn starts_code(path: &str) -> bool {
-    const NAMES: [&str; 12] = [
-        ".bashrc",
-        ".bash_profile",
-        ".bash_login",
-        ".bash_logout",
-        ".profile",
-        ".zshrc",
-        ".zshenv",
-        ".zprofile",
-        ".kshrc",
-        ".login",
-        ".cshrc",
-        ".pam_environment",
-    ];
-    const FOLDERS: [&str; 9] =
-        ["/.ssh/", "/etc/", "/bin/", "/sbin/", "/usr/", "/lib/", "/boot/", "/var/spool/cron/", "/.config/systemd/"];
-    let last = path.rsplit('/').next().unwrap_or_default();
-    NAMES.contains(&last)
-        || FOLDERS.iter().any(|folder| path.contains(folder))
-        || shell::facts_of_path(path, true).contains(&shell::Fact::ChangesStartup)
 }
 
 /// A command line, as far as its grammar and what is known of programs say it.
@@ -304,6 +284,17 @@ fn exec(command: &[u8], has_terminal: bool) -> Operation {
         (found.risk, found.risk_reasons)
     };
     Operation { risk, risk_reasons, statements, facts, advice, ..asked }
+}
+
+/// FAIL-CLOSED: a command line that another shell reads may mean anything, whatever it asks for by its letters.
+fn read_otherwise(command: &[u8], has_terminal: bool) -> Operation {
+    let as_here = exec(command, has_terminal);
+    let asked = as_here.accesses.iter().map(|access| (access.verb, access.object.clone()));
+    let asked = operation(&as_here.kind, &as_here.text, asked.chain([(Verb::SshUnknown, None)]));
+    let advice = "The account's login shell does not read command lines as sh, dash, bash and zsh do: have it given one of \
+                  these (`chsh`), or use a connection to an account that has one.";
+    let Operation { facts, statements, .. } = as_here;
+    Operation { facts, statements, advice: Some(advice.to_owned()), ..asked }
 }
 
 const fn verb(verb: shell::Verb) -> Verb {

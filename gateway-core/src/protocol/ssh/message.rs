@@ -7,7 +7,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::forward::ForwardTarget;
-use crate::model::flow::Digestible;
+use crate::{model::flow::Digestible, shell::Reader};
 
 /// A terminal that a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub enum SshRequest {
     Exec {
         /// Its bytes.
         command: Bytes,
+        /// Who reads it there.
+        reader: Reader,
         /// What it runs in.
         within: Surroundings,
     },
@@ -96,8 +98,11 @@ impl fmt::Debug for SshRequest {
 impl Digestible for SshRequest {
     fn parts(&self, sink: &mut dyn FnMut(&[u8])) {
         let within = match self {
-            Self::Exec { command, within } => {
-                sink(b"exec");
+            Self::Exec { command, reader, within } => {
+                sink(match reader {
+                    Reader::Known => b"exec",
+                    Reader::Other => b"exec by another shell",
+                });
                 sink(command);
                 within
             }

@@ -27,7 +27,8 @@ use crate::{
     },
     record::{OwnPurpose, Recorded, Status},
     session::{books::unrecorded, outcome::Open},
-    upstream::{LinkPurpose, LoginOrder, SshChannel, SshError, SshLink},
+    shell::Reader,
+    upstream::{LinkPurpose, LoginOrder, ReaderOrder, SshChannel, SshError, SshLink},
 };
 
 /// SPEC: RFC 4254, 5.2: extended data of this type is the standard error.
@@ -95,8 +96,10 @@ pub(super) async fn serve(conversation: Arc<Conversation>, channel: Channel<Msg>
     };
     let Some(wanted) = wanted else { return outgoing.close().await };
     let has_terminal = within.terminal.is_some();
+    let reader = if matches!(wanted, Wanted::Exec(_)) { conversation.reader().await } else { Ok(Reader::Known) };
     let request = match wanted {
-        Wanted::Exec(command) => SshRequest::Exec { command, within },
+        // FAIL-CLOSED: who cannot be asked is another.
+        Wanted::Exec(command) => SshRequest::Exec { command, reader: reader.clone().unwrap_or(Reader::Other), within },
         Wanted::Shell => SshRequest::Shell { within },
         Wanted::Files => SshRequest::Files { within },
     };
@@ -112,13 +115,18 @@ pub(super) async fn serve(conversation: Arc<Conversation>, channel: Channel<Msg>
     let carries = inspect::carries(inspected.operations());
     let passed = if too_long {
         Err(Turned::from(unreadable("the command line is too long", "Put it into a script.")))
+    } else if let Err(unreached) = reader {
+        Err(conversation.turned(&inspected, unreached))
     } else if has_terminal && !sight.is_empty() && watching.terminal == MaskedTerminal::Refused {
         // FAIL-CLOSED: what is written key by key cannot be masked before it is seen.
-        let hint = "Run a command without a terminal: `ssh -T … COMMAND`.";
-        Err(Turned::from(unmaskable("values are masked for you here, and a terminal cannot be masked", hint)))
+        let hint = "Run a command without a terminal: `ssh -T … COMMAND`. An operator can have terminals masked as they \
+                    stream: `terminal = \"masked\"` in the connection.";
+        let refusal = unmaskable("values are masked for you here, and a terminal cannot be masked", hint);
+        Err(conversation.turned(&inspected, refusal))
     } else if let Some(why) = carries.filter(|_| !sight.is_empty()).and_then(|carried| carried.refusal(watching)) {
         // FAIL-CLOSED: a protocol with lengths in it cannot be masked, and what is packed cannot be searched.
-        Err(Turned::from(unmaskable(why, "Read it with a command, whose output is masked.")))
+        let refusal = unmaskable(why, "Read it with a command, whose output is masked.");
+        Err(conversation.turned(&inspected, refusal))
     } else {
         waiting(&conversation, &mut incoming, &outgoing, inspected).await
     };
@@ -260,6 +268,24 @@ impl Conversation {
         let order = LoginOrder { key_id: self.id.as_str().to_owned(), purpose };
         let order = self.record(|recorder| recorder.own(OwnPurpose::Authenticate, order))?;
         self.outlet.log_in(order).await.map_err(|error| self.unreached(&error))
+    }
+
+    /// Who reads a command line there; the machine is asked before the first one.
+    async fn reader(&self) -> Result<Reader, Refusal> {
+        let asking = async {
+            let _alone = self.asking.lock().await;
+            if let Some(reader) = self.outlet.reader() {
+                return Ok(reader);
+            }
+            let link = self.link(LinkPurpose::Session).await?;
+            let order = self.record(|recorder| recorder.own(OwnPurpose::Probe, ReaderOrder))?;
+            self.outlet.ask_reader(&link, order).await.map_err(|error| self.unreached(&error))
+        };
+        tokio::select! {
+            biased;
+            () = self.ended.cancelled() => Err(unrecorded()),
+            reader = Box::pin(asking) => reader,
+        }
     }
 
     /// Has the machine do what is on record. Not reached, or ended meanwhile, it has that for its outcome.

@@ -33,6 +33,8 @@ pub(super) struct Conversation {
     pub(super) cut: CancellationToken,
     /// One login at a time, so that channels share it.
     pub(super) dialling: tokio::sync::Mutex<()>,
+    /// One channel asks who reads command lines, so that the others know it.
+    pub(super) asking: tokio::sync::Mutex<()>,
     /// When something was last said on a channel.
     pub(super) active: Mutex<tokio::time::Instant>,
     /// The way to the client, and its channels that have a standard error.
@@ -67,6 +69,7 @@ impl Conversation {
             outlet: SshOutlet::new(served.target.clone(), settings, side.login, cut.clone()),
             cut,
             dialling: tokio::sync::Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             active: Mutex::new(tokio::time::Instant::now()),
             told: Mutex::default(),
             why: OnceLock::new(),

@@ -144,7 +144,7 @@ async fn pass(conversation: &Arc<Conversation>, to: &ForwardTarget, content: Con
     if content != Content::Inspected && !conversation.sight(&conversation.policies.borrow().clone()).is_empty() {
         let hint = "Read it with a command, whose output is masked.";
         let refusal = unmaskable("values are masked for you here, and what is forwarded cannot be", hint);
-        return Err(turned(conversation, inspected.operations(), refusal).into());
+        return Err(conversation.turned(&inspected, refusal));
     }
     let (notices, mut told) = mpsc::unbounded_channel();
     let mut passing = std::pin::pin!(conversation.pass(inspected, &notices));

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::conversation::Conversation;
 pub(super) use crate::session::held::Turned;
 use crate::{
-    model::{Operation, flow::Inspected},
+    model::{Operation, Refusal, flow::Inspected},
     policy::Permitted,
     protocol::ssh::message::SshRequest,
     record::{Asked, Recorded, Step},
@@ -24,6 +24,17 @@ pub(super) struct Passed {
 }
 
 impl Conversation {
+    /// Refuses, on record, what no policy is asked about.
+    pub(super) fn turned(&self, inspected: &Inspected<SshRequest>, refusal: Refusal) -> Turned {
+        let number = match self.number() {
+            Ok(number) => number,
+            Err(unrecorded) => return unrecorded.into(),
+        };
+        let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
+        let text = self.environment.sealed(&text, &[]);
+        self.refused(number, inspected.operations(), &text, refusal).into()
+    }
+
     /// Decides, holds, and records what may go. `notices` are told while it waits.
     pub(super) async fn pass(
         &self,

@@ -12,7 +12,7 @@ use crate::shell::{
 };
 
 /// Shells that must agree; one that is not installed fails the test, for a comparison that did not happen is none.
-const SHELLS: [&str; 2] = ["/bin/bash", "/bin/dash"];
+const SHELLS: [&str; 3] = ["/bin/bash", "/bin/dash", "/bin/zsh"];
 
 /// The words of `x text`, where every byte of it is understood to be exactly them.
 fn ours(text: &str) -> Option<Vec<String>> {
@@ -73,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn words_of_every_quoting_are_read_as_bash_and_dash_read_them(words in prop::collection::vec(literal_word(), 1..6)) {
+    fn words_of_every_quoting_are_read_as_shells_read_them(words in prop::collection::vec(literal_word(), 1..6)) {
         agree(&words.join(" "))?;
     }
 

@@ -142,7 +142,7 @@ proptest! {
     #[test]
     fn no_shell_calls_what_was_not_seen(text in shell_text()) {
         let Some(seen) = seen(&text) else { return Ok(()) };
-        for shell in ["/bin/bash", "/bin/dash"] {
+        for shell in ["/bin/bash", "/bin/dash", "/bin/zsh"] {
             let called = called(shell, &text);
             prop_assert!(called.iter().all(|call| is_seen(call, &seen)), "{shell} calls {called:?} for {text:?}, and {seen:?} was seen");
         }

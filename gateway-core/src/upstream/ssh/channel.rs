@@ -53,7 +53,7 @@ impl SshChannel {
         let (read, write) = channel.split();
         let opened = Self { write, link: link.clone() };
         match request {
-            SshRequest::Exec { command, within } => {
+            SshRequest::Exec { command, within, .. } => {
                 opened.surround(within).await?;
                 opened.write.exec(true, command.to_vec()).await?;
             }

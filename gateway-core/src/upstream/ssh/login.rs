@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::{
     clock::WallClock,
     config::{Credential, HostTrust, SshCredential, SshSettings},
     credential::Secrets,
+    shell::Reader,
     upstream::{Target, Wire, dial},
 };
 
@@ -33,7 +34,12 @@ pub struct SshLogin {
     secrets: Secrets,
     keys: SshKeys,
     clock: WallClock,
+    /// When the account's shell was last seen to be one that is known. Another one is asked again each time.
+    reader_known: Mutex<Option<Instant>>,
 }
+
+/// For so long a shell is taken for what it was: somebody may give the account another one.
+const READER_GOOD_FOR: Duration = Duration::from_mins(5);
 
 impl fmt::Debug for SshLogin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +50,19 @@ impl fmt::Debug for SshLogin {
 impl SshLogin {
     /// By a site's credential; what it refers to is had anew for each login.
     pub fn new(credential: Credential, secrets: Secrets, keys: SshKeys, clock: WallClock) -> Self {
-        Self { credential, secrets, keys, clock }
+        Self { credential, secrets, keys, clock, reader_known: Mutex::default() }
+    }
+
+    /// Who reads the account's command lines, where that was seen not long ago.
+    pub(super) fn reader(&self) -> Option<Reader> {
+        let known = *self.reader_known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.filter(|since| since.elapsed() < READER_GOOD_FOR).map(|_recently| Reader::Known)
+    }
+
+    /// Remembers it.
+    pub(super) fn saw(&self, reader: Reader) {
+        let known = (reader == Reader::Known).then(Instant::now);
+        *self.reader_known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     pub(super) fn makes_certificates(&self) -> bool {

@@ -1,11 +1,15 @@
-//! What the gateway's account may do on a machine, asked by a command of the gateway's own that changes nothing.
+//! What is asked of a machine by commands of the gateway's own that change nothing: what its account may do, and which
+//! shell reads its command lines.
 
 use std::time::Duration;
 
 use russh::ChannelMsg;
 
 use super::{SshError, SshLink};
-use crate::record::{Own, Recorded};
+use crate::{
+    record::{Own, Recorded},
+    shell::{self, Reader},
+};
 
 /// Who it is, and what sudo lets it do without a password. `sudo -n -l` runs nothing; the machine's log has a line of it.
 const QUESTION: &str = "id -u && id -nG && sudo -n -l 2>/dev/null";
@@ -31,23 +35,38 @@ impl SshAccount {
     /// Asks over a link that is logged in; `None` where the account runs no commands, or answers nothing to read.
     pub async fn read(link: &SshLink, order: Recorded<Own<SshProbe>>) -> Result<Option<Self>, SshError> {
         let SshProbe = order.into_inner().into_message();
-        let asking = async {
-            let mut channel = link.handle.channel_open_session().await?;
-            channel.exec(true, QUESTION).await?;
-            let mut said = Vec::new();
-            while let Some(message) = channel.wait().await {
-                if let ChannelMsg::Data { data } = message {
-                    said.extend_from_slice(&data);
-                }
-                if said.len() > MOST_BYTES {
-                    break;
-                }
-            }
-            Ok::<_, SshError>(said)
-        };
-        let said = tokio::time::timeout(PATIENCE, asking).await.map_err(|_elapsed| SshError::Slow)??;
-        Ok(understood(&String::from_utf8_lossy(&said)))
+        Ok(understood(&answer(link, QUESTION).await?))
     }
+}
+
+/// Which shell reads command lines; on record before it is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct ReaderOrder;
+
+/// Asks which shell reads command lines, over a link that is logged in.
+pub(super) async fn reader(link: &SshLink, order: Recorded<Own<ReaderOrder>>) -> Result<Reader, SshError> {
+    let ReaderOrder = order.into_inner().into_message();
+    Ok(Reader::of(&answer(link, shell::QUESTION).await?))
+}
+
+/// What a command says on its standard output.
+async fn answer(link: &SshLink, command: &str) -> Result<String, SshError> {
+    let asking = async {
+        let mut channel = link.handle.channel_open_session().await?;
+        channel.exec(true, command).await?;
+        let mut said = Vec::new();
+        while let Some(message) = channel.wait().await {
+            if let ChannelMsg::Data { data } = message {
+                said.extend_from_slice(&data);
+            }
+            if said.len() > MOST_BYTES {
+                break;
+            }
+        }
+        Ok::<_, SshError>(said)
+    };
+    let said = tokio::time::timeout(PATIENCE, asking).await.map_err(|_elapsed| SshError::Slow)??;
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn understood(said: &str) -> Option<SshAccount> {
