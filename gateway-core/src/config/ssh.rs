@@ -40,10 +40,10 @@ pub struct SshSettings {
     pub idle_limit: Duration,
     /// A session ends after so long, whatever goes on.
     pub session_limit: Duration,
-    /// Who reads command lines there.
-    pub shell: LoginShell,
     /// Where a way through the machine is served by another connection of the site, with its own inspection.
     pub ways: BTreeMap<ForwardTarget, ConnectionName>,
+    /// Who reads command lines there.
+    pub shell: LoginShell,
     /// What becomes of terminals and downloads where values are masked, and of the lines of shells.
     pub watching: Watching,
 }
@@ -167,8 +167,8 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
             accept_env,
             idle_limit,
             session_limit,
-            shell: if shell? { LoginShell::Posix } else { LoginShell::Asked },
             ways,
+            shell: if shell? { LoginShell::Posix } else { LoginShell::Asked },
             watching: watching?,
         }),
         application_name: super::ApplicationName::default(),

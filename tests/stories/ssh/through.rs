@@ -111,8 +111,10 @@ impl Stage {
     }
 }
 
-fn request(program: &mut Program) -> String {
+/// The request that a line of this kind tells of.
+fn request(program: &mut Program, kind: &str) -> String {
     program.expect("that it is held", |stream, line| {
+        let line = if line.contains(kind) { line } else { "" };
         let mut words = line.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
         words.find(|word| word.starts_with("apr_") && stream == Stream::Errors).map(str::to_owned)
     })
@@ -135,7 +137,7 @@ fn a_way_to_a_connection_is_inspected_by_it_and_both_records_name_each_other() {
     let mut waiting = stage.psql(db).start();
     waiting.write("delete from orders where id = 7;\n");
     waiting.close_input();
-    let id = request(&mut waiting);
+    let id = request(&mut waiting, "");
     bob.run(&["approvals", "approve", &id]).success();
     waiting.finish().success();
     assert_eq!(stage.database.value("select count(*) from orders"), "199");
@@ -150,11 +152,12 @@ fn a_way_to_a_connection_is_inspected_by_it_and_both_records_name_each_other() {
     let never = stage.psql(never).run("select 1;\n");
     assert_ne!(never.status.code(), Some(0), "the way itself is decided, too: {never:?}");
     // HTTP.
-    let read = curl(api, "/echo", &[]).success();
+    let said = |path: &str, more: &[&str]| curl(api, path, more).success().trim_end().to_owned();
+    let read = said("/echo", &[]);
     assert!(read.ends_with("200") && read.contains("/echo"), "{read}");
-    let people = curl(api, "/people", &[]).success();
+    let people = said("/people", &[]);
     assert!(people.ends_with("200") && !people.contains("jane@example.com"), "{people}");
-    let made = curl(api, "/echo", &["-d", "x=1"]).success();
+    let made = said("/echo", &["-d", "x=1"]);
     assert!(made.ends_with("403") && made.contains("orders are made in the shop"), "{made}");
     drop(running);
     // Two records, each with the other's name.
@@ -205,14 +208,14 @@ fn both_decisions_hold_and_whatever_ends_the_way_ends_what_came_through() {
         (asking, verb)
     };
     let (asking, verb) = asked("deny");
-    let id = request(&mut holding);
+    let id = request(&mut holding, "held:");
     bob.run(&["approvals", verb, &id, "--reason", "use the job"]).success();
     assert_ne!(asking.join().expect("ran").status.code(), Some(0), "a way that was denied");
     holding.expect("why", |_, line| line.contains("use the job").then_some(()));
     let (asking, verb) = asked("approve");
-    let id = request(&mut holding);
+    let id = request(&mut holding, "held:");
     bob.run(&["approvals", verb, &id]).success();
-    assert!(asking.join().expect("ran").success().ends_with("200"), "a way that was approved");
+    assert!(asking.join().expect("ran").success().trim_end().ends_with("200"), "a way that was approved");
     drop(holding);
     // A kill of the session of the machine ends what came through, and what it runs.
     let ([db], _running) = ways(tunnel.port, ["db1.internal:5432"]);
@@ -264,7 +267,7 @@ fn what_only_a_machine_reaches_is_dialled_through_it() {
     let tunnel = Tunnel::open(&alice, "pg-prod");
     assert_eq!(tunnel.psql().run("select count(*) from orders;\n").success().trim(), "200");
     let target = format!("port {}", database.address().rsplit(':').next().expect("a port"));
-    sshd.logged(&["direct-tcpip", "target 127.0.0.1", &target]);
+    sshd.logged(&["request_direct_tcpip", "target 127.0.0.1", &target]);
     // A cancel goes the same way.
     let mut psql = tunnel.psql().start();
     psql.write("select pg_sleep(600);\n");

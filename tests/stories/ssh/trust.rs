@@ -75,6 +75,56 @@ fn the_gateway_logs_in_with_certificates_of_minutes() {
     assert_eq!((outcome.code(), outcome.output.as_str()), (0, "through stdio\n"), "{outcome:?}");
 }
 
+#[test]
+fn what_a_certificate_binds_a_login_to_is_all_that_it_does_and_a_kill_reaches_it() {
+    let mut sshd = Sshd::saying("DEBUG1");
+    fs::write(sshd.path("authorized"), "").expect("written");
+    let policy = format!(
+        "{POLICY}\n@id(\"ways\")\npermit(principal, action == Action::\"ssh_forward\", resource);\n\
+         @id(\"looked-at\")\n@approval(\"dba\")\nforbid(principal, action == Action::\"ssh_write\", resource);\n"
+    );
+    let credential = format!("type = \"ssh-certificate\"\nusername = \"{}\"", sshd.user);
+    let trusted = format!("host_key = \"{}\"", sshd.public_key("host"));
+    let site = Site::of(&Sshd::connection_with("bastion", &trusted, &credential, sshd.port)).policy("ssh", &policy);
+    site.write("masking.toml", "detectors = []\n");
+    let gateway = Gateway::start(site);
+    let (alice, bob) = (Person::login(&gateway, "alice"), Person::login(&gateway, "bob"));
+    fs::write(sshd.path("user_ca.pub"), alice.run(&["ssh", "ca"]).success()).expect("written");
+    let tunnel = Tunnel::open(&alice, "bastion");
+    // A way has a login of its own: it may forward, and runs nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let to = listener.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            drop(std::io::Write::write_all(&mut &stream, b"reached\n"));
+        }
+    });
+    let reached = Program::run(Sshd::client("ssh", tunnel.port).args([&format!("-W{to}"), "127.0.0.1"]), "");
+    assert_eq!(reached.output, "reached\n", "{reached:?}");
+    let options = sshd.logged(&["cert: key options:", "port-forwarding"]);
+    assert!(options.contains(" command") && !options.contains(" pty"), "{options}");
+    sshd.logged(&["Accepted", "-CERT", " ID ses_"]);
+    // What reviewers let through is forced, and no signal reaches it. A kill does.
+    let mark = sshd.path("mark");
+    let line = format!("touch {}; sleep 600 & echo pids $$ $!; wait; echo on", mark.display());
+    let mut waiting = Program::start(Sshd::client("ssh", tunnel.port).args(["127.0.0.1", &line]));
+    let id = waiting.expect("that it is held", |stream, line| {
+        let mut words = line.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+        words.find(|word| word.starts_with("apr_") && stream == Stream::Errors).map(str::to_owned)
+    });
+    bob.run(&["approvals", "approve", &id]).success();
+    let pids = waiting.expect("its processes", |_, line| line.strip_prefix("pids ").map(str::to_owned));
+    let pids: Vec<&str> = pids.split(' ').collect();
+    let running = || pids.iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).count();
+    assert_eq!((pids.len(), running()), (2, 2), "{pids:?}");
+    let listed = alice.run(&["sessions", "ls", "--live", "--output", "jsonl"]).success();
+    let session = listed.split(['"', ',']).find(|word| word.starts_with("ses_")).expect("a session").to_owned();
+    alice.run(&["sessions", "kill", &session, "--reason", "enough"]).success();
+    let outcome = waiting.finish();
+    assert!(outcome.errors.contains("enough") && !outcome.output.contains("on\n"), "{outcome:?}");
+    until("its processes are gone", || running() == 0);
+}
+
 /// In fish a backslash keeps a quote from ending; in csh none keeps a backquote from its meaning.
 const READ_OTHERWISE: [(&str, &str); 2] =
     [("fish", "echo 'a\\' 'b; touch MADE #'"), ("tcsh", "echo \"\\`touch MADE\\`\"")];
@@ -115,54 +165,4 @@ fn a_login_shell_that_reads_otherwise_makes_every_command_unknown() {
     account("");
     assert_eq!(stage.run(&["echo plain"]).output, "plain\n", "it is asked again until it is one");
     assert!(stage.recorded().contains("\"purpose\":\"probe\""), "what the gateway asks is on record");
-}
-
-#[test]
-fn what_a_certificate_binds_a_login_to_is_all_that_it_does_and_a_kill_reaches_it() {
-    let mut sshd = Sshd::saying("DEBUG1");
-    fs::write(sshd.path("authorized"), "").expect("written");
-    let policy = format!(
-        "{POLICY}\n@id(\"ways\")\npermit(principal, action == Action::\"ssh_forward\", resource);\n\
-         @id(\"looked-at\")\n@approval(\"dba\")\nforbid(principal, action == Action::\"ssh_write\", resource);\n"
-    );
-    let credential = format!("type = \"ssh-certificate\"\nusername = \"{}\"", sshd.user);
-    let trusted = format!("host_key = \"{}\"", sshd.public_key("host"));
-    let site = Site::of(&Sshd::connection_with("bastion", &trusted, &credential, sshd.port)).policy("ssh", &policy);
-    site.write("masking.toml", "detectors = []\n");
-    let gateway = Gateway::start(site);
-    let (alice, bob) = (Person::login(&gateway, "alice"), Person::login(&gateway, "bob"));
-    fs::write(sshd.path("user_ca.pub"), alice.run(&["ssh", "ca"]).success()).expect("written");
-    let tunnel = Tunnel::open(&alice, "bastion");
-    // A way has a login of its own: it may forward, and runs nothing.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let to = listener.local_addr().expect("bound").to_string();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            drop(std::io::Write::write_all(&mut &stream, b"reached\n"));
-        }
-    });
-    let reached = Program::run(Sshd::client("ssh", tunnel.port).args([&format!("-W{to}"), "127.0.0.1"]), "");
-    assert_eq!(reached.output, "reached\n", "{reached:?}");
-    let options = sshd.logged(&["cert key options", "port-forwarding"]);
-    assert!(options.contains(" command") && !options.contains(" pty"), "{options}");
-    sshd.logged(&["Accepted", "-CERT", " ID ses_"]);
-    // What reviewers let through is forced, and no signal reaches it. A kill does.
-    let mark = sshd.path("mark");
-    let line = format!("touch {}; sleep 600 & echo pids $$ $!; wait; echo on", mark.display());
-    let mut waiting = Program::start(Sshd::client("ssh", tunnel.port).args(["127.0.0.1", &line]));
-    let id = waiting.expect("that it is held", |stream, line| {
-        let mut words = line.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-        words.find(|word| word.starts_with("apr_") && stream == Stream::Errors).map(str::to_owned)
-    });
-    bob.run(&["approvals", "approve", &id]).success();
-    let pids = waiting.expect("its processes", |_, line| line.strip_prefix("pids ").map(str::to_owned));
-    let pids: Vec<&str> = pids.split(' ').collect();
-    let alive = || pids.iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).count();
-    assert_eq!((pids.len(), alive()), (2, 2), "{pids:?}");
-    let listed = alice.run(&["sessions", "ls", "--live", "--output", "jsonl"]).success();
-    let session = listed.split(['"', ',']).find(|word| word.starts_with("ses_")).expect("a session").to_owned();
-    alice.run(&["sessions", "kill", &session, "--reason", "enough"]).success();
-    let outcome = waiting.finish();
-    assert!(outcome.errors.contains("enough") && !outcome.output.contains("on\n"), "{outcome:?}");
-    until("its processes are gone", || alive() == 0);
 }
