@@ -42,6 +42,7 @@ mod room;
 mod sealing;
 mod shape;
 mod ssh;
+mod stay;
 mod through;
 mod tunnelled;
 mod understanding;
@@ -61,6 +62,8 @@ pub use leases::Leases;
 pub(crate) use leases::keep as keep_leases;
 pub use open::Arrival;
 pub(crate) use open::negotiate;
+pub use ssh::{Entered, Gatekeeper, Judgement, SshGuest, SshProof, admit as admit_ssh};
+pub use stay::Stay;
 pub use tunnelled::serve;
 #[doc(hidden)]
 pub use understanding::Understandings;

@@ -49,6 +49,13 @@ impl KnownHost {
         format!("ssh -p {port} {} localhost", options.join(" "))
     }
 
+    /// The same for a native listener of the gateway.
+    pub(crate) fn native_command(&self, host: &str, port: u16, user: &str) -> String {
+        let options: Vec<_> =
+            self.options().iter().take(2).map(|(name, value)| format!("-o '{name}={value}'")).collect();
+        format!("ssh -p {port} {} -l {} {host}", options.join(" "), quoted(user))
+    }
+
     /// `ssh … localhost ARGS`: options may stand in ARGS too, as ssh reads them.
     pub(super) fn client(&self, port: u16, arguments: Vec<OsString>) -> Command {
         let mut command = Command::new("ssh");
@@ -61,7 +68,12 @@ impl KnownHost {
     }
 }
 
-/// A path as ssh's own option reader takes it.
-fn quoted(path: &str) -> String {
+/// A line for somebody's own `known_hosts`.
+pub(crate) fn known_hosts_line(host: &str, port: u16, host_key: &str) -> String {
+    if port == 22 { format!("{host} {host_key}") } else { format!("[{host}]:{port} {host_key}") }
+}
+
+/// A value as ssh's own option reader takes it, and a shell.
+pub(crate) fn quoted(path: &str) -> String {
     if path.contains(' ') { format!("\"{path}\"") } else { path.to_owned() }
 }

@@ -7,8 +7,8 @@ use std::{path::Path, time::Duration};
 use russh::keys::PublicKey;
 
 use super::{
-    Connection, Credential, SecretReference, UpstreamTls,
-    connection::{address, environment},
+    Connection, Credential, NativeAuthentication, NativeListen, SecretReference, UpstreamTls,
+    connection::{address, environment, listening},
     reader::Table,
 };
 use crate::model::{ConnectionKind, ConnectionName};
@@ -118,6 +118,9 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
     let idle_limit = limit(table, "idle_seconds", IDLE_SECONDS);
     let session_limit = limit(table, "session_seconds", SESSION_SECONDS);
     let watching = watching(table);
+    let listen = table.text("listen");
+    let native = listening(table, listen, "listen = \"0.0.0.0:2222\"");
+    let native = native.map(|address| NativeListen { address, authentication: NativeAuthentication::default() });
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -137,7 +140,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         credential: credential?,
         allow_superuser: true,
         pool: None,
-        native: None,
+        native,
         http: None,
         ssh: Some(SshSettings { trust: trust?, accept_env, idle_limit, session_limit, watching: watching? }),
         application_name: super::ApplicationName::default(),
