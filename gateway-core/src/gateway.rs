@@ -34,7 +34,7 @@ use crate::{
         DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, LastSeen, PublicOrigin, TokenKeyError,
     },
     mask::{Detectors, MaskKeys},
-    model::ConnectionName,
+    model::{ConnectionKind, ConnectionName},
     notify::{Couriers, Outbox},
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
@@ -301,9 +301,10 @@ impl Gateway {
         self.address
     }
 
-    /// Where native clients come in, and which connections they reach there.
-    pub fn native_addresses(&self) -> impl Iterator<Item = (SocketAddr, Vec<ConnectionName>)> {
-        self.native.iter().map(|listener| (listener.address(), listener.connections().cloned().collect()))
+    /// Where native clients come in, of which kind, and which connections they reach there.
+    pub fn native_addresses(&self) -> impl Iterator<Item = (SocketAddr, ConnectionKind, Vec<ConnectionName>)> {
+        let reached = |listener: &native::NativeListener| listener.connections().cloned().collect();
+        self.native.iter().map(move |listener| (listener.address(), listener.kind(), reached(listener)))
     }
 
     /// The URL that clients use.

@@ -5,7 +5,9 @@
 //! `upstream::Outlet`, which takes nothing that skipped a step.
 
 mod access;
+mod asking;
 mod backend;
+mod books;
 pub mod cases;
 mod check;
 mod client;
@@ -18,6 +20,7 @@ mod estimate;
 mod farewell;
 mod fastpath;
 mod frontend;
+mod held;
 mod hold;
 mod http;
 mod leases;
@@ -29,6 +32,7 @@ mod named;
 mod names;
 mod open;
 mod opened;
+mod outcome;
 mod overdrawn;
 mod proposed;
 pub mod provenance;
@@ -41,6 +45,7 @@ mod reported;
 mod room;
 mod sealing;
 mod shape;
+mod shared;
 mod ssh;
 mod stay;
 mod through;

@@ -56,14 +56,13 @@ pub(super) async fn run(
     context: &Context,
 ) -> Result<ExitStatus, Failure> {
     let own = folder.join(format!("id_{name}"));
-    let (public, made) = match public_key {
-        Some(given) => (read(given)?, None),
-        None => {
-            let key = fresh()?;
-            let unwritable = |error| Failure::internal("no key could be made").caused_by(&error);
-            let public = key.public_key().to_openssh().map_err(unwritable)?;
-            (public, Some(key.to_openssh(LineEnding::LF).map_err(unwritable)?))
-        }
+    let (public, made) = if let Some(given) = public_key {
+        (read(given)?, None)
+    } else {
+        let key = fresh()?;
+        let unwritable = |error| Failure::internal("no key could be made").caused_by(&error);
+        let public = key.public_key().to_openssh().map_err(unwritable)?;
+        (public, Some(key.to_openssh(LineEnding::LF).map_err(unwritable)?))
     };
     let path = format!("/api/v1/connections/{name}/ssh-certificate");
     let request = SshCertificateRequest { public_key: public };

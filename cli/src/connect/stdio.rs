@@ -17,7 +17,8 @@ use hoop_tunnel::{
 };
 use tokio::{
     fs::File,
-    io::{AsyncRead, AsyncWrite, ReadBuf, Stdin, stdin},
+    io::{AsyncRead, AsyncWrite, ReadBuf, stdin},
+    net::unix::pipe::{Receiver, Sender},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -58,23 +59,34 @@ pub(super) async fn run(
         }
         // Whoever reads here waits for the end of this process, and says nothing more until then.
         () = over.cancelled() => Ok(ExitStatus::SUCCESS),
-        () = interrupts.next() => Err(Failure::interrupted()),
+        // ssh ends its ProxyCommand by a signal, and shows what that says: it is no failure.
+        () = interrupts.next() => Ok(ExitStatus::SUCCESS),
     }
 }
 
-/// Standard input and output as one stream. Not the library's own standard output, which keeps what follows the last
-/// line break: the protocol has none.
+/// Standard input and output as one stream.
 struct Standard {
-    input: Stdin,
-    output: File,
+    input: Box<dyn AsyncRead + Send + Unpin>,
+    output: Box<dyn AsyncWrite + Send + Unpin>,
     over: CancellationToken,
 }
 
 impl Standard {
-    /// Cancels `over` once everything is written that came from the gateway.
+    /// Cancels `over` once everything is written that came from the gateway. Pipes, which ssh gives, are waited for;
+    /// anything else has a thread that blocks.
     fn new(over: CancellationToken) -> io::Result<Self> {
-        let output = File::from_std(io::stdout().as_fd().try_clone_to_owned()?.into());
-        Ok(Self { input: stdin(), output, over })
+        let input: Box<dyn AsyncRead + Send + Unpin> =
+            match Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?) {
+                Ok(pipe) => Box::new(pipe),
+                Err(_no_pipe) => Box::new(stdin()),
+            };
+        let output: Box<dyn AsyncWrite + Send + Unpin> =
+            match Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?) {
+                Ok(pipe) => Box::new(pipe),
+                // Not the library's own standard output, which keeps what follows the last line break: there is none.
+                Err(_no_pipe) => Box::new(File::from_std(io::stdout().as_fd().try_clone_to_owned()?.into())),
+            };
+        Ok(Self { input, output, over })
     }
 }
 

@@ -38,9 +38,9 @@ impl Reached {
         if found == kind {
             return Ok(());
         }
-        let message = format!("this certificate is for connections of kind {}", kind.as_str());
-        let hint = format!("this one is of kind {}; `hoop cert` asks for the one that it needs", found.as_str());
-        Err(ApiError::new(StatusCode::CONFLICT, &message).hint(hint))
+        Err(ApiError::new(StatusCode::CONFLICT, "this certificate is for connections of another kind")
+            .detail(format!("it is for {}, and the connection is of kind {}", kind.as_str(), found.as_str()))
+            .hint("`hoop cert` asks for the one that a connection needs"))
     }
 }
 

@@ -69,6 +69,11 @@ impl NativeListener {
         self.address
     }
 
+    /// What its clients speak.
+    pub(super) fn kind(&self) -> ConnectionKind {
+        self.kind
+    }
+
     /// Whose clients come in here.
     pub(super) fn connections(&self) -> impl Iterator<Item = &ConnectionName> {
         self.connections.iter().map(|(name, _)| name)

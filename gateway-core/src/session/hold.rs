@@ -2,19 +2,20 @@
 //!
 //! The client is told by NOTICE at once and on each change. Its cancel or disappearance withdraws the request.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     access::clock_time,
+    asking::{Asker, unasked},
     relay::{Ending, Session},
     sealing,
     shape::is_open,
 };
 use crate::{
-    approval::{Asks, Binding, Facts, Request, State, Ticket},
+    approval::{Binding, Facts, Request, State, Ticket},
     model::{
-        ApprovalId, ApprovalNeed, Effect, Operation, OperationNumber, Principal, PrincipalName, Refusal, RefusalKind,
-        SessionId, flow::Inspected,
+        ApprovalNeed, Effect, Operation, OperationNumber, PrincipalName, Refusal, RefusalKind, SessionId,
+        flow::Inspected,
     },
     policy::{Decision, PolicySet},
     protocol::postgres::{inspect::Understood, message::Frontend, refuse},
@@ -65,28 +66,13 @@ impl Session {
         understood: Arc<Understood>,
     ) -> Result<(), Ending> {
         self.forward().await?;
-        let drawn = match super::open::random() {
-            Ok(drawn) => drawn,
-            // FAIL-CLOSED: a request whose id could be guessed is not made.
-            Err(error) => {
-                let (rule, message) = (need.rules.first().cloned(), error.to_string());
-                let refusal = Refusal { kind: RefusalKind::Unsupported, rule, message, hint: None };
-                return self.refuse(number, &refusal, &understood, kind.is_query());
-            }
+        let request = match self.request(&inspected, &need, &understood) {
+            Ok(request) => request,
+            Err(refusal) => return self.refuse(number, &refusal, &understood, kind.is_query()),
         };
-        let request = self.request(drawn, &inspected, &need, &understood);
         let ticket = match self.environment.desk.submit(request).await {
             Ok(ticket) => ticket,
-            // FAIL-CLOSED: what cannot be put before a reviewer is refused.
-            Err(error) => {
-                let refusal = Refusal {
-                    kind: RefusalKind::Unsupported,
-                    rule: need.rules.first().cloned(),
-                    message: format!("this needs an approval, and it cannot be asked for: {error}"),
-                    hint: Some("Try again later.".to_owned()),
-                };
-                return self.refuse(number, &refusal, &understood, kind.is_query());
-            }
+            Err(error) => return self.refuse(number, &unasked(&need, &error), &understood, kind.is_query()),
         };
         // A request that is the same as one that waits has that one's id. Nothing is resumed before this is on record:
         // if it cannot be, the ticket goes, and the request with it.
@@ -110,54 +96,30 @@ impl Session {
 
     fn request(
         &self,
-        drawn: [u8; 5],
         inspected: &Inspected<Frontend>,
         need: &ApprovalNeed,
         understood: &Understood,
-    ) -> Request {
+    ) -> Result<Request, Refusal> {
         let operations = inspected.operations();
         let worst = operations.iter().max_by_key(|operation| (operation.risk, operation.effect));
-        let now = self.environment.clock.unix_millis();
-        let life = i64::try_from(need.expires_after.as_millis()).unwrap_or(i64::MAX);
         let (message, types) = (inspected.message(), self.parameter_types(inspected.message()));
         let parameters = sealing::parameters(message, understood, &types, &self.environment);
-        let objects: BTreeSet<_> = operations
-            .iter()
-            .flat_map(|operation| &operation.accesses)
-            .filter_map(|access| access.object.clone())
-            .collect();
         let shape = self.shape(inspected, understood);
-        let same = inspected.digest_within(&self.binding(None).circumstance());
-        Request {
-            id: ApprovalId::new(u64::try_from(now).unwrap_or(0), drawn),
-            requester: Principal::clone(&self.principal),
-            session: Some(self.id.clone()),
-            run: self.meter.run().cloned(),
-            asks: Asks::Operation,
-            connection: self.facts.clone(),
-            database: self.facts.database.clone(),
-            role: self.role.clone(),
-            search_path: self.sight.search_path.to_vec(),
-            objects,
-            text: sealing::text(understood, &self.environment.sealer).shown().to_owned(),
+        let asker = Asker {
+            environment: &self.environment,
+            session: &self.id,
+            run: self.meter.run(),
+            anywhere: self.binding(None),
+        };
+        let text = sealing::text(understood, &self.environment.sealer);
+        Ok(Request {
             parameters: parameters.into_iter().map(|value| value.map(|value| value.shown().to_owned())).collect(),
-            kind: worst.map(|operation| operation.kind.to_string()).unwrap_or_default(),
-            effect: worst.map_or(Effect::Unknown, |operation| operation.effect),
-            risk: worst.map_or(100, |operation| operation.risk),
-            risk_reasons: worst
-                .map(|o| o.risk_reasons.iter().map(|reason| (*reason).to_owned()).collect())
-                .unwrap_or_default(),
             facts: worst.map(shown_facts).unwrap_or_default(),
-            digest: inspected.digest(),
-            same,
-            retries: 0,
             shape_is_open: shape.is_some() && is_open(operations, understood),
             shape,
             proposed_by: self.proposed_by(understood),
-            need: need.clone(),
-            created_at_millis: now,
-            expires_at_millis: now.saturating_add(life),
-        }
+            ..asker.request(inspected, need, text.shown())?
+        })
     }
 
     /// What an approval binds to; without the session, for what is the same in every one.

@@ -8,10 +8,8 @@ mod budget;
 mod conversation;
 mod decline;
 mod exchange;
-mod hold;
 mod intake;
 mod provenance;
-mod recording;
 mod sight;
 mod websocket;
 
@@ -19,7 +17,6 @@ pub(super) use self::sight::sight;
 
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -27,20 +24,10 @@ use hyper_util::{
 };
 
 use self::{conversation::Conversation, intake::Intake};
-use super::{
-    client::ClientStream,
-    ending::Ending,
-    open::{Arrival, random},
-    registry::{Entry, Membership},
-    wake::wake,
-};
+use super::{client::ClientStream, ending::Ending, open::Arrival, registry::Membership, wake::wake};
 use crate::{
-    model::{Refusal, RefusalKind, SessionId},
-    protocol::{
-        http::refuse::{PROBLEM_JSON, Rejection, problem},
-        postgres::message::CancelKey,
-    },
-    record::SessionRecorder,
+    model::SessionId,
+    protocol::http::refuse::{PROBLEM_JSON, Rejection, problem},
 };
 
 /// HTTP/2 limits against floods of streams and resets.
@@ -53,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Serves a client to its end. Returns when the session is over and on record.
 pub(super) async fn serve(arrival: Arrival, mut client: ClientStream) {
-    match Box::pin(open(&arrival)).await {
+    match Box::pin(Conversation::open(&arrival)).await {
         Ok((conversation, membership)) => Box::pin(run(arrival, conversation, membership, client)).await,
         Err(refusal) => {
             let id = SessionId::new(0, [0; 10]);
@@ -69,30 +56,6 @@ pub(super) async fn serve(arrival: Arrival, mut client: ClientStream) {
             super::open::finish(client).await;
         }
     }
-}
-
-/// Puts the session on record and among the live ones, before anything is dialled.
-async fn open(arrival: &Arrival) -> Result<(Arc<Conversation>, Membership), Box<Refusal>> {
-    let now = arrival.environment.clock.unix_millis();
-    let drawn = random::<10>().and_then(|id| Ok((id, random::<32>()?)));
-    let unopened = |message: String| {
-        let hint = Some("Tell the gateway's operator.".to_owned());
-        Box::new(Refusal { kind: RefusalKind::Unrecorded, rule: None, message, hint })
-    };
-    let (id, key) = drawn.map_err(|error| unopened(error.to_string()))?;
-    let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
-    let key = CancelKey::new(Bytes::copy_from_slice(&key)).ok_or_else(|| unopened("no key".to_owned()))?;
-    let (recorder, known): (SessionRecorder, _) = arrival.recorded(&id, None, now).await.map_err(unopened)?;
-    let (source, proved_at) = (arrival.source, arrival.proved_at);
-    let entry = Entry { known, source, process_id: 0, key, proved_at, retired: arrival.served.retired() };
-    let membership = arrival.environment.registry.enter(entry);
-    let conversation = Conversation::new(arrival, id, recorder, Arc::clone(&membership.counts));
-    let conversation = conversation.ok_or_else(|| {
-        let kind = arrival.served.facts.kind.as_str();
-        let message = format!("kind {kind} is not served by this version of the gateway");
-        Box::new(Refusal { kind: RefusalKind::Unsupported, rule: None, message, hint: None })
-    })?;
-    Ok((Arc::new(conversation), membership))
 }
 
 async fn run(arrival: Arrival, conversation: Arc<Conversation>, mut membership: Membership, client: ClientStream) {
@@ -119,20 +82,20 @@ async fn run(arrival: Arrival, conversation: Arc<Conversation>, mut membership: 
                 }
                 // What was on its way goes with it, and has its outcome recorded while there is a record.
                 connection = None;
-                conversation.relays.close();
+                conversation.tasks.close();
             }
-            () = conversation.relays.wait(), if connection.is_none() => break Ending::ClientLeft,
+            () = conversation.tasks.wait(), if connection.is_none() => break Ending::ClientLeft,
         }
     };
     conversation.ended.cancel();
-    conversation.relays.close();
+    conversation.tasks.close();
     if let Some(mut connection) = connection {
         connection.as_mut().graceful_shutdown();
         if tokio::time::timeout(PATIENCE, connection).await.is_err() {
             tracing::debug!(session = %conversation.id, "what was on its way is cut");
         }
     }
-    if tokio::time::timeout(PATIENCE, conversation.relays.wait()).await.is_err() {
+    if tokio::time::timeout(PATIENCE, conversation.tasks.wait()).await.is_err() {
         tracing::debug!(session = %conversation.id, "a relay did not end in time");
     }
     conversation.end(&ending).await;

@@ -65,19 +65,17 @@ pub(super) fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], NoRandomness
 }
 
 /// What a session is known by, all of it random.
-struct Secrets {
-    id: SessionId,
+pub(super) struct Secrets {
+    pub(super) id: SessionId,
     process_id: u32,
-    key: CancelKey,
+    pub(super) key: CancelKey,
     fault: u64,
 }
 
 impl Secrets {
-    fn draw(now_millis: i64, minor: u16) -> Result<Self, NoRandomness> {
+    pub(super) fn draw(now_millis: i64, key_bytes: usize) -> Result<Self, NoRandomness> {
         let key: [u8; LONG_KEY_BYTES] = random()?;
-        // Protocol 3.0 knows keys of four bytes only.
-        let length = if minor >= 2 { LONG_KEY_BYTES } else { CancelKey::LEAST_BYTES };
-        let key = key.get(..length).map(Bytes::copy_from_slice).and_then(CancelKey::new).ok_or(NoRandomness)?;
+        let key = key.get(..key_bytes).map(Bytes::copy_from_slice).and_then(CancelKey::new).ok_or(NoRandomness)?;
         Ok(Self {
             id: SessionId::new(u64::try_from(now_millis).unwrap_or(0), random()?),
             process_id: u32::from_be_bytes(random()?) >> 1,
@@ -88,7 +86,7 @@ impl Secrets {
 }
 
 /// As long as a server's own keys since protocol 3.2.
-const LONG_KEY_BYTES: usize = 32;
+pub(super) const LONG_KEY_BYTES: usize = 32;
 
 /// Somebody who came in, by whichever way, was believed, and may connect.
 #[derive(Debug)]
@@ -183,7 +181,9 @@ impl Arrival {
             return None;
         };
         let now = self.environment.clock.unix_millis();
-        let prepared = match Secrets::draw(now, start.spoken_minor()) {
+        // Protocol 3.0 knows keys of four bytes only.
+        let key_bytes = if start.spoken_minor() >= 2 { LONG_KEY_BYTES } else { CancelKey::LEAST_BYTES };
+        let prepared = match Secrets::draw(now, key_bytes) {
             Ok(secrets) => {
                 self.recorded(&secrets.id, plan.application_name.clone(), now).await.map(|recorder| (secrets, recorder))
             }
@@ -199,16 +199,7 @@ impl Arrival {
             }
         };
         // From here on it can be ended, even while the upstream does not answer.
-        let Secrets { process_id, key, .. } = &secrets;
-        let entry = Entry {
-            known,
-            source: self.source,
-            process_id: *process_id,
-            key: key.clone(),
-            proved_at: self.proved_at,
-            retired: self.served.retired(),
-        };
-        let membership = self.environment.registry.enter(entry);
+        let membership = self.enter(known, secrets.process_id, secrets.key.clone());
         let greeting = Greeting { start: &start, welcomed };
         self.log_in(client, buffer, greeting, plan, Begun { secrets, recorder, membership }).await
     }
@@ -255,6 +246,12 @@ impl Arrival {
             unrecorded.to_owned()
         })?;
         Ok((recorder, Arc::new(entry)))
+    }
+
+    /// Puts a session that is on record among the live ones: it can be ended from here on.
+    pub(super) fn enter(&self, known: Arc<SessionEntry>, process_id: u32, key: CancelKey) -> Membership {
+        let (source, proved_at, retired) = (self.source, self.proved_at, self.served.retired());
+        self.environment.registry.enter(Entry { known, source, process_id, key, proved_at, retired })
     }
 
     async fn log_in(

@@ -14,11 +14,10 @@ mod incoming;
 mod limits;
 mod lines;
 mod porch;
-mod recording;
 mod server;
 mod terminal;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use russh::{Disconnect, keys::PrivateKey, server::RunningSession};
 use secrecy::SecretString;
@@ -38,17 +37,13 @@ use self::{
 use super::{
     client::ClientStream,
     ending::Ending,
-    open::{Arrival, START_TIMEOUT, random},
-    registry::{Entry, Membership},
+    open::{Arrival, START_TIMEOUT},
+    registry::Membership,
     stay::Stay,
     wake::wake,
 };
 use crate::{
-    model::SessionId,
-    protocol::{
-        postgres::message::CancelKey,
-        ssh::handshake::{Entrance, serving},
-    },
+    protocol::ssh::handshake::{Entrance, serving},
     upstream::Cut,
 };
 
@@ -81,18 +76,8 @@ pub(super) async fn serve(arrival: Arrival, client: ClientStream, local_password
 
 /// Puts the session on record and among the live ones, before anything is dialled.
 async fn open(arrival: Arrival) -> Result<Opened, String> {
-    let now = arrival.environment.clock.unix_millis();
-    let drawn = random::<10>().and_then(|id| Ok((id, random::<32>()?)));
-    let (id, key) = drawn.map_err(|error| error.to_string())?;
-    let id = SessionId::new(u64::try_from(now).unwrap_or(0), id);
-    let key = CancelKey::new(bytes::Bytes::copy_from_slice(&key)).ok_or("no key")?;
-    let (recorder, known) = arrival.recorded(&id, None, now).await?;
-    let (source, proved_at) = (arrival.source, arrival.proved_at);
-    let entry = Entry { known, source, process_id: 0, key, proved_at, retired: arrival.served.retired() };
-    let membership = arrival.environment.registry.enter(entry);
-    let conversation = Conversation::new(&arrival, id, recorder, Arc::clone(&membership.counts));
-    let conversation = conversation.ok_or("this connection is not served over SSH by this version of the gateway")?;
-    Ok(Opened { arrival, conversation: Arc::new(conversation), membership })
+    let (conversation, membership) = Conversation::open(&arrival).await?;
+    Ok(Opened { arrival, conversation, membership })
 }
 
 async fn begin(opened: Opened, client: ClientStream, local_password: Option<SecretString>) {
@@ -115,6 +100,12 @@ pub struct Entered {
     stay: Stay,
     running: RunningSession<Door>,
     cable: CancellationToken,
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Entered").field("session", &self.opened.conversation.id).finish_non_exhaustive()
+    }
 }
 
 /// Keeps a native client at the door until it is believed; `None` where it is not, leaves, or `gone` is over. Must be

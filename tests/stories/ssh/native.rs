@@ -12,7 +12,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::stories::harness::{Gateway, Outcome, PATIENCE, Person, Program, Site, Sshd, Stream, free_port, python_with};
+use crate::stories::harness::{
+    Gateway, Outcome, PATIENCE, Person, Program, Site, Sshd, Stream, free_port, python_with,
+};
 
 const POLICY: &str = r#"
 @id("engineers-connect")
@@ -150,7 +152,23 @@ fn a_certificate_opens_one_connection_with_every_decision_until_the_logout() {
     let own = certificate(&stage.alice, &["bastion", "--public-key", &public, "--out", &folder]);
     assert_eq!((text(&own, "key"), run(&own, &["bastion", "echo own"]).success()), (private, "own\n".to_owned()));
 
-    // Nobody else's certificate, and no other authority's. Nothing of it reaches the machine.
+    refuses_others(&mut stage, &hers);
+
+    // The login ends, and with it all that came of it.
+    let mut running = Program::start(stock("ssh", &hers).args(["bastion", "echo open; exec sleep 600"]));
+    running.expect_line("open");
+    stage.alice.run(&["logout"]).success();
+    let outcome = running.finish();
+    assert!(outcome.code() != 0 && outcome.errors.contains("token expired or principal changed"), "{outcome:?}");
+    let before = stage.dialled();
+    assert!(!Path::new(&text(&hers, "key")).exists(), "hoop keeps none after the logout");
+    let ended = run(&own, &["bastion", "echo in"]);
+    assert!(ended.code() == 255 && ended.output.is_empty(), "{ended:?}");
+    assert_eq!(stage.dialled(), before);
+}
+
+/// Nobody else's certificate, and no other authority's. Nothing of it reaches the machine.
+fn refuses_others(stage: &mut Stage, hers: &Value) {
     let window = stage.alice.run(&["cert", "build"]);
     assert!(window.code() == 3 && window.errors.contains("hoop connect build --request"), "{window:?}");
     let mut asking = stage.alice.start(&["connect", "build", "--request", "why", "--for", "1h", "--", "echo in"]);
@@ -158,7 +176,11 @@ fn a_certificate_opens_one_connection_with_every_decision_until_the_logout() {
     stage.bob.run(&["approvals", "approve", &id]).success();
     assert_eq!(asking.finish().success(), "in\n");
     let other = certificate(&stage.alice, &["build"]);
-    assert_eq!(run(&other, &["build", "echo windowed"]).success(), "windowed\n", "an open window opens it natively too");
+    assert_eq!(
+        run(&other, &["build", "echo windowed"]).success(),
+        "windowed\n",
+        "an open window opens it natively too"
+    );
     let his = certificate(&stage.bob, &["build"]);
     let before = stage.dialled();
     let gone_wrong = |certificate: &Value, user: &str, why: &str| {
@@ -170,11 +192,11 @@ fn a_certificate_opens_one_connection_with_every_decision_until_the_logout() {
     };
     gone_wrong(&other, "alice+bastion", "another connection's");
     gone_wrong(&his, "alice+build", "another user's");
-    gone_wrong(&hers, "alice+nowhere", "no connection");
+    gone_wrong(hers, "alice+nowhere", "no connection");
     let machines = stage.gateway.site().data().join("keys/ssh_user_ca");
     let own_authority = stage.sshd.path("other");
     for authority in [machines.as_path(), own_authority.as_path()] {
-        let key = forged(&stage, authority, &hers);
+        let key = forged(stage, authority, hers);
         let mut trying = Sshd::client("ssh", stage.port);
         trying.arg("-i").arg(&key).args(["-l", "alice+bastion", "127.0.0.1", "echo in"]);
         let outcome = Program::run(&mut trying, "");
@@ -187,21 +209,9 @@ fn a_certificate_opens_one_connection_with_every_decision_until_the_logout() {
     // Nor does a machine take a person's certificate that trusts the gateway's authority for machines.
     fs::write(stage.sshd.path("user_ca.pub"), stage.alice.run(&["ssh", "ca"]).success()).expect("written");
     let mut direct = Sshd::client("ssh", stage.sshd.port);
-    direct.args(["-i", &text(&hers, "key"), "-o", &format!("CertificateFile={}", text(&hers, "certificate"))]);
+    direct.args(["-i", &text(hers, "key"), "-o", &format!("CertificateFile={}", text(hers, "certificate"))]);
     let outcome = Program::run(direct.args(["-l", &stage.sshd.user, "127.0.0.1", "echo in"]), "");
     assert!(outcome.code() == 255 && outcome.output.is_empty(), "{outcome:?}");
-
-    // The login ends, and with it all that came of it.
-    let mut running = Program::start(stock("ssh", &hers).args(["bastion", "echo open; exec sleep 600"]));
-    running.expect_line("open");
-    stage.alice.run(&["logout"]).success();
-    let outcome = running.finish();
-    assert!(outcome.code() != 0 && outcome.errors.contains("login"), "{outcome:?}");
-    let before = stage.dialled();
-    assert!(!Path::new(&text(&hers, "key")).exists(), "hoop keeps none after the logout");
-    let ended = run(&own, &["bastion", "echo in"]);
-    assert!(ended.code() == 255 && ended.output.is_empty(), "{ended:?}");
-    assert_eq!(stage.dialled(), before);
 }
 
 #[test]
@@ -296,6 +306,7 @@ fn approval(program: &mut Program) -> String {
 
 fn recorded(person: &Person) -> String {
     let sessions = person.run(&["sessions", "ls", "--output", "jsonl"]).success();
-    let ids = sessions.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?["id"].as_str().map(str::to_owned));
+    let ids =
+        sessions.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?["id"].as_str().map(str::to_owned));
     ids.map(|id| person.run(&["replay", &id, "--output", "jsonl"]).success()).collect()
 }

@@ -149,11 +149,11 @@ mod tests {
         }
 
         /// Signed by our own authority, though nobody asked for it.
-        fn signed(&self, change: impl FnOnce(&mut Builder)) -> Certificate {
+        fn signed(&self, fill: impl FnOnce(&mut Builder)) -> Certificate {
             let (from, until) = (u64::try_from(NOW - 60).unwrap(), u64::try_from(NOW + 60).unwrap());
             let mut builder = Builder::new([7; 32], self.key.key_data().clone(), from, until).unwrap();
             builder.key_id("crt_forged").unwrap();
-            change(&mut builder);
+            fill(&mut builder);
             builder.sign(&self.certificates.0.ssh_authority).unwrap()
         }
     }
@@ -174,43 +174,43 @@ mod tests {
         assert!(world.certificates.ssh_holder("alice", &shown).is_err() && !world.certificates.knows(&world.key));
     }
 
+    /// Principals, critical options, kind, and why it is none.
+    type Forgery<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], CertType, &'a str);
+
     #[test]
     fn what_is_signed_by_another_or_was_not_made_here_is_none() {
         let (world, other) = (world(), world());
         let foreign = other.issue("alice");
         assert!(world.certificates.ssh_holder("alice", &foreign).is_err());
-        let refused = |change: fn(&mut Builder)| world.certificates.ssh_holder("alice", &world.signed(change));
-        let named = |builder: &mut Builder| drop(builder.valid_principal("alice").unwrap());
-        for (change, why) in [
+        let ended = "it has ended: by a logout, or by a restart of the gateway";
+        let cases: [Forgery<'_>; 7] = [
+            (&["alice"], &[(CONNECTION, "bastion")], CertType::Host, "it is no user's"),
+            (&[], &[(CONNECTION, "bastion")], CertType::User, "it is another user's"),
+            (&["alice", "bob"], &[(CONNECTION, "bastion")], CertType::User, "it is another user's"),
+            (&["alice"], &[], CertType::User, "it names no connection"),
+            (&["alice"], &[("force-command", "id")], CertType::User, "it names no connection"),
             (
-                (|builder: &mut Builder| {
-                    builder.cert_type(CertType::Host).unwrap().valid_principal("alice").unwrap();
-                }) as fn(&mut Builder),
-                "it is no user's",
-            ),
-            (|builder| drop(builder.all_principals_valid().unwrap()), "it is another user's"),
-            (
-                |builder| {
-                    builder.valid_principal("alice").unwrap().valid_principal("bob").unwrap();
-                },
-                "it is another user's",
-            ),
-            (named, "it names no connection"),
-            (
-                |builder| {
-                    builder.valid_principal("alice").unwrap().critical_option(CONNECTION, "bastion").unwrap();
-                    builder.critical_option("source-address", "127.0.0.1").unwrap();
-                },
+                &["alice"],
+                &[(CONNECTION, "bastion"), ("source-address", "127.0.0.1")],
+                CertType::User,
                 "it has a critical option that is not known",
             ),
-            (
-                |builder| {
-                    builder.valid_principal("alice").unwrap().critical_option(CONNECTION, "bastion").unwrap();
-                },
-                "it has ended: by a logout, or by a restart of the gateway",
-            ),
-        ] {
-            assert_eq!(refused(change).unwrap_err(), why);
+            (&["alice"], &[(CONNECTION, "bastion")], CertType::User, ended),
+        ];
+        for (principals, options, kind, why) in cases {
+            let shown = world.signed(|builder| {
+                builder.cert_type(kind).unwrap();
+                for principal in principals {
+                    builder.valid_principal(*principal).unwrap();
+                }
+                if principals.is_empty() {
+                    builder.all_principals_valid().unwrap();
+                }
+                for (name, value) in options {
+                    builder.critical_option(*name, *value).unwrap();
+                }
+            });
+            assert_eq!(world.certificates.ssh_holder("alice", &shown).unwrap_err(), why, "{principals:?} {options:?}");
         }
     }
 

@@ -4,7 +4,7 @@
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
-use super::message::{FileAsks, FileRequest};
+use super::message::{Changes, FileAsks, FileRequest};
 
 /// The longest packet, as OpenSSH's own server has it.
 pub const MOST_PACKET_BYTES: usize = 256 * 1024;
@@ -48,6 +48,9 @@ const EXTENDED_ATTRIBUTES: u32 = 0x8000_0000;
 const FOR_READING: u32 = 1;
 const FOR_CHANGING: u32 = 2 | 4 | 8 | 16;
 const EVERY_FLAG: u32 = 0x3f;
+
+/// SPEC: POSIX, sys/stat.h: set-user-ID and set-group-ID on execution.
+const LENDING_MODES: u32 = 0o6000;
 
 /// `SSH_FX_PERMISSION_DENIED`.
 pub const PERMISSION_DENIED: u32 = 3;
@@ -105,11 +108,11 @@ pub fn request(packet: Bytes) -> Result<FileRequest, FileCodecError> {
         OPEN => {
             let path = path(&mut rest)?;
             let flags = u32(&mut rest)?;
-            let _cuts = attributes(&mut rest)?;
+            let lends = attributes(&mut rest)?.mode.is_some_and(|mode| mode & LENDING_MODES != 0);
             if flags & !EVERY_FLAG != 0 {
                 return Err(FileCodecError::Malformed);
             }
-            FileAsks::Open { path, reads: flags & FOR_READING != 0, writes: flags & FOR_CHANGING != 0 }
+            FileAsks::Open { path, reads: flags & FOR_READING != 0, writes: flags & FOR_CHANGING != 0, lends }
         }
         CLOSE => FileAsks::Close(handle(&mut rest)?),
         READ => {
@@ -124,17 +127,17 @@ pub fn request(packet: Bytes) -> Result<FileRequest, FileCodecError> {
         FSTAT | READDIR => FileAsks::Continue(handle(&mut rest)?),
         SETSTAT => {
             let path = path(&mut rest)?;
-            FileAsks::SetAttributes { path, cuts: attributes(&mut rest)? }
+            FileAsks::SetAttributes { path, changes: attributes(&mut rest)?.changes() }
         }
         FSETSTAT => {
             let handle = handle(&mut rest)?;
-            FileAsks::SetHandleAttributes { handle, cuts: attributes(&mut rest)? }
+            FileAsks::SetHandleAttributes { handle, changes: attributes(&mut rest)?.changes() }
         }
         OPENDIR => FileAsks::OpenFolder(path(&mut rest)?),
         REMOVE => FileAsks::Remove(path(&mut rest)?),
         MKDIR => {
             let path = path(&mut rest)?;
-            let _cuts = attributes(&mut rest)?;
+            let _attributes = attributes(&mut rest)?;
             FileAsks::MakeFolder(path)
         }
         RMDIR => FileAsks::RemoveFolder(path(&mut rest)?),
@@ -162,7 +165,7 @@ fn extended(rest: &mut Bytes) -> Result<FileAsks, FileCodecError> {
         b"limits@openssh.com" => FileAsks::Limits,
         b"lsetstat@openssh.com" => {
             let path = path(rest)?;
-            FileAsks::SetAttributes { path, cuts: attributes(rest)? }
+            FileAsks::SetAttributes { path, changes: attributes(rest)?.changes() }
         }
         _ => {
             rest.clear();
@@ -212,7 +215,7 @@ fn names(rest: &mut Bytes) -> Result<Vec<Bytes>, FileCodecError> {
     for _ in 0..u32(rest)? {
         names.push(text(rest, MOST_PACKET_BYTES)?);
         names.push(text(rest, MOST_PACKET_BYTES)?);
-        let _cuts = attributes(rest)?;
+        let _attributes = attributes(rest)?;
     }
     Ok(names)
 }
@@ -262,8 +265,20 @@ fn handle(rest: &mut Bytes) -> Result<Bytes, FileCodecError> {
     text(rest, MOST_HANDLE_BYTES)
 }
 
-/// Steps over attributes; says whether the size is among them.
-fn attributes(rest: &mut Bytes) -> Result<bool, FileCodecError> {
+/// What of ATTRS is looked at.
+struct Attributes {
+    flags: u32,
+    mode: Option<u32>,
+}
+
+impl Attributes {
+    fn changes(&self) -> Changes {
+        Changes { size: self.flags & SIZE != 0, rights: self.flags != SIZE }
+    }
+}
+
+/// Reads attributes whole.
+fn attributes(rest: &mut Bytes) -> Result<Attributes, FileCodecError> {
     let flags = u32(rest)?;
     if flags & !(SIZE | UIDGID | PERMISSIONS | TIMES | EXTENDED_ATTRIBUTES) != 0 {
         return Err(FileCodecError::Malformed);
@@ -271,16 +286,19 @@ fn attributes(rest: &mut Bytes) -> Result<bool, FileCodecError> {
     if flags & SIZE != 0 {
         u64(rest)?;
     }
-    let words = [(UIDGID, 2), (PERMISSIONS, 1), (TIMES, 2)];
-    for _ in 0..words.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, count)| count).sum::<u32>() {
-        u32(rest)?;
+    if flags & UIDGID != 0 {
+        u64(rest)?;
+    }
+    let mode = if flags & PERMISSIONS != 0 { Some(u32(rest)?) } else { None };
+    if flags & TIMES != 0 {
+        u64(rest)?;
     }
     if flags & EXTENDED_ATTRIBUTES != 0 {
         for _ in 0..u32(rest)?.saturating_mul(2) {
             text(rest, MOST_PATH_BYTES)?;
         }
     }
-    Ok(flags & SIZE != 0)
+    Ok(Attributes { flags, mode })
 }
 
 #[cfg(test)]

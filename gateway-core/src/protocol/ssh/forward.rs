@@ -114,7 +114,7 @@ pub enum Told {
 /// The longest beginning that is needed to tell.
 pub const MOST_BEGINNING: usize = 16;
 
-/// How requests of HTTP begin, those of WebDAV too, and its second version.
+/// How requests of HTTP begin, those of `WebDAV` too, and its second version.
 const METHODS: [&[u8]; 24] = [
     b"GET ",
     b"HEAD ",

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     forward::ForwardTarget,
-    message::{FileAsks, FileRequest, Handle, SshRequest},
+    message::{Changes, FileAsks, FileRequest, Handle, SshRequest},
 };
 use crate::{
     model::{Access, ObjectName, Operation, Verb, flow::Inspected},
@@ -80,14 +80,14 @@ pub fn of_text(text: &str) -> Operation {
 fn asked_of(word: &str, path: &str) -> Option<Operation> {
     let name = Handle::copy_from_slice(path.as_bytes());
     let asks = match word {
-        "read" => FileAsks::Open { path: name, reads: true, writes: false },
-        "write" => FileAsks::Open { path: name, reads: false, writes: true },
+        "read" => FileAsks::Open { path: name, reads: true, writes: false, lends: false },
+        "write" => FileAsks::Open { path: name, reads: false, writes: true, lends: false },
         "list" => FileAsks::OpenFolder(name),
         "stat" => FileAsks::Look(name),
         "remove" => FileAsks::Remove(name),
         "rmdir" => FileAsks::RemoveFolder(name),
         "mkdir" => FileAsks::MakeFolder(name),
-        "setstat" => FileAsks::SetAttributes { path: name, cuts: false },
+        "setstat" => FileAsks::SetAttributes { path: name, changes: Changes { size: false, rights: true } },
         _ => return None,
     };
     let inspected = file(FileRequest { id: 0, asks, packet: Handle::new() }, &OpenFiles::new(), Arc::from([]))?;
@@ -97,7 +97,7 @@ fn asked_of(word: &str, path: &str) -> Option<Operation> {
 /// The paths of a packet, as they are written, with whether their content or place changes.
 fn written(asks: &FileAsks) -> Vec<(&[u8], bool)> {
     match asks {
-        FileAsks::Open { path, reads, writes } => {
+        FileAsks::Open { path, reads, writes, .. } => {
             let neither = !*reads && !*writes;
             [(*reads || neither, false), (*writes || neither, true)]
                 .into_iter()
@@ -168,8 +168,8 @@ pub fn file(request: FileRequest, open: &OpenFiles, circumstance: Arc<[u8]>) -> 
     let path = |path: &[u8]| Some(object(path));
     let held = |handle: &Handle| open.get(handle).map(|path| object(path.as_bytes()));
     let asked: (&str, Vec<(Verb, Option<ObjectName>)>) = match &request.asks {
-        FileAsks::Open { path: name, reads, writes } => {
-            let verbs = [(*reads, Verb::SshRead), (*writes, Verb::SshWrite)];
+        FileAsks::Open { path: name, reads, writes, lends } => {
+            let verbs = [(*reads, Verb::SshRead), (*writes, Verb::SshWrite), (*lends, Verb::SshPermission)];
             let verbs: Vec<Verb> = verbs.into_iter().filter_map(|(does, verb)| does.then_some(verb)).collect();
             // FAIL-CLOSED: what is opened for nothing is opened for everything.
             let verbs = if verbs.is_empty() { vec![Verb::SshRead, Verb::SshWrite] } else { verbs };
@@ -179,14 +179,10 @@ pub fn file(request: FileRequest, open: &OpenFiles, circumstance: Arc<[u8]>) -> 
         FileAsks::OpenFolder(name) => ("sftp_list", vec![(Verb::SshRead, path(name))]),
         FileAsks::Look(name) => ("sftp_stat", vec![(Verb::SshRead, path(name))]),
         FileAsks::RealPath(_) | FileAsks::Limits => ("sftp_session", vec![(Verb::SshSession, None)]),
-        FileAsks::SetAttributes { path: name, cuts } => {
-            let verb = if *cuts { Verb::SshWrite } else { Verb::SshPermission };
-            ("sftp_setstat", with_code(vec![verb], name))
-        }
-        FileAsks::SetHandleAttributes { handle, cuts } => {
-            let verb = if *cuts { Verb::SshWrite } else { Verb::SshPermission };
+        FileAsks::SetAttributes { path: name, changes } => ("sftp_setstat", with_code(changing(*changes), name)),
+        FileAsks::SetHandleAttributes { handle, changes } => {
             let Some(held) = held(handle) else { return Some(unknown(request, circumstance)) };
-            ("sftp_setstat", vec![(verb, Some(held))])
+            ("sftp_setstat", changing(*changes).into_iter().map(|verb| (verb, Some(held.clone()))).collect())
         }
         FileAsks::Remove(name) => ("sftp_remove", vec![(Verb::SshDelete, path(name))]),
         FileAsks::RemoveFolder(name) => ("sftp_rmdir", vec![(Verb::SshDelete, path(name))]),
@@ -221,6 +217,12 @@ pub fn file(request: FileRequest, open: &OpenFiles, circumstance: Arc<[u8]>) -> 
 fn unknown(request: FileRequest, circumstance: Arc<[u8]>) -> Inspected<SshRequest> {
     let operation = operation("sftp_unknown", "(an SFTP request that is not known)", [(Verb::SshUnknown, None)]);
     Inspected::new(SshRequest::File(request), Arc::from([operation]), circumstance)
+}
+
+/// Size and mode may come in one packet: each is asked for.
+fn changing(changes: Changes) -> Vec<Verb> {
+    let verbs = [(changes.size, Verb::SshWrite), (changes.rights, Verb::SshPermission)];
+    verbs.into_iter().filter_map(|(does, verb)| does.then_some(verb)).collect()
 }
 
 /// Who changes what will be run runs it.
@@ -405,10 +407,12 @@ mod tests {
     #[test]
     fn a_file_is_asked_for_by_what_is_done_to_it() {
         let path = Bytes::from_static(b"/srv/a");
-        let read = asked(FileAsks::Open { path: path.clone(), reads: true, writes: false }).unwrap();
+        let read = asked(FileAsks::Open { path: path.clone(), reads: true, writes: false, lends: false }).unwrap();
         assert_eq!((names(&read), read.effect), (vec!["ssh_read /srv/a".to_owned()], Effect::Read));
-        let both = asked(FileAsks::Open { path: path.clone(), reads: false, writes: false }).unwrap();
+        let both = asked(FileAsks::Open { path: path.clone(), reads: false, writes: false, lends: false }).unwrap();
         assert_eq!(names(&both), ["ssh_read /srv/a", "ssh_write /srv/a"]);
+        let lending = asked(FileAsks::Open { path: path.clone(), reads: false, writes: true, lends: true }).unwrap();
+        assert_eq!(names(&lending), ["ssh_write /srv/a", "ssh_permission /srv/a"], "set-user-ID from its beginning");
         let renamed = asked(FileAsks::Rename(path.clone(), Bytes::from_static(b"/root/.ssh/authorized_keys"))).unwrap();
         assert_eq!(
             names(&renamed),
@@ -425,8 +429,13 @@ mod tests {
             |handle: &'static [u8]| asked(FileAsks::Read { handle: Bytes::from_static(handle), offset: 0, length: 1 });
         assert!(read(b"h").is_none());
         assert_eq!(read(b"guessed").unwrap().effect, Effect::Unknown);
-        let cut = FileAsks::SetHandleAttributes { handle: Bytes::from_static(b"h"), cuts: true };
-        assert_eq!(names(&asked(cut).unwrap()), ["ssh_write /srv/a"]);
+        let set = |size, rights| {
+            let changes = Changes { size, rights };
+            names(&asked(FileAsks::SetHandleAttributes { handle: Bytes::from_static(b"h"), changes }).unwrap())
+        };
+        assert_eq!(set(true, false), ["ssh_write /srv/a"]);
+        assert_eq!(set(false, true), ["ssh_permission /srv/a"]);
+        assert_eq!(set(true, true), ["ssh_write /srv/a", "ssh_permission /srv/a"], "a mode behind a size");
     }
 
     #[test]
@@ -457,7 +466,12 @@ mod tests {
         assert!(quiet.facts.contains("pages") && quiet.effect < Effect::Exec, "{quiet:?}");
         assert!(seen.facts.contains("terminal") && seen.effect == Effect::Exec, "{seen:?}");
         assert!(names(&seen).contains(&"ssh_exec program.git".to_owned()), "{seen:?}");
-        let read = asked(FileAsks::Open { path: Bytes::from_static(b"/etc/shadow"), reads: true, writes: false });
+        let read = asked(FileAsks::Open {
+            path: Bytes::from_static(b"/etc/shadow"),
+            reads: true,
+            writes: false,
+            lends: false,
+        });
         assert!(read.unwrap().facts.contains("reads_secret_file"));
         let moved = FileAsks::Rename(Bytes::from_static(b"/root/.ssh/id_rsa"), Bytes::from_static(b"/tmp/../tmp/x"));
         let moved = asked(moved).unwrap().facts;

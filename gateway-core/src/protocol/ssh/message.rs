@@ -150,6 +150,15 @@ pub struct FileRequest {
     pub packet: Bytes,
 }
 
+/// What SETSTAT changes; both, where a packet says both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changes {
+    /// The size: a file is cut.
+    pub size: bool,
+    /// Owner, mode or times; or nothing, which is asked like them.
+    pub rights: bool,
+}
+
 /// What a packet of SFTP asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileAsks {
@@ -161,6 +170,8 @@ pub enum FileAsks {
         reads: bool,
         /// Its content may be changed.
         writes: bool,
+        /// It is made so that whoever runs it does so as its owner or group.
+        lends: bool,
     },
     /// Lists a folder.
     OpenFolder(RawPath),
@@ -172,15 +183,15 @@ pub enum FileAsks {
     SetAttributes {
         /// Of which path.
         path: RawPath,
-        /// Whether the size is among them: a file is cut.
-        cuts: bool,
+        /// What of it.
+        changes: Changes,
     },
     /// The same, of an open file.
     SetHandleAttributes {
         /// Which.
         handle: Handle,
-        /// Whether the size is among them.
-        cuts: bool,
+        /// What of it.
+        changes: Changes,
     },
     /// Removes a file.
     Remove(RawPath),

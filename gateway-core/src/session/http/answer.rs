@@ -15,7 +15,6 @@ use super::{
     budget::Allowance,
     conversation::{Conversation, record_sight},
     intake::Turn,
-    recording::Open,
 };
 use crate::{
     config::Streams,
@@ -28,6 +27,7 @@ use crate::{
         refuse::Rejection,
     },
     record::Status,
+    session::outcome::Open,
     upstream::{Cover, Injected},
 };
 

@@ -1,10 +1,11 @@
-//! What the requests of one session share: who asks, the record, the way to the upstream, how values are seen.
+//! What the requests of one session share beside the session itself: the way to the upstream, how values are seen.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::watch;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     decline::Declining,
@@ -12,115 +13,65 @@ use super::{
     sight::{permits, sight},
 };
 use crate::{
-    approval::Binding,
-    model::{Principal, RunId, SessionId},
-    policy::{Circumstances, PolicySet, Source},
-    protocol::http::dialect::{Dialect, Sight},
-    record::SessionRecorder,
-    session::{
-        ending::Ending,
-        environment::{Environment, Served},
-        metering::SessionMeter,
-        open::Arrival,
-        registry::LiveCounts,
-    },
-    store::SessionCounts,
+    model::{OperationNumber, Principal, Refusal, RefusalKind, RunId, SessionId},
+    policy::PolicySet,
+    protocol::http::dialect::{Dialect, Note, Sight},
+    record::Event,
+    session::{open::Arrival, registry::Membership, shared::SharedSession},
     upstream::{HttpOutlet, Marks},
 };
 
 /// One session.
 #[derive(Debug)]
 pub(super) struct Conversation {
-    pub(super) id: SessionId,
-    pub(super) environment: Arc<Environment>,
-    pub(super) served: Arc<Served>,
-    pub(super) principal: Principal,
-    pub(super) source: Source,
-    pub(super) run: Option<RunId>,
-    pub(super) meter: SessionMeter,
-    pub(super) role: String,
-    pub(super) circumstance: Arc<[u8]>,
+    pub(super) session: Arc<SharedSession>,
     pub(super) dialect: Arc<dyn Dialect>,
     pub(super) outlet: HttpOutlet,
     pub(super) marks: Marks,
-    pub(super) policies: watch::Receiver<PolicySet>,
-    /// Cancelled when the session has to end.
-    pub(super) ended: CancellationToken,
-    /// What goes on after a request was answered: relays of `WebSocket` connections.
-    pub(super) relays: TaskTracker,
-    pub(super) books: Mutex<Books>,
     /// Room for what the gateway itself says to the upstream.
     pub(super) declining: Declining,
     /// Whose turn it is on the client's stream.
     pub(super) turns: Arc<Turns>,
-    live: Arc<LiveCounts>,
     /// How values are seen by the policies that were in force last: the same for every request.
     seen: Mutex<Option<(PolicySet, Sight)>>,
 }
 
-/// The record and what was counted; no record once the session is over.
-#[derive(Debug)]
-pub(super) struct Books {
-    pub(super) recorder: Option<SessionRecorder>,
-    pub(super) counts: SessionCounts,
+impl Deref for Conversation {
+    type Target = SharedSession;
+
+    fn deref(&self) -> &SharedSession {
+        &self.session
+    }
 }
 
 impl Conversation {
-    /// `None` where nobody knows how to serve this kind yet.
-    pub(super) fn new(
-        arrival: &Arrival,
-        id: SessionId,
-        recorder: SessionRecorder,
-        live: Arc<LiveCounts>,
-    ) -> Option<Self> {
-        let served = Arc::clone(&arrival.served);
-        let side = served.http.as_ref()?;
-        let settings = served.connection.http.clone()?;
-        let role = served.connection.credential.username().to_owned();
-        let binding = Binding {
-            requester: &arrival.principal,
-            session: Some(&id),
-            connection: &served.facts,
-            database: &served.facts.database,
-            role: &role,
-            search_path: &[],
+    /// Opens a session, before anything is dialled.
+    pub(super) async fn open(arrival: &Arrival) -> Result<(Arc<Self>, Membership), Box<Refusal>> {
+        let refusal = |kind, message, hint| Box::new(Refusal { kind, rule: None, message, hint });
+        let served = &arrival.served;
+        let (Some(side), Some(settings)) = (&served.http, &served.connection.http) else {
+            let message = format!("kind {} is not served by this version of the gateway", served.facts.kind.as_str());
+            return Err(refusal(RefusalKind::Unsupported, message, None));
         };
-        let circumstance = binding.circumstance();
+        let (session, membership) = SharedSession::open(arrival).await.map_err(|message| {
+            let hint = Some("Tell the gateway's operator.".to_owned());
+            refusal(RefusalKind::Unrecorded, message, hint)
+        })?;
         let marks = if settings.names_principal {
-            marks(&arrival.principal, &id, arrival.run.as_ref())
+            marks(&arrival.principal, &session.id, arrival.run.as_ref())
         } else {
             Marks::default()
         };
-        let outlet = HttpOutlet::new(served.target.clone(), settings, Arc::clone(&side.injector));
-        let dialect = Arc::clone(&side.dialect);
-        let books = Mutex::new(Books { recorder: Some(recorder), counts: SessionCounts::default() });
-        Some(Self {
-            id,
-            environment: Arc::clone(&arrival.environment),
-            principal: arrival.principal.clone(),
-            source: arrival.source,
-            meter: SessionMeter::of(arrival.run.as_ref(), &arrival.environment.registry),
-            run: arrival.run.clone(),
-            role,
-            circumstance,
-            dialect,
-            outlet,
+        let conversation = Self {
+            session,
+            dialect: Arc::clone(&side.dialect),
+            outlet: HttpOutlet::new(served.target.clone(), settings.clone(), Arc::clone(&side.injector)),
             marks,
-            policies: arrival.served.policies.clone(),
-            ended: CancellationToken::new(),
-            relays: TaskTracker::new(),
-            books,
             declining: Declining::default(),
             turns: Arc::default(),
-            live,
             seen: Mutex::default(),
-            served,
-        })
-    }
-
-    /// The moment of a decision.
-    pub(super) fn circumstances(&self) -> Circumstances {
-        self.environment.circumstances(self.source, self.run.as_ref())
+        };
+        Ok((Arc::new(conversation), membership))
     }
 
     /// How the principal sees values by these policies.
@@ -138,26 +89,13 @@ impl Conversation {
         fresh
     }
 
-    /// Changes the counts, for whoever watches.
-    pub(super) fn count(&self, change: impl FnOnce(&mut SessionCounts)) {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut books.counts);
-        self.live.set(books.counts);
-    }
-
-    /// Ends the record and the index.
-    pub(super) async fn end(&self, ending: &Ending) {
-        let (recorder, counts) = {
-            let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-            (books.recorder.take(), books.counts)
-        };
-        let (reason, now) = (ending.reason(), self.environment.clock.unix_millis());
-        if let Some(Err(error)) = recorder.map(|recorder| recorder.end(&reason)) {
-            tracing::error!(session = %self.id, %error, "the end of a session could not be recorded");
+    /// Records what was said around an operation.
+    pub(super) fn note(&self, number: OperationNumber, notes: &[Note]) -> Result<(), Refusal> {
+        for note in notes {
+            let text = self.environment.sealed(&note.text, &note.seals);
+            self.append(&Event::Noted { number, kind: note.kind, text: &text, facts: &note.facts })?;
         }
-        if let Err(error) = self.environment.index.ended(&self.id, now, reason, counts).await {
-            tracing::error!(session = %self.id, %error, "the end of a session could not be indexed");
-        }
+        Ok(())
     }
 }
 

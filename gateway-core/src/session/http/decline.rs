@@ -46,7 +46,7 @@ impl Conversation {
             Err(_unrecorded) => return,
         };
         let conversation = Arc::clone(self);
-        self.relays.spawn(async move {
+        self.tasks.spawn(async move {
             let _room = room;
             let saying = async {
                 // Never closed.

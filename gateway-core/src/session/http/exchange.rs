@@ -11,15 +11,13 @@ use super::{
     answer::{self, AnswerBody},
     budget::Allowance,
     conversation::Conversation,
-    hold::Waited,
     intake::Turn,
-    recording::{Open, spans, unrecorded},
     websocket,
 };
 use crate::{
     config::Streams,
     model::{ApprovalId, OperationNumber, Refusal, RefusalKind},
-    policy::{Decision, Permitted, PolicyVersion},
+    policy::{Permitted, PolicyVersion},
     protocol::http::{
         codec::{self, Cookies},
         dialect::Sight,
@@ -28,7 +26,8 @@ use crate::{
         reframe,
         refuse::Rejection,
     },
-    record::{Asked, OwnPurpose, Recorded, SealedText, Status, Step},
+    record::{Asked, OwnPurpose, Recorded, Status, Step},
+    session::{books::unrecorded, held::Turned, outcome::Open},
     upstream::{Answered, SendError, Unauthorized},
 };
 
@@ -42,21 +41,21 @@ type Sent = (RequestHead, Bytes);
 type Decided = (Recorded<Permitted<HttpRequest>>, HttpRequest, Open, Allowance, PolicyVersion);
 
 /// Why a request was turned away, with what the client's format of refusals may need.
-struct Turned {
+struct Rejected {
     rejection: Rejection,
     approval: Option<ApprovalId>,
     asked: Option<Sent>,
 }
 
-impl From<Rejection> for Box<Turned> {
+impl From<Rejection> for Box<Rejected> {
     fn from(rejection: Rejection) -> Self {
-        Self::new(Turned { rejection, approval: None, asked: None })
+        Self::new(Rejected { rejection, approval: None, asked: None })
     }
 }
 
 /// The same, of a request that was read.
-fn of(asked: &Sent, rejection: Rejection) -> Box<Turned> {
-    Box::new(Turned { rejection, approval: None, asked: Some(asked.clone()) })
+fn of(asked: &Sent, rejection: impl Into<Rejection>) -> Box<Rejected> {
+    Box::new(Rejected { rejection: rejection.into(), approval: None, asked: Some(asked.clone()) })
 }
 
 /// A request that may go, with what its answer is read by.
@@ -87,9 +86,9 @@ impl Conversation {
     }
 
     /// Everything before the request leaves.
-    async fn pass(self: &Arc<Self>, request: Request<Incoming>) -> Result<Passed, Box<Turned>> {
+    async fn pass(self: &Arc<Self>, request: Request<Incoming>) -> Result<Passed, Box<Rejected>> {
         if self.ended.is_cancelled() {
-            return Err(unrecorded().into());
+            return Err(Rejection::from(unrecorded()).into());
         }
         let (parts, body) = request.into_parts();
         let unread = |path: &str, rejection| self.unread(&parts.method, path, rejection);
@@ -120,7 +119,7 @@ impl Conversation {
         let asked = (head.clone(), body.clone());
         let understood = inspect::inspect(&*self.dialect, head, body, &sight, Arc::clone(&self.circumstance))
             .map_err(|rejection| of(&asked, unread(&asked.0.path, rejection)))?;
-        let number = self.number().map_err(|rejection| of(&asked, rejection))?;
+        let number = self.number().map_err(|refusal| of(&asked, refusal))?;
         let passed = self.decided(number, understood, &asked, (&sight, version)).await?;
         let (recorded, message, open, allowance, version) = passed;
         Ok(Passed { recorded, asked: message, sight, version, open, allowance })
@@ -142,56 +141,37 @@ impl Conversation {
         understood: Understood,
         asked: &Sent,
         (sight, version): (&Sight, PolicyVersion),
-    ) -> Result<Decided, Box<Turned>> {
+    ) -> Result<Decided, Box<Rejected>> {
         let Understood { inspected, seals, notes, proposals } = understood;
         let proposed_by = self.proposed_by(&proposals);
         let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
-        let spans = spans(&text, &seals, &self.environment.detectors);
-        let text = SealedText::new(&text, &spans, &[], &self.environment.sealer);
-        let (at, mut was_held) = (self.circumstances(), false);
-        let mut decision = self.decide(&self.policies.borrow().clone(), inspected);
-        let permitted = loop {
-            match decision {
-                Decision::Permit(permitted) => break permitted,
-                Decision::Refuse { refusal, inspected } => {
-                    return Err(of(asked, self.refused(number, inspected.operations(), &text, refusal.into())));
-                }
-                Decision::NeedsApproval { need, inspected } => {
-                    let operations = inspected.operations().to_vec();
-                    was_held = true;
-                    match Box::pin(self.hold(number, inspected, need, &text, proposed_by.as_ref())).await {
-                        Ok(Waited::Decided(again)) => decision = again,
-                        Ok(Waited::Refused(rejection, approval, inspected)) => {
-                            let rejection = self.refused(number, inspected.operations(), &text, rejection);
-                            let asked = Some(asked.clone());
-                            return Err(Box::new(Turned { rejection, approval: Some(approval), asked }));
-                        }
-                        Err(rejection) => return Err(of(asked, self.refused(number, &operations, &text, rejection))),
-                    }
-                }
+        let text = self.environment.sealed(&text, &seals);
+        let (step, proposed_by) = (Step::Execute, proposed_by.as_ref());
+        let asking = Asked { number, step, text: &text, parameters: &[], proposed_by };
+        let (at, operations) = (self.circumstances(), inspected.operations().to_vec());
+        let turned = |refusal| of(asked, self.refused(number, &operations, &text, refusal));
+        let permitted = tokio::select! {
+            biased;
+            permitted = self.permitted(inspected, &asking, None) => permitted,
+            () = self.turns.left.cancelled() => {
+                return Err(turned(expired("the client went away while this waited")));
             }
         };
-        let message = permitted.message().clone();
-        let operations = permitted.operations().to_vec();
+        let permitted = permitted.map_err(|Turned { refusal, approval }| {
+            Box::new(Rejected { rejection: refusal.into(), approval, asked: Some(asked.clone()) })
+        })?;
+        let (message, was_approved) = (permitted.message().clone(), permitted.approval().is_some());
         let Some(version) = self.still_seen(sight, version) else {
             // FAIL-CLOSED: what it holds, and what it brings, would be masked as it no longer is.
-            let why = "what is masked for you changed while this waited".to_owned();
-            let hint = Some("Send it again.".to_owned());
-            let rejection = Refusal { kind: RefusalKind::Expired, rule: None, message: why, hint }.into();
-            return Err(of(asked, self.refused(number, &operations, &text, rejection)));
+            return Err(turned(expired("what is masked for you changed while this waited")));
         };
-        let step =
-            Asked { number, step: Step::Execute, text: &text, parameters: &[], proposed_by: proposed_by.as_ref() };
         let recording = async {
-            let admitted = self.record(|recorder| recorder.admit(permitted, &step))?;
-            let open = Open::new(Arc::clone(self), number);
-            self.meter.operations(&self.served.facts.name, &operations);
-            self.count(|counts| counts.operations += 1);
+            let (admitted, open) = self.session.admit(permitted, &asking)?;
             self.note(number, &notes)?;
-            Ok::<_, Rejection>((self.durable(self.environment.recorder.settle(admitted)).await?, open))
+            Ok::<_, Refusal>((self.durable(self.environment.recorder.settle(admitted)).await?, open))
         };
-        let (recorded, open) = recording.await.map_err(|rejection| of(asked, rejection))?;
-        Ok((recorded, message, open, Allowance::new(operations, was_held, at), version))
+        let (recorded, open) = recording.await.map_err(|refusal| of(asked, refusal))?;
+        Ok((recorded, message, open, Allowance::new(operations, was_approved, at), version))
     }
 
     /// Sends it and begins the answer.
@@ -219,7 +199,7 @@ impl Conversation {
         open.sent();
         let sent = tokio::select! {
             biased;
-            () = self.ended.cancelled() => return Err(unrecorded()),
+            () = self.ended.cancelled() => return Err(unrecorded().into()),
             sent = self.sent(recorded) => sent?,
         };
         sent.map_err(|error| {
@@ -294,17 +274,17 @@ impl Conversation {
         let detectors = &self.environment.detectors;
         let hidden = plain != said && detectors.class_of(plain.as_bytes()).is_some();
         let said = if hidden { format!("{method} (a path that holds what is masked)") } else { said };
-        let spans = spans(&said, &[], detectors);
-        let text = SealedText::new(&said, &spans, &[], &self.environment.sealer);
-        match self.number() {
-            Ok(number) => self.refused(number, &[], &text, rejection),
-            Err(unrecorded) => unrecorded,
+        let text = self.environment.sealed(&said, &[]);
+        let Rejection { status, refusal } = rejection;
+        match self.number().map(|number| self.refused(number, &[], &text, refusal)) {
+            Ok(refusal) if refusal.kind != RefusalKind::Unrecorded => Rejection { status, refusal },
+            Ok(unrecorded) | Err(unrecorded) => unrecorded.into(),
         }
     }
 
     /// Says why, in the words of the dialect.
-    fn turn_away(&self, turned: Turned) -> Response<AnswerBody> {
-        let Turned { rejection, approval, asked } = turned;
+    fn turn_away(&self, rejected: Rejected) -> Response<AnswerBody> {
+        let Rejected { rejection, approval, asked } = rejected;
         let asked = asked.as_ref().map(|(head, body)| (head, body));
         let approval = approval.as_ref().map(ApprovalId::as_str);
         let said = self.dialect.refusal(asked, &rejection, approval, &self.id);
@@ -318,6 +298,11 @@ impl Conversation {
         }
         response
     }
+}
+
+fn expired(message: &str) -> Refusal {
+    let (message, hint) = (message.to_owned(), Some("Send it again.".to_owned()));
+    Refusal { kind: RefusalKind::Expired, rule: None, message, hint }
 }
 
 fn bad_gateway(message: &str) -> Rejection {

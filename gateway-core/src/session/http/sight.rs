@@ -8,7 +8,10 @@ use crate::{
     model::{Operation, Principal, Verdict},
     policy::{Circumstances, PolicySet, Reveal},
     protocol::http::dialect::{MaskedPlace, Permits, Sight},
-    session::environment::{Environment, Served},
+    session::{
+        environment::{Environment, Served},
+        shared::veil,
+    },
 };
 
 /// How `who` sees it by these policies, in these circumstances.
@@ -20,20 +23,14 @@ pub(in crate::session) fn sight(
     at: Circumstances,
 ) -> Sight {
     let to = &served.facts;
-    let mut detectors = environment.detectors.idle();
-    for class in environment.detectors.classes() {
-        if let Reveal::Masked { function, .. } = policies.reveal(who, to, class.as_str()) {
-            detectors = detectors.with(class, function);
-        }
-    }
-    let veil = |tag: &str| match policies.reveal(who, to, tag) {
+    let veiled = |tag: &str| match policies.reveal(who, to, tag) {
         Reveal::Masked { function, .. } => Some(function),
         Reveal::Clear => None,
     };
     Sight {
-        detectors: Arc::new(detectors),
+        detectors: Arc::new(veil(environment, served, who, policies)),
         sensitive: Arc::new(environment.detectors.clone()),
-        places: places(environment, served, veil),
+        places: places(environment, served, veiled),
         tagged: places(environment, served, |_| Some(MaskFunction::Redact)),
         permits: permits(served, who, policies, at),
         who: format!("{:?} {}", who.kind, who.name).into(),

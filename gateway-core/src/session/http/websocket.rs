@@ -27,7 +27,6 @@ use super::{
     conversation::{Conversation, record_sight},
     exchange::Passed,
     intake::Turn,
-    recording::{Open, spans},
 };
 use crate::{
     protocol::http::{
@@ -36,6 +35,7 @@ use crate::{
         refuse::Rejection,
     },
     record::{Event, SealedText, Status},
+    session::outcome::Open,
     upstream::Injected,
 };
 
@@ -84,7 +84,7 @@ pub(super) async fn relay(
     conversation.turns.switch();
     let mut policies = conversation.policies.clone();
     let ended = conversation.ended.clone();
-    conversation.relays.spawn(async move {
+    conversation.tasks.spawn(async move {
         let (Ok(client), Ok(upstream)) = (client.await, upstream.await) else {
             return talk.end(Status::Failed { sqlstate: "no handshake" });
         };
@@ -224,9 +224,7 @@ impl Talk {
         };
         self.record(way, &message).await?;
         if way == Way::ToClient {
-            let bytes = u64::try_from(message.len()).unwrap_or(u64::MAX);
-            self.conversation.meter.bytes(bytes);
-            self.open.bytes = self.open.bytes.saturating_add(bytes);
+            self.open.add_bytes(message.len());
         }
         Ok(message)
     }
@@ -260,8 +258,7 @@ impl Talk {
                 String::new()
             }
         };
-        let spans = spans(&shown, &[], &self.conversation.environment.detectors);
-        let sealed = SealedText::new(&shown, &spans, &[], &self.conversation.environment.sealer);
+        let sealed = self.conversation.environment.sealed(&shown, &[]);
         let cut;
         let text = if sealed.shown().len() > MOST_RECORDED {
             facts.insert("truncated", "true".to_owned());
@@ -273,7 +270,7 @@ impl Talk {
         };
         let (conversation, number) = (&self.conversation, self.open.number);
         let position = conversation.append(&Event::Noted { number, kind: "message", text: &text, facts: &facts })?;
-        conversation.durable(conversation.environment.recorder.durable(position)).await
+        Ok(conversation.durable(conversation.environment.recorder.durable(position)).await?)
     }
 
     fn end(mut self, status: Status<'_>) {

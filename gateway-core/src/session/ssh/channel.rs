@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use russh::{
-    Channel, ChannelMsg, ChannelWriteHalf,
+    Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf,
     server::{Handle, Msg},
 };
 use tokio::sync::mpsc;
@@ -19,12 +19,15 @@ use super::{
 use crate::{
     config::{MaskedDownloads, MaskedTerminal, ShellLines, Watching},
     model::{Refusal, RefusalKind},
+    policy::Permitted,
     protocol::ssh::{
         inspect::{self, Carried},
         message::{SshRequest, Surroundings, Terminal, TerminalSize},
         refuse,
     },
-    upstream::{LinkPurpose, LoginOrder, SshError, SshLink},
+    record::{OwnPurpose, Recorded, Status},
+    session::{books::unrecorded, outcome::Open},
+    upstream::{LinkPurpose, LoginOrder, SshChannel, SshError, SshLink},
 };
 
 /// SPEC: RFC 4254, 5.2: extended data of this type is the standard error.
@@ -127,23 +130,12 @@ pub(super) async fn serve(conversation: Arc<Conversation>, channel: Channel<Msg>
             return outgoing.finish(refuse::REFUSED_STATUS).await;
         }
     };
-    let Passed { recorded, operations, approved, mut open } = passed;
+    let Passed { recorded, operations, approved, open } = passed;
     let bound = command.filter(|_| approved);
     let purpose = conversation.outlet.link_for(bound.map_or(LinkPurpose::Session, LinkPurpose::Command));
-    let opened = async {
-        let link = conversation.link(purpose).await?;
-        open.sent();
-        conversation.outlet.open(&link, recorded).await.map_err(|error| conversation.unreached(&error))
-    };
-    let opened = tokio::select! {
-        biased;
-        () = conversation.ended.cancelled() => Err(super::recording::unrecorded()),
-        opened = Box::pin(opened) => opened,
-    };
-    let (machine, from) = match opened {
+    let (machine, from, open) = match conversation.reach(purpose, recorded, open).await {
         Ok(opened) => opened,
         Err(refusal) => {
-            open.end(crate::record::Status::Failed { sqlstate: "not reached" });
             outgoing.tell(refuse::lines(&refusal, None, &conversation.id)).await;
             return outgoing.finish(refuse::REFUSED_STATUS).await;
         }
@@ -266,12 +258,38 @@ impl Conversation {
             return Ok(link);
         }
         let order = LoginOrder { key_id: self.id.as_str().to_owned(), purpose };
-        let order = self.record(|recorder| recorder.own(crate::record::OwnPurpose::Authenticate, order))?;
+        let order = self.record(|recorder| recorder.own(OwnPurpose::Authenticate, order))?;
         self.outlet.log_in(order).await.map_err(|error| self.unreached(&error))
     }
 
+    /// Has the machine do what is on record. Not reached, or ended meanwhile, it has that for its outcome.
+    pub(super) async fn reach(
+        &self,
+        purpose: LinkPurpose,
+        recorded: Recorded<Permitted<SshRequest>>,
+        mut open: Open,
+    ) -> Result<(SshChannel, ChannelReadHalf, Open), Refusal> {
+        let opening = async {
+            let link = self.link(purpose).await?;
+            open.sent();
+            self.outlet.open(&link, recorded).await.map_err(|error| self.unreached(&error))
+        };
+        let opened = tokio::select! {
+            biased;
+            () = self.ended.cancelled() => Err(unrecorded()),
+            opened = Box::pin(opening) => opened,
+        };
+        match opened {
+            Ok((machine, from)) => Ok((machine, from, open)),
+            Err(refusal) => {
+                open.end(Status::Failed { sqlstate: "not reached" });
+                Err(refusal)
+            }
+        }
+    }
+
     /// What a client is told of a machine that is not to be had.
-    pub(super) fn unreached(&self, error: &SshError) -> Refusal {
+    fn unreached(&self, error: &SshError) -> Refusal {
         tracing::warn!(session = %self.id, %error, connection = %self.served.facts.name, "a machine is not to be had");
         let hint = Some("Try again; tell the gateway's operator if it stays.".to_owned());
         Refusal { kind: RefusalKind::Unsupported, rule: None, message: error.to_string(), hint }

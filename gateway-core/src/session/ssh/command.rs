@@ -14,14 +14,14 @@ use super::{
     conversation::Conversation,
     incoming::Incoming,
     lines::{After, Typing, Watched},
-    recording::Open,
     terminal::{Keeper, resized},
 };
 use crate::{
     mask::Detectors,
-    model::{Operation, OperationNumber, Verdict},
+    model::{Operation, OperationNumber},
     protocol::ssh::{message::TerminalSize, reframe::Output, refuse},
     record::Status,
+    session::outcome::Open,
     upstream::{SshChannel, SweepOrder},
 };
 
@@ -198,13 +198,7 @@ pub(super) async fn no_longer(
             Ok(()) = policies.changed() => {}
         }
         let now = policies.borrow_and_update().clone();
-        let at = conversation.circumstances();
-        let (who, on) = (&conversation.principal, &conversation.served.facts);
-        let still = operations.iter().all(|operation| match now.weigh(who, on, operation, &at) {
-            Verdict::Permit { .. } => true,
-            Verdict::NeedsApproval(_) => approved,
-            Verdict::Refuse(_) => false,
-        });
+        let still = conversation.still_permits(&now, operations, approved);
         let seen: Vec<_> = conversation.sight(&now).classes().collect();
         if !still {
             return "a change of policy no longer permits this".to_owned();
@@ -400,6 +394,7 @@ impl Downward<'_> {
     }
 
     async fn send(&mut self, bytes: Bytes, is_error: bool) -> Option<End> {
+        self.conversation.touch();
         self.open.add_bytes(bytes.len());
         let write = &self.outgoing.write;
         let sent =

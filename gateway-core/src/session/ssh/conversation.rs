@@ -1,53 +1,33 @@
-//! What the channels of one session share: who asks, the record, the way to the machine, how values are seen.
+//! What the channels of one session share beside the session itself: the way to the machine, who is told what.
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    ops::Deref,
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use russh::{ChannelId, server::Handle};
-use tokio::sync::watch;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    approval::Binding,
     mask::Detectors,
-    model::{Principal, RunId, SessionId, flow::Inspected},
-    policy::{Circumstances, Decision, PolicySet, Reveal, Source},
-    protocol::ssh::message::SshRequest,
-    record::SessionRecorder,
+    policy::PolicySet,
     session::{
         ending::Ending,
-        environment::{Environment, Served},
-        metering::SessionMeter,
         open::Arrival,
-        registry::LiveCounts,
+        registry::Membership,
+        shared::{SharedSession, veil},
     },
-    store::SessionCounts,
     upstream::{SshKeys, SshOutlet},
 };
 
-/// One session.
+/// One session. Cancelled `ended`: channels end what they run, and say why.
 pub(super) struct Conversation {
-    pub(super) id: SessionId,
-    pub(super) environment: Arc<Environment>,
-    pub(super) served: Arc<Served>,
-    pub(super) principal: Principal,
-    pub(super) source: Source,
-    pub(super) run: Option<RunId>,
-    pub(super) meter: SessionMeter,
-    pub(super) role: String,
-    pub(super) circumstance: Arc<[u8]>,
+    pub(super) session: Arc<SharedSession>,
     pub(super) keys: SshKeys,
     pub(super) outlet: SshOutlet,
-    pub(super) policies: watch::Receiver<PolicySet>,
-    /// Cancelled when the session has to end: channels end what they run, and say why.
-    pub(super) ended: CancellationToken,
     /// Cancelled when nothing may be on its way any more.
     pub(super) cut: CancellationToken,
-    /// Its channels.
-    pub(super) tasks: TaskTracker,
-    pub(super) books: Mutex<Books>,
     /// One login at a time, so that channels share it.
     pub(super) dialling: tokio::sync::Mutex<()>,
     /// When something was last said on a channel.
@@ -55,95 +35,44 @@ pub(super) struct Conversation {
     /// The way to the client, and its channels that have a standard error.
     pub(super) told: Mutex<Option<Listeners>>,
     why: OnceLock<String>,
-    live: Arc<LiveCounts>,
 }
 
 /// Who hears what concerns a whole session.
 pub(super) type Listeners = (Handle, BTreeSet<ChannelId>);
 
-/// The record and what was counted; no record once the session is over.
-#[derive(Debug)]
-pub(super) struct Books {
-    pub(super) recorder: Option<SessionRecorder>,
-    pub(super) counts: SessionCounts,
+impl Deref for Conversation {
+    type Target = SharedSession;
+
+    fn deref(&self) -> &SharedSession {
+        &self.session
+    }
 }
 
 impl Conversation {
-    /// `None` where this connection has nothing to serve SSH with.
-    pub(super) fn new(
-        arrival: &Arrival,
-        id: SessionId,
-        recorder: SessionRecorder,
-        live: Arc<LiveCounts>,
-    ) -> Option<Self> {
-        let served = Arc::clone(&arrival.served);
-        let side = served.ssh.clone()?;
-        let settings = served.connection.ssh.clone()?;
-        let role = served.connection.credential.username().to_owned();
-        let binding = Binding {
-            requester: &arrival.principal,
-            session: Some(&id),
-            connection: &served.facts,
-            database: &served.facts.database,
-            role: &role,
-            search_path: &[],
+    /// Opens a session, before anything is dialled.
+    pub(super) async fn open(arrival: &Arrival) -> Result<(Arc<Self>, Membership), String> {
+        let served = &arrival.served;
+        let (Some(side), Some(settings)) = (served.ssh.clone(), served.connection.ssh.clone()) else {
+            return Err("this connection is not served over SSH by this version of the gateway".to_owned());
         };
-        let circumstance = binding.circumstance();
+        let (session, membership) = SharedSession::open(arrival).await?;
         let cut = CancellationToken::new();
-        let outlet = SshOutlet::new(served.target.clone(), settings, side.login, cut.clone());
-        Some(Self {
-            id,
-            environment: Arc::clone(&arrival.environment),
-            principal: arrival.principal.clone(),
-            source: arrival.source,
-            meter: SessionMeter::of(arrival.run.as_ref(), &arrival.environment.registry),
-            run: arrival.run.clone(),
-            role,
-            circumstance,
+        let conversation = Self {
+            session,
             keys: side.keys,
-            outlet,
-            policies: arrival.served.policies.clone(),
-            ended: CancellationToken::new(),
+            outlet: SshOutlet::new(served.target.clone(), settings, side.login, cut.clone()),
             cut,
-            tasks: TaskTracker::new(),
-            books: Mutex::new(Books { recorder: Some(recorder), counts: SessionCounts::default() }),
             dialling: tokio::sync::Mutex::default(),
             active: Mutex::new(tokio::time::Instant::now()),
             told: Mutex::default(),
             why: OnceLock::new(),
-            live,
-            served,
-        })
-    }
-
-    /// The moment of a decision.
-    pub(super) fn circumstances(&self) -> Circumstances {
-        self.environment.circumstances(self.source, self.run.as_ref())
-    }
-
-    /// Asks the policies.
-    pub(super) fn decide(&self, policies: &PolicySet, inspected: Inspected<SshRequest>) -> Decision<SshRequest> {
-        policies.decide(&self.principal, &self.served.facts, inspected, &self.circumstances())
+        };
+        Ok((Arc::new(conversation), membership))
     }
 
     /// What is masked for the principal by these policies.
     pub(super) fn sight(&self, policies: &PolicySet) -> Arc<Detectors> {
-        let environment = &self.environment;
-        let mut detectors = environment.detectors.idle();
-        for class in environment.detectors.classes() {
-            let reveal = policies.reveal(&self.principal, &self.served.facts, class.as_str());
-            if let Reveal::Masked { function, .. } = reveal {
-                detectors = detectors.with(class, function);
-            }
-        }
-        Arc::new(detectors)
-    }
-
-    /// Changes the counts, for whoever watches.
-    pub(super) fn count(&self, change: impl FnOnce(&mut SessionCounts)) {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut books.counts);
-        self.live.set(books.counts);
+        Arc::new(veil(&self.environment, &self.served, &self.principal, policies))
     }
 
     /// Tells every channel that it is over, and why.
@@ -156,20 +85,5 @@ impl Conversation {
     /// Why it is over.
     pub(super) fn why(&self) -> &str {
         self.why.get().map_or("the session ended", String::as_str)
-    }
-
-    /// Ends the record and the index.
-    pub(super) async fn end(&self, ending: &Ending) {
-        let (recorder, counts) = {
-            let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-            (books.recorder.take(), books.counts)
-        };
-        let (reason, now) = (ending.reason(), self.environment.clock.unix_millis());
-        if let Some(Err(error)) = recorder.map(|recorder| recorder.end(&reason)) {
-            tracing::error!(session = %self.id, %error, "the end of a session could not be recorded");
-        }
-        if let Err(error) = self.environment.index.ended(&self.id, now, reason, counts).await {
-            tracing::error!(session = %self.id, %error, "the end of a session could not be indexed");
-        }
     }
 }

@@ -19,7 +19,6 @@ use super::{
     conversation::Conversation,
     hold::{Passed, Turned},
     incoming::{Incoming, Meanwhile},
-    recording::Open,
 };
 use crate::{
     config::MaskedDownloads,
@@ -32,7 +31,8 @@ use crate::{
         reframe::found,
         refuse,
     },
-    record::{Event, SealedText, Status},
+    record::{Event, Status},
+    session::outcome::Open,
     upstream::SshChannel,
 };
 
@@ -132,16 +132,9 @@ impl Files {
         let mut policies = self.conversation.policies.clone();
         while policies.changed().await.is_ok() {
             let now = policies.borrow_and_update().clone();
-            let at = self.conversation.circumstances();
-            let (who, on) = (&self.conversation.principal, &self.conversation.served.facts);
             let still = self.books(|books| {
-                books.files.values().all(|file| {
-                    file.operations.iter().all(|operation| match now.weigh(who, on, operation, &at) {
-                        crate::model::Verdict::Permit { .. } => true,
-                        crate::model::Verdict::NeedsApproval(_) => file.approved,
-                        crate::model::Verdict::Refuse(_) => false,
-                    })
-                })
+                let mut open = books.files.values();
+                open.all(|file| self.conversation.still_permits(&now, &file.operations, file.approved))
             });
             if !still {
                 return "a change of policy no longer permits an open file".to_owned();
@@ -321,9 +314,7 @@ impl Files {
         let OpenFile { mut open, name, carried, .. } = file;
         let (number, stopped) = (open.number, carried.is_stopped());
         let (bytes, facts) = carried.facts();
-        let environment = &self.conversation.environment;
-        let spans = super::recording::spans(&name, &environment.detectors);
-        let text = SealedText::new(&name, &spans, &[], &environment.sealer);
+        let text = self.conversation.environment.sealed(&name, &[]);
         if self.conversation.append(&Event::Noted { number, kind: "file", text: &text, facts: &facts }).is_err() {
             tracing::warn!(session = %self.conversation.id, "what was carried could not be recorded");
         }
@@ -447,9 +438,7 @@ impl Files {
 
     /// Puts on record that a download ended at a value.
     fn cut_off(&self, file: &OpenFile, refusal: &Refusal) {
-        let environment = &self.conversation.environment;
-        let spans = super::recording::spans(&file.name, &environment.detectors);
-        let text = SealedText::new(&file.name, &spans, &[], &environment.sealer);
+        let text = self.conversation.environment.sealed(&file.name, &[]);
         drop(self.conversation.refused(file.open.number, &file.operations, &text, refusal.clone()));
     }
 }

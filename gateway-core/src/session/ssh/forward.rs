@@ -20,17 +20,17 @@ use super::{
     channel::unmaskable,
     conversation::Conversation,
     hold::{Passed, Turned},
-    recording::{Open, spans},
 };
 use crate::{
-    model::{Operation, Refusal, Verdict},
+    model::{Operation, Refusal},
     protocol::ssh::{
         forward::{ForwardTarget, MOST_BEGINNING, Told, of_client, of_server},
         inspect,
         message::SshRequest,
         refuse,
     },
-    record::{Event, SealedText, Status},
+    record::{Event, Status},
+    session::outcome::Open,
     upstream::{LinkPurpose, SshChannel},
 };
 
@@ -51,21 +51,11 @@ pub(super) async fn serve(
             return reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
         }
     };
-    let Passed { recorded, operations, approved, mut open } = passed;
-    let opened = async {
-        let link = conversation.link(conversation.outlet.link_for(LinkPurpose::Forwarding)).await?;
-        open.sent();
-        conversation.outlet.open(&link, recorded).await.map_err(|error| conversation.unreached(&error))
-    };
-    let opened = tokio::select! {
-        biased;
-        () = conversation.ended.cancelled() => Err(super::recording::unrecorded()),
-        opened = Box::pin(opened) => opened,
-    };
-    let (machine, from) = match opened {
+    let Passed { recorded, operations, approved, open } = passed;
+    let purpose = conversation.outlet.link_for(LinkPurpose::Forwarding);
+    let (machine, from, open) = match conversation.reach(purpose, recorded, open).await {
         Ok(opened) => opened,
         Err(refusal) => {
-            open.end(Status::Failed { sqlstate: "not reached" });
             conversation.announce(refuse::lines(&refusal, None, &conversation.id)).await;
             return reply.reject(ChannelOpenFailure::ConnectFailed).await;
         }
@@ -89,8 +79,7 @@ async fn pass(
         let hint = "Read it with a command, whose output is masked.";
         let refusal = unmaskable("values are masked for you here, and what is forwarded cannot be", hint);
         let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
-        let environment = &conversation.environment;
-        let text = SealedText::new(&text, &spans(&text, &environment.detectors), &[], &environment.sealer);
+        let text = conversation.environment.sealed(&text, &[]);
         let number = conversation.number()?;
         return Err(conversation.refused(number, inspected.operations(), &text, refusal).into());
     }
@@ -183,9 +172,8 @@ impl Way {
 
     /// Puts on record how much went each way.
     fn note(&self, open: &Open, counts: &Counts) {
-        let environment = &self.conversation.environment;
         let text = self.to.to_string();
-        let text = SealedText::new(&text, &spans(&text, &environment.detectors), &[], &environment.sealer);
+        let text = self.conversation.environment.sealed(&text, &[]);
         let mut facts = BTreeMap::from([("bytes_up", counts.up.to_string()), ("bytes_down", counts.down.to_string())]);
         facts.extend(counts.carries.as_ref().map(|(protocol, _)| ("protocol", (*protocol).to_owned())));
         let event = Event::Noted { number: open.number, kind: "forward", text: &text, facts: &facts };
@@ -312,13 +300,9 @@ impl Way {
                 Ok(()) = policies.changed() => {}
             }
             let now = policies.borrow_and_update().clone();
-            let at = conversation.circumstances();
-            let (who, on) = (&conversation.principal, &conversation.served.facts);
             let permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
-            let still = permits.iter().all(|(operation, approved)| match now.weigh(who, on, operation, &at) {
-                Verdict::Permit { .. } => true,
-                Verdict::NeedsApproval(_) => *approved,
-                Verdict::Refuse(_) => false,
+            let still = permits.iter().all(|(operation, approved)| {
+                conversation.still_permits(&now, std::slice::from_ref(operation), *approved)
             });
             if !still || !conversation.sight(&now).is_empty() {
                 return "a change of policy no longer permits it".to_owned();

@@ -228,7 +228,7 @@ impl Typing<'_> {
     /// A line that is permitted and on record.
     async fn enter(&self, passed: Passed) -> Result<(), SshError> {
         let Passed { recorded, mut open, .. } = passed;
-        let text = SealedText::new("", &[], &[], &self.conversation.environment.sealer);
+        let text = SealedText::plain("");
         let facts = BTreeMap::from([("check", "advisory: read from the screen of a shell".to_owned())]);
         let note = Event::Noted { number: open.number, kind: "line", text: &text, facts: &facts };
         if self.conversation.append(&note).is_err() {

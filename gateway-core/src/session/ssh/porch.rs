@@ -1,7 +1,7 @@
 //! Before anybody is believed: a native client stands at the door. Who it is, is judged by a gatekeeper, who knows
 //! identities and no SSH; here is that nothing is on record, and nothing opened, before the judgement.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use russh::keys::{Certificate, PublicKey};
@@ -94,7 +94,7 @@ impl Porch {
             Ok(opened) => opened,
             Err(message) => return Next::Leaves(message),
         };
-        let room = Room::new(opened.conversation.clone());
+        let room = Room::new(Arc::clone(&opened.conversation));
         match self.inside.try_send((opened, stay)) {
             Ok(()) => Next::Enters(room),
             Err(hung_up) => {

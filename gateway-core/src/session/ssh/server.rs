@@ -24,7 +24,7 @@ use super::{
     forward,
     porch::{Next, Porch, SshProof},
 };
-use crate::{model::Refusal, protocol::ssh::forward::ForwardTarget, record::SealedText};
+use crate::{model::Refusal, protocol::ssh::forward::ForwardTarget};
 
 /// As many channels may be open at a time.
 const MOST_CHANNELS: usize = 64;
@@ -122,8 +122,7 @@ impl Room {
     }
 
     fn refuse_with(&self, what: &str, refusal: Refusal) {
-        let spans = super::recording::spans(what, &self.conversation.environment.detectors);
-        let text = SealedText::new(what, &spans, &[], &self.conversation.environment.sealer);
+        let text = self.conversation.environment.sealed(what, &[]);
         if let Ok(number) = self.conversation.number() {
             drop(self.conversation.refused(number, &[], &text, refusal));
         }
@@ -159,10 +158,12 @@ impl Handler for Door {
     }
 
     async fn auth_publickey_offered(&mut self, _user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
-        Ok(match self {
-            Self::Porch(porch) if porch.knows(offer.public_key) => Auth::Accept,
-            _ => self.known().unwrap_or_else(Auth::reject),
-        })
+        match self {
+            Self::Porch(porch) if porch.knows(offer.public_key) => Ok(Auth::Accept),
+            Self::Porch(_) | Self::Leaving(_) | Self::Tunnel(..) | Self::Inside(_) => {
+                Ok(self.known().unwrap_or_else(Auth::reject))
+            }
+        }
     }
 
     async fn auth_publickey(&mut self, user: &str, _key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {

@@ -40,6 +40,22 @@ impl Host {
     }
 }
 
+/// Whatever a machine wants to open is turned away, whatever it says of it.
+macro_rules! turns_away {
+    ($($kind:ident($($said:ty),*);)*) => {$(
+        async fn $kind(
+            &mut self,
+            _channel: Channel<Msg>,
+            $(_: $said,)*
+            reply: ChannelOpenHandle,
+            _session: &mut Session,
+        ) -> Result<(), Self::Error> {
+            reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+            Ok(())
+        }
+    )*};
+}
+
 impl client::Handler for Host {
     type Error = russh::Error;
 
@@ -60,83 +76,13 @@ impl client::Handler for Host {
         Ok(believed)
     }
 
-    async fn server_channel_open_session(
-        &mut self,
-        _channel: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        turned_away(reply).await
+    turns_away! {
+        server_channel_open_session();
+        server_channel_open_forwarded_tcpip(&str, u32, &str, u32);
+        server_channel_open_forwarded_streamlocal(&str);
+        server_channel_open_agent_forward();
+        server_channel_open_direct_tcpip(&str, u32, &str, u32);
+        server_channel_open_direct_streamlocal(&str);
+        server_channel_open_x11(&str, u32);
     }
-
-    async fn server_channel_open_forwarded_tcpip(
-        &mut self,
-        _channel: Channel<Msg>,
-        _address: &str,
-        _port: u32,
-        _from: &str,
-        _from_port: u32,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        turned_away(reply).await
-    }
-
-    async fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _channel: Channel<Msg>,
-        _path: &str,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        turned_away(reply).await
-    }
-
-    async fn server_channel_open_agent_forward(
-        &mut self,
-        _channel: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        turned_away(reply).await
-    }
-
-    async fn server_channel_open_direct_tcpip(
-        &mut self,
-        _channel: Channel<Msg>,
-        _host: &str,
-        _port: u32,
-        _from: &str,
-        _from_port: u32,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        turned_away(reply).await
-    }
-
-    async fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _channel: Channel<Msg>,
-        _path: &str,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        turned_away(reply).await
-    }
-
-    async fn server_channel_open_x11(
-        &mut self,
-        _channel: Channel<Msg>,
-        _from: &str,
-        _from_port: u32,
-        reply: ChannelOpenHandle,
-        _session: &mut Session,
-    ) -> Result<(), Self::Error> {
-        turned_away(reply).await
-    }
-}
-
-async fn turned_away(reply: ChannelOpenHandle) -> Result<(), russh::Error> {
-    reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-    Ok(())
 }

@@ -12,6 +12,7 @@ use russh::{
     keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey},
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::BufReader;
 use tokio_util::sync::CancellationToken;
 
 use super::{Cut, SshError, SshKeys, host::Host, keys::Certified};
@@ -19,11 +20,12 @@ use crate::{
     clock::WallClock,
     config::{Credential, HostTrust, SshCredential, SshSettings},
     credential::Secrets,
-    upstream::{Target, dial},
+    upstream::{Target, Wire, dial},
 };
 
 /// How long a login may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+const READ_AHEAD_BYTES: usize = 64 * 1024;
 
 /// How the gateway logs in to one machine.
 pub struct SshLogin {
@@ -116,7 +118,7 @@ pub(super) async fn log_in(
         };
         let (keys, certificates) = wanted(&settings.trust);
         let config = crate::protocol::ssh::handshake::asking(keys, certificates);
-        let mut handle = client::connect_stream(config, Cut::new(wire, &cut), host).await.map_err(|error| {
+        let mut handle = client::connect_stream(config, Cut::new(ahead(wire), &cut), host).await.map_err(|error| {
             let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
             shown.map_or(SshError::Broken(error), |shown| SshError::HostKey {
                 host: format!("{}:{}", target.host, target.port),
@@ -127,6 +129,11 @@ pub(super) async fn log_in(
         Ok(SshLink(Arc::new(handle)))
     };
     tokio::time::timeout(PATIENCE, attempt).await.map_err(|_elapsed| SshError::Slow)?
+}
+
+/// SSH reads four bytes, then what they announce: with a buffer that is one reading, often of two packets.
+fn ahead(wire: Wire) -> BufReader<Wire> {
+    BufReader::with_capacity(READ_AHEAD_BYTES, wire)
 }
 
 /// The kinds of keys, and of certificates, that could be believed: a host with several shows the right one.

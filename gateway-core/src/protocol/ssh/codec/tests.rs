@@ -28,12 +28,33 @@ fn asked(packet: Bytes) -> Result<FileAsks, FileCodecError> {
 #[test]
 fn what_is_opened_for_what_is_read_from_the_flags() {
     let open = |flags: u32| packet(OPEN, 7, &[&string(b"/etc/hosts"), &flags.to_be_bytes(), &[0; 4]]);
-    let opened = |reads, writes| Ok(FileAsks::Open { path: Bytes::from_static(b"/etc/hosts"), reads, writes });
+    let opened =
+        |reads, writes| Ok(FileAsks::Open { path: Bytes::from_static(b"/etc/hosts"), reads, writes, lends: false });
     assert_eq!(asked(open(1)), opened(true, false));
     assert_eq!(asked(open(2 | 8 | 16)), opened(false, true));
     assert_eq!(asked(open(1 | 4)), opened(true, true));
     assert_eq!(asked(open(16)), opened(false, true), "to cut a file is to change it");
     assert_eq!(asked(open(0x40)), Err(FileCodecError::Malformed), "a flag that nobody knows");
+}
+
+#[test]
+fn what_attributes_change_is_read_whole() {
+    let size_and_mode = [&(SIZE | PERMISSIONS).to_be_bytes()[..], &[0; 8], &0o100_755_u32.to_be_bytes()].concat();
+    let set = |attributes: &[u8]| asked(packet(SETSTAT, 7, &[&string(b"/srv/a"), attributes]));
+    let changes = |size, rights| {
+        Ok(FileAsks::SetAttributes { path: Bytes::from_static(b"/srv/a"), changes: Changes { size, rights } })
+    };
+    assert_eq!(set(&size_and_mode), changes(true, true));
+    assert_eq!(set(&[&SIZE.to_be_bytes()[..], &[0; 8]].concat()), changes(true, false));
+    assert_eq!(set(&[0; 4]), changes(false, true), "what changes nothing is asked like a mode");
+    let made = |mode: u32| {
+        let attributes = [PERMISSIONS.to_be_bytes(), mode.to_be_bytes()].concat();
+        match asked(packet(OPEN, 7, &[&string(b"/srv/a"), &10_u32.to_be_bytes(), &attributes])) {
+            Ok(FileAsks::Open { lends, .. }) => lends,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!made(0o755) && made(0o4755) && made(0o2755));
 }
 
 #[test]

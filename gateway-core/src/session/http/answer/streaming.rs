@@ -14,7 +14,6 @@ use super::{
         budget::{Allowance, EVERY},
         conversation::Conversation,
         intake::Turn,
-        recording::Open,
     },
     AnswerBody,
     kept::Kept,
@@ -28,6 +27,7 @@ use crate::{
         dialect::{BodyEnd, Ended, ResponseReader},
     },
     record::{Event, Status},
+    session::outcome::Open,
     upstream::Cover,
 };
 
@@ -170,9 +170,8 @@ impl Streaming {
     }
 
     fn sent(&mut self, bytes: usize) {
-        self.conversation.meter.bytes(u64::try_from(bytes).unwrap_or(u64::MAX));
         if let Some(open) = &mut self.open {
-            open.bytes = open.bytes.saturating_add(u64::try_from(bytes).unwrap_or(0));
+            open.add_bytes(bytes);
         }
     }
 
