@@ -48,6 +48,7 @@ mod sealing;
 mod shape;
 mod shared;
 mod ssh;
+mod stay;
 mod through;
 mod tunnelled;
 mod understanding;
@@ -67,6 +68,8 @@ pub use leases::Leases;
 pub(crate) use leases::keep as keep_leases;
 pub use open::Arrival;
 pub(crate) use open::negotiate;
+pub use ssh::{Entered, Gatekeeper, Judgement, SshGuest, SshProof, admit as admit_ssh};
+pub use stay::Stay;
 pub use tunnelled::serve;
 #[doc(hidden)]
 pub use understanding::Understandings;

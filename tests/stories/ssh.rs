@@ -2,6 +2,7 @@
 
 mod evasions;
 mod files;
+mod native;
 mod shell;
 mod through;
 mod trust;

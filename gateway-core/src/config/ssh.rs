@@ -11,8 +11,8 @@ use std::{
 use russh::keys::PublicKey;
 
 use super::{
-    Connection, Credential, SecretReference, UpstreamTls,
-    connection::{address, environment},
+    Connection, Credential, NativeAuthentication, NativeListen, SecretReference, UpstreamTls,
+    connection::{address, environment, listening},
     reader::Table,
 };
 use crate::{
@@ -140,6 +140,9 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
     let shell = choice(table, "shell", ["asked", "posix"]);
     let watching = watching(table);
     let ways = ways(table, name.as_ref());
+    let listen = table.text("listen");
+    let native = listening(table, listen, "listen = \"0.0.0.0:2222\"");
+    let native = native.map(|address| NativeListen { address, authentication: NativeAuthentication::default() });
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -160,7 +163,7 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         credential: credential?,
         allow_superuser: true,
         pool: None,
-        native: None,
+        native,
         http: None,
         ssh: Some(SshSettings {
             trust: trust?,

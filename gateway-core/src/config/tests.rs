@@ -223,6 +223,16 @@ fn native_listeners_are_addresses_that_do_not_collide() {
     let shared = load(&[("connections.toml", &both("127.0.0.1:5432", "127.0.0.1:5432"))]).unwrap();
     assert_eq!(shared.connections[0].native, shared.connections[1].native);
     assert!(load(&[("connections.toml", &both("127.0.0.1:5432", "127.0.0.2:5432"))]).is_ok());
+    let machine = |lines: &str| {
+        format!(
+            "[[connection]]\nname = \"box\"\nkind = \"ssh\"\nupstream = \"box:22\"\n{lines}\nhost_key = \"ssh-ed25519 \
+             AAAAC3NzaC1lZDI1NTE5AAAAIKyItfEt3kdheDscL6+lZAsqQms0kqESAPiFYBQD8y5n\"\n\
+             [connection.credential]\ntype = \"ssh-certificate\"\nusername = \"deploy\"\n"
+        )
+    };
+    let at_one = |name: &str| machine("listen = \"0.0.0.0:2222\"").replace("\"box\"", &format!("\"{name}\""));
+    let shared = load(&[("connections.toml", &(at_one("one") + &at_one("two")))]).unwrap();
+    assert_eq!(shared.connections[0].native, shared.connections[1].native);
     for text in [
         both("127.0.0.1:5432", "0.0.0.0:5432"),
         with("listen = \"127.0.0.1:8443\""),
@@ -231,6 +241,10 @@ fn native_listeners_are_addresses_that_do_not_collide() {
         with("listen = \"5432\""),
         with("listen = \"127.0.0.1:5432\"\nauth = \"none\""),
         with("auth = \"jwt\""),
+        format!("{}{}", with("listen = \"127.0.0.1:2222\""), machine("listen = \"127.0.0.1:2222\"")),
+        format!("{}{}", with("listen = \"127.0.0.1:2222\""), machine("listen = \"0.0.0.0:2222\"")),
+        machine("listen = \"2222\""),
+        machine("listen = \"127.0.0.1:2222\"\nauth = \"token\""),
         with("pool = \"transaction\""),
     ] {
         let told = problem("connections.toml", &text);

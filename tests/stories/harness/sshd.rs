@@ -55,7 +55,8 @@ impl Sshd {
         );
         fs::write(path("sshd_config"), settings).expect("written");
         let mut command = Command::new("/usr/sbin/sshd");
-        let program = Program::start(command.args(["-D", "-e", "-f"]).arg(path("sshd_config")));
+        command.arg("-D").arg("-E").arg(path("log")).arg("-f").arg(path("sshd_config"));
+        let program = Program::start(&mut command);
         until("sshd listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         fs::set_permissions(path("gateway"), fs::Permissions::from_mode(0o600)).expect("private");
         Self { port, user, folder, program }
@@ -70,6 +71,11 @@ impl Sshd {
     /// A file of its folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What it has said.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).expect("readable")
     }
 
     /// The public half of a key, in one line.
