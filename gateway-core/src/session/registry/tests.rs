@@ -163,3 +163,18 @@ fn a_watcher_learns_each_change_of_counts_once() {
     drop(one);
     assert!(registry.changed_since(&mut seen).is_empty() && seen.is_empty() && !registry.is_live(&id(1)));
 }
+
+/// The outer session may end between the record of the inner one and its place among the live.
+#[tokio::test]
+async fn what_came_through_a_session_ends_with_its_right_whenever_it_enters() {
+    let registry = Registry::default();
+    let outer = watch::Sender::new(None);
+    let through = |number| Entry { outer: Some(outer.subscribe()), ..entry(&id(number), "alice", Source::Tunnel) };
+    let early = registry.enter(through(1));
+    assert_eq!(*early.end.borrow(), None);
+    let end = End::Outer { why: "the outer one was killed".into() };
+    outer.send_replace(Some(end.clone()));
+    registry.end(&id(1), end.clone());
+    let late = registry.enter(through(2));
+    assert_eq!([early.end.borrow().clone(), late.end.borrow().clone()], [Some(end.clone()), Some(end)]);
+}
