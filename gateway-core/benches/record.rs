@@ -80,6 +80,7 @@ fn facts() -> SessionFacts {
             lent_by: None,
         },
         connection: "pg-prod".parse().expect("a name"),
+        kind: hoop_gateway_core::model::ConnectionKind::Postgres,
         database: "shop".to_owned(),
         role: "hoop".to_owned(),
         source: Source::Tunnel,

@@ -99,7 +99,7 @@ fn facts(number: u8) -> SessionFacts {
         id: session_id(number),
         principal: alice(),
         connection: "pg-prod".parse().expect("a name"),
-        kind: crate::model::ConnectionKind::Postgres,
+        kind: ConnectionKind::Postgres,
         database: "shop".to_owned(),
         role: "hoop".to_owned(),
         source: Source::Tunnel,

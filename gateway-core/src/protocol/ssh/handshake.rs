@@ -8,8 +8,8 @@ use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, client, keys::Priva
 const WINDOW_BYTES: u32 = 8 << 20;
 /// SPEC: RFC 4253, 6.1: what every implementation takes.
 const PACKET_BYTES: u32 = 32 * 1024;
-/// Authenticated ones first: on processors of today AES-GCM takes half of what ChaCha20 does, at both ends. A client's own
-/// order decides towards clients, this one towards machines.
+/// Authenticated ones first: on processors of today AES-GCM takes half of what `ChaCha20` does, at both ends. A client's
+/// own order decides towards clients, this one towards machines.
 const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_GCM,
     cipher::AES_256_GCM,
