@@ -1,14 +1,25 @@
 //! `hoop cert`: a client certificate for a native client, short, for one connection. Its key never leaves this machine.
+//!
+//! Of PostgreSQL here, of SSH in `ssh`.
 
-use std::{fs, path::PathBuf};
+mod ssh;
 
-use hoop_gateway_core::api::types::{CertificateRequest, ConnectionCertificate};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use hoop_gateway_core::{
+    api::types::{CertificateRequest, ConnectionCertificate},
+    model::ConnectionName,
+};
 use rcgen::{CertificateParams, KeyPair};
 use serde::Serialize;
 
 use crate::{
     api_client::Api,
     arguments::CertArguments,
+    connect,
     context::{Context, Directories, GatewayUrl},
     failure::{ExitStatus, Failure},
     private_file::{create_private_folder, replace_private_file},
@@ -26,18 +37,30 @@ struct Printed {
     conninfo: String,
 }
 
-/// Makes a key, asks the gateway for a certificate, and prints how to use both.
+/// Asks for one of the kind that the connection needs, and prints how to use it.
 pub(crate) async fn run(arguments: CertArguments, context: &Context) -> Result<ExitStatus, Failure> {
-    let CertArguments { name, out } = arguments;
+    let CertArguments { name, out, public_key } = arguments;
     let gateway = context.gateway()?;
     let folder = out.unwrap_or_else(|| kept(&context.directories, &gateway));
+    if let Some(keys) = connect::find(context, &name).await?.ssh {
+        return ssh::run(&name, &folder, public_key.as_deref(), &keys, context).await;
+    }
+    if public_key.is_some() {
+        let failure = Failure::usage("`--public-key` is for connections of kind ssh");
+        return Err(failure.next("leave it out: a key is made for the certificate, and stays here"));
+    }
+    postgres(&name, &folder, context).await
+}
+
+/// Makes a key, asks the gateway for a certificate, and prints how to use both.
+async fn postgres(name: &ConnectionName, folder: &Path, context: &Context) -> Result<ExitStatus, Failure> {
     let unmade = |error: rcgen::Error| Failure::internal("no key could be made").caused_by(&error);
     let key = KeyPair::generate().map_err(unmade)?;
     let request = CertificateParams::new(Vec::new()).and_then(|one| one.serialize_request(&key)).map_err(unmade)?;
     let request = CertificateRequest { request: request.pem().map_err(unmade)? };
     let path = format!("/api/v1/connections/{name}/certificate");
     let given: ConnectionCertificate = Api::new(context).await?.post(&path, &request).await?;
-    create_private_folder(&folder)?;
+    create_private_folder(folder)?;
     let (certificate, key_path) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
     replace_private_file(&key_path, key.serialize_pem().as_bytes())?;
     replace_private_file(&certificate, given.certificate.as_bytes())?;

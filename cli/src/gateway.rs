@@ -18,7 +18,7 @@ use hoop_gateway_core::{
         check_production,
     },
     gateway::{Gateway, GatewayError, LiveSite, Options},
-    model::ConnectionName,
+    model::{ConnectionKind, ConnectionName},
 };
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -161,12 +161,10 @@ fn announce(gateway: &Gateway, arguments: &GatewayRun, context: &Context) -> Res
         }
     }
     context.output.say(&format!("listening on {url}"));
-    for (address, connections) in gateway.native_addresses() {
+    for (address, kind, connections) in gateway.native_addresses() {
         let names: Vec<String> = connections.iter().map(ToString::to_string).collect();
-        context.output.say(&format!(
-            "PostgreSQL clients reach {} on {address}; `hoop token` gives the password",
-            names.join(", ")
-        ));
+        let (clients, names) = (if kind == ConnectionKind::Ssh { "SSH" } else { "PostgreSQL" }, names.join(", "));
+        context.output.say(&format!("{clients} clients reach {names} on {address}; `hoop token` gives the password"));
     }
     context.output.say(&format!("log in with: hoop login --gateway {url}"));
     if let Some(path) = &arguments.ready_file {

@@ -40,7 +40,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("ssh-config", &["get /connections"]),
     ("ssh ca", &["get /connections"]),
     ("token", &["post /connections/{}/token"]),
-    ("cert", &["post /connections/{}/certificate"]),
+    ("cert", &["get /connections", "post /connections/{}/certificate", "post /connections/{}/ssh-certificate"]),
     ("classify", &["post /connections/{}/classify"]),
     ("approvals ls", &["get /approvals"]),
     ("approvals show", &["get /approvals/{}"]),

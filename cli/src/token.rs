@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     api_client::Api,
     arguments::TokenArguments,
+    connect::ssh::KnownHost,
     context::Context,
     failure::{ExitStatus, Failure},
     trust::dev_ca_path,
@@ -23,8 +24,18 @@ const SYSTEM_AUTHORITIES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/e
 struct Printed {
     #[serde(flatten)]
     token: ConnectionToken,
-    /// The connection string, without the password.
-    conninfo: String,
+    #[serde(flatten)]
+    way: Way,
+}
+
+/// How to use it, without the password.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Way {
+    /// A connection string of PostgreSQL.
+    Conninfo(String),
+    /// A command of SSH.
+    Command(String),
 }
 
 /// Asks the gateway for a password and prints it.
@@ -32,15 +43,21 @@ pub(crate) async fn run(arguments: TokenArguments, context: &Context) -> Result<
     let name = arguments.name;
     let path = format!("/api/v1/connections/{name}/token");
     let token: ConnectionToken = Api::new(context).await?.post(&path, &()).await?;
-    let authority = authority(context)?;
-    let conninfo = conninfo(&token, &authority);
-    let printed = Printed { token, conninfo };
+    let way = match &token.ssh {
+        Some(keys) => {
+            let known = KnownHost::remember(context, &context.gateway()?, keys)?;
+            Way::Command(known.native_command(&token.host, token.port, &token.user))
+        }
+        None => Way::Conninfo(conninfo(&token, &authority(context)?)),
+    };
+    let printed = Printed { token, way };
     context.output.value("token", &printed, |printed| printed.token.password.clone())?;
-    context.output.say(&format!(
-        "This password works once, for {name}, within {} minutes:\n  PGPASSWORD=$(hoop token {name}) psql \"{}\"",
-        CONNECTION_TOKEN_MINUTES,
-        shell_quoted(&printed.conninfo)
-    ));
+    let how = match &printed.way {
+        Way::Conninfo(conninfo) => format!("  PGPASSWORD=$(hoop token {name}) psql \"{}\"", shell_quoted(conninfo)),
+        Way::Command(command) => format!("  {command}\nPaste it where ssh asks for a password."),
+    };
+    let minutes = CONNECTION_TOKEN_MINUTES;
+    context.output.say(&format!("This password works once, for {name}, within {minutes} minutes:\n{how}"));
     Ok(ExitStatus::SUCCESS)
 }
 
@@ -110,6 +127,7 @@ mod tests {
             port: 5432,
             user: "o'hara $(x)".into(),
             database: ConnectionName::new("pg-prod").unwrap(),
+            ssh: None,
             password: "hoop_secret".into(),
             expires_at: 0,
             login_expires_at: 0,

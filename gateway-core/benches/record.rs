@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use hoop_gateway_core::{
-    model::{Principal, PrincipalKind, Refusal, RefusalKind, RuleId, SessionId},
+    model::{ConnectionKind, Principal, PrincipalKind, Refusal, RefusalKind, RuleId, SessionId},
     policy::Source,
     record::{
         Durability, Event, Outcome, Position, RecordKeys, Recorder, SealedText, SessionFacts, SessionRecorder, Status,
@@ -80,12 +80,13 @@ fn facts() -> SessionFacts {
             lent_by: None,
         },
         connection: "pg-prod".parse().expect("a name"),
-        kind: hoop_gateway_core::model::ConnectionKind::Postgres,
+        kind: ConnectionKind::Postgres,
         database: "shop".to_owned(),
         role: "hoop".to_owned(),
         source: Source::Tunnel,
         client_address: None,
         application_name: None,
         run: None,
+        through: None,
     }
 }

@@ -193,6 +193,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/secrets/{name}/remove", post(secrets::remove))
         .route("/connections/{name}/token", post(tokens::issue))
         .route("/connections/{name}/certificate", post(tokens::certify))
+        .route("/connections/{name}/ssh-certificate", post(tokens::certify_ssh))
         .route("/logout", post(tokens::log_out))
         .route("/connections/{name}/classify", post(classify::propose))
         .route("/connections/{name}/check", post(check::check))

@@ -34,7 +34,7 @@ use crate::{
         DevelopmentProvider, GatewayTokens, IdentityError, KeyUse, LastSeen, PublicOrigin, TokenKeyError,
     },
     mask::{Detectors, MaskKeys},
-    model::ConnectionName,
+    model::{ConnectionKind, ConnectionName},
     notify::{Couriers, Outbox},
     policy::PolicySet,
     record::{GatewayEvent, RecordError, RecordKeys, Recorder, SystemClock},
@@ -202,6 +202,7 @@ impl Gateway {
             SshKeys::load_or_create(&data.join("keys")).map_err(|error| GatewayError::Setting(error.to_string()))?;
         let leases = Leases::new(secrets.clone(), lent, recordings.recorder().clone(), clock.clone());
         let served = connections::serve(&site, &|_all_anew| None, &leases, dev, &clock, &tools, &ssh).await?;
+        let host_keys = ssh.clone();
         let environment = Arc::new(Environment {
             recorder: recordings.recorder().clone(),
             sealer,
@@ -271,7 +272,7 @@ impl Gateway {
             provider.as_ref().map(DevelopmentProvider::router).into_iter().chain(saml.map(|saml| saml.router()));
         let router = pages.fold(api::router(api.clone()), axum::Router::merge);
         let proofs = native::Proofs { tokens: tokens.clone(), connection_tokens, certificates, verifier };
-        let door = native::Doorkeeper::new(surroundings.clone(), proofs, tls.clone());
+        let door = native::Doorkeeper::new(surroundings.clone(), proofs, tls.clone(), host_keys);
         let secret = provider.map(|provider| provider.terminal_secret().clone());
         let development = dev.then_some(DevelopmentFacts { authority, secret });
         Ok(Self {
@@ -300,9 +301,10 @@ impl Gateway {
         self.address
     }
 
-    /// Where native clients come in, and which connections they reach there.
-    pub fn native_addresses(&self) -> impl Iterator<Item = (SocketAddr, Vec<ConnectionName>)> {
-        self.native.iter().map(|listener| (listener.address(), listener.connections().cloned().collect()))
+    /// Where native clients come in, of which kind, and which connections they reach there.
+    pub fn native_addresses(&self) -> impl Iterator<Item = (SocketAddr, ConnectionKind, Vec<ConnectionName>)> {
+        let reached = |listener: &native::NativeListener| listener.connections().cloned().collect();
+        self.native.iter().map(move |listener| (listener.address(), listener.kind(), reached(listener)))
     }
 
     /// The URL that clients use.

@@ -14,6 +14,7 @@ mod probe;
 mod roles;
 mod ssh;
 mod survey;
+mod via;
 
 pub use cancel::{CancelOrder, cancel};
 pub(crate) use catalogue::Overheard;
@@ -33,7 +34,8 @@ pub(crate) use path::default_path;
 pub use probe::{Privileges, ProbeError, ProbeOrder, TlsFacts};
 pub use roles::{RoleLender, fresh_name};
 pub use ssh::{
-    Cut, LinkPurpose, LoginOrder, ReaderOrder, SshAccount, SshChannel, SshError, SshKeyError, SshKeys, SshLink,
-    SshLogin, SshOutlet, SshProbe, SweepOrder, Written,
+    Cut, LinkEnds, LinkPurpose, LoginOrder, ReaderOrder, SshAccount, SshChannel, SshError, SshKeyError, SshKeys,
+    SshLink, SshLogin, SshOutlet, SshProbe, SweepOrder, Written,
 };
 pub use survey::{ColumnSample, Survey, SurveyError, SurveyLimits, SurveyOrder};
+pub use via::{Line, Via, ViaError};

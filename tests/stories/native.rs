@@ -8,7 +8,9 @@ use std::{fs, process::Command};
 
 use nix::sys::signal::Signal;
 
-use super::harness::{Cluster, Database, Gateway, Outcome, Person, Program, Site, Stream, free_port, python_with};
+use super::harness::{
+    Cluster, Database, Gateway, Outcome, Person, Program, Site, Sshd, Stream, free_port, python_with,
+};
 
 /// A gateway that listens natively for `pg-prod`, and people.
 pub(super) struct Stage {
@@ -241,8 +243,14 @@ fn a_logout_ends_native_sessions_and_voids_passwords() {
 
 #[test]
 fn a_native_session_and_an_unused_password_end_with_the_login_behind_them() {
-    let provider = super::login::provider(&[("TOKEN_SECONDS", "12")]);
+    let provider = super::login::provider(&[("TOKEN_SECONDS", "15")]);
+    let (sshd, port) = (Sshd::start(), free_port());
     let stage = stage_with(|site| {
+        let connections = fs::read_to_string(site.path().join("connections.toml")).expect("written");
+        let machine = sshd.connection("bastion", &format!("listen = \"127.0.0.1:{port}\"\n"));
+        site.write("connections.toml", &format!("{connections}\n{machine}"));
+        let policy = "permit(principal in Group::\"engineers\", action, resource in Connection::\"bastion\");\n";
+        site.write("policies/machines.cedar", policy);
         let settings = fs::read_to_string(site.path().join("gateway.toml")).expect("written");
         let identity = format!(
             "\n[identity.oidc]\nissuer = \"{}\"\nclient_id = \"hoop-cli\"\naudience = \"hoop\"\ngroups_claim = \"groups\"\n\
@@ -251,6 +259,15 @@ fn a_native_session_and_an_unused_password_end_with_the_login_behind_them() {
         );
         site.write("gateway.toml", &(settings + &identity));
     });
+    let certificate = stage.alice.json(&["cert", "bastion"]);
+    let ssh = |command: &str| {
+        let mut ssh = Command::new("ssh");
+        ssh.arg("-F").arg(certificate["cert"]["configuration"].as_str().expect("a path"));
+        ssh.args(["-o", "BatchMode=yes", "bastion", command]);
+        ssh
+    };
+    let mut over_ssh = Program::start(&mut ssh("echo open; exec sleep 600"));
+    over_ssh.expect_line("open");
     let unused = stage.token();
     let mut open = stage.token().start();
     open.write("select 'open';\nselect pg_sleep(60);\n");
@@ -261,6 +278,10 @@ fn a_native_session_and_an_unused_password_end_with_the_login_behind_them() {
     assert!(open.finish().errors.contains("hoop login"));
     let late = unused.run("select 1");
     assert!(late.errors.contains("authentication failed"), "{late:?}");
+    let outcome = over_ssh.finish();
+    assert!(outcome.code() != 0 && outcome.errors.contains("expired"), "{outcome:?}");
+    let late = Program::run(&mut ssh("echo late"), "");
+    assert!(late.code() == 255 && late.errors.contains("Permission denied"), "its certificate has ended: {late:?}");
 }
 
 /// libpq 18: direct TLS, protocol 3.2 with its long cancel keys, cancels over TLS, session attributes.

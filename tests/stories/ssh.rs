@@ -2,7 +2,9 @@
 
 mod evasions;
 mod files;
+mod native;
 mod shell;
+mod through;
 mod trust;
 mod ways;
 

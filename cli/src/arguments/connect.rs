@@ -66,7 +66,7 @@ pub(crate) struct ConnectArguments {
 #[derive(Debug, Args)]
 #[command(
     long_about = "Get a password with which a native client reaches a connection without a tunnel.\n\n\
-                  It works once, for this connection and this user, within 15 minutes, and needs TLS. \
+                  It works once, for this connection and this user, within 15 minutes, and needs TLS or SSH. \
                   The password goes to standard output, a ready command to standard error. \
                   A session that it opened ends with your login, which nobody renews there.",
     after_help = "Examples:\n  hoop token pg-prod\n  \
@@ -85,17 +85,23 @@ pub(crate) struct TokenArguments {
     long_about = "Get a client certificate with which a native client reaches a connection without a tunnel.\n\n\
                   It opens this connection as this user, as often as you like until it ends; a logout or a restart of the \
                   gateway ends it sooner. Its key is made here and never leaves this machine. \
-                  The connection string goes to standard output. PostgreSQL is the only kind that has native clients yet.",
-    after_help = "Examples:\n  psql \"$(hoop cert pg-prod)\"\n  hoop cert pg-prod --out ./certificates\n  \
-                  hoop cert pg-prod --output json"
+                  To standard output goes, for PostgreSQL, the connection string, and for SSH the options of ssh, which name \
+                  a configuration that scp, sftp, rsync and git take too.",
+    after_help = "Examples:\n  psql \"$(hoop cert pg-prod)\"\n  ssh $(hoop cert bastion)\n  \
+                  hoop cert pg-prod --out ./certificates\n  \
+                  hoop cert bastion --public-key ~/.ssh/id_ed25519.pub\n  hoop cert pg-prod --output json"
 )]
 pub(crate) struct CertArguments {
     /// The connection, as `hoop ls` names it
     #[arg(value_name = "NAME")]
     pub(crate) name: ConnectionName,
-    /// The folder for NAME.crt and NAME.key, both 0600; without it, hoop's own, which a logout clears
+    /// The folder for NAME.crt and NAME.key, or `id_NAME` and `id_NAME-cert.pub`, all 0600; without it, hoop's own, which a
+    /// logout clears
     #[arg(long, env = "HOOP_CERT_OUT", value_name = "FOLDER")]
     pub(crate) out: Option<std::path::PathBuf>,
+    /// Of SSH: certify this public key instead of making one
+    #[arg(long, env = "HOOP_CERT_PUBLIC_KEY", value_name = "FILE")]
+    pub(crate) public_key: Option<std::path::PathBuf>,
 }
 
 /// Propose tags for the columns of a connection.

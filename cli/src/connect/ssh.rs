@@ -11,7 +11,7 @@ use crate::{
     private_file::{create_private_folder, replace_private_file},
 };
 
-/// ssh prefers ChaCha20, which takes twice as long as AES where processors know it, and is not in every build of it.
+/// ssh prefers `ChaCha20`, which takes twice as long as AES where processors know it, and is not in every build of it.
 const CIPHERS: &str = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes256-ctr,aes128-ctr";
 
 /// The gateway as ssh knows it.
@@ -48,9 +48,17 @@ impl KnownHost {
 
     /// A command for a person to paste.
     pub(crate) fn command(&self, port: u16) -> String {
-        let options: Vec<_> =
-            self.options().iter().take(2).map(|(name, value)| format!("-o '{name}={value}'")).collect();
-        format!("ssh -p {port} {} localhost", options.join(" "))
+        format!("ssh -p {port} {} localhost", self.pasted())
+    }
+
+    /// The same for a native listener of the gateway.
+    pub(crate) fn native_command(&self, host: &str, port: u16, user: &str) -> String {
+        format!("ssh -p {port} {} -l {} {host}", self.pasted(), quoted(user))
+    }
+
+    fn pasted(&self) -> String {
+        let options = self.options().into_iter().take(2);
+        options.map(|(name, value)| format!("-o '{name}={value}'")).collect::<Vec<_>>().join(" ")
     }
 
     /// `ssh … localhost ARGS`: options may stand in ARGS too, as ssh reads them.
@@ -65,7 +73,12 @@ impl KnownHost {
     }
 }
 
-/// A path as ssh's own option reader takes it.
-fn quoted(path: &str) -> String {
+/// A line for somebody's own `known_hosts`.
+pub(crate) fn known_hosts_line(host: &str, port: u16, host_key: &str) -> String {
+    if port == 22 { format!("{host} {host_key}") } else { format!("[{host}]:{port} {host_key}") }
+}
+
+/// A value as ssh's own option reader takes it, and a shell.
+pub(crate) fn quoted(path: &str) -> String {
     if path.contains(' ') { format!("\"{path}\"") } else { path.to_owned() }
 }

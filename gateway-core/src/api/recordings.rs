@@ -204,6 +204,7 @@ mod tests {
             client_address: None,
             application_name: None,
             run: None,
+            through: None,
         }
     }
 

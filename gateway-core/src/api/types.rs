@@ -15,7 +15,7 @@ mod secrets;
 mod site;
 mod tools;
 
-pub use certificate::{CertificateRequest, ConnectionCertificate};
+pub use certificate::{CertificateRequest, ConnectionCertificate, SshCertificateRequest};
 pub use check::{CheckAnswer, CheckDecision, CheckProblem, CheckRequest, CheckedOperation, MaskedColumn};
 pub use device::{DeviceAuthorization, DeviceToken, LoginWay};
 pub use live::KillRequest;
@@ -219,8 +219,11 @@ pub struct ConnectionToken {
     pub port: u16,
     /// The user to say.
     pub user: String,
-    /// The connection, to be said as the database.
+    /// The connection; to be said as the database where it is PostgreSQL.
     pub database: ConnectionName,
+    /// The gateway's own SSH keys, where the connection is SSH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<SshPublicKeys>,
     /// The password. It is not kept and cannot be shown again.
     pub password: String,
     /// When it can no longer be used.

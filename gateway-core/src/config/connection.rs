@@ -158,9 +158,10 @@ pub enum NativeAuthentication {
 /// How a connection is reached without the CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NativeListen {
-    /// Where the gateway listens. Connections of one address are told apart by the database that a client names.
+    /// Where the gateway listens. Connections of one address are told apart by the database that a client names, or by
+    /// the user name of SSH.
     pub address: SocketAddr,
-    /// What a client is asked for.
+    /// What a client of PostgreSQL is asked for; what one of SSH shows tells by itself what it is.
     pub authentication: NativeAuthentication,
 }
 
@@ -197,6 +198,8 @@ pub struct Connection {
     pub kind: ConnectionKind,
     /// Where the server is.
     pub upstream: UpstreamAddress,
+    /// The machine that it is reached through, where the gateway does not reach it itself.
+    pub via: Option<ConnectionName>,
     /// The database.
     pub database: String,
     /// Labels for policies.
@@ -239,7 +242,7 @@ impl Connection {
 pub(super) fn read(document: &Document<'_>, root: &Path) -> Vec<Connection> {
     let Some(mut file) = document.root() else { return Vec::new() };
     let mut names = BTreeSet::new();
-    let mut listeners: Vec<SocketAddr> = Vec::new();
+    let mut listeners: Vec<(SocketAddr, ConnectionKind)> = Vec::new();
     let connections: Vec<_> = file
         .tables("connection")
         .into_iter()
@@ -250,22 +253,44 @@ pub(super) fn read(document: &Document<'_>, root: &Path) -> Vec<Connection> {
             {
                 table.problem(table.span(), format!("a second connection is named `{name}`"), "give it another name");
             }
-            if let Some(native) = connection.as_ref().and_then(|connection| connection.native) {
-                if let Some(other) =
-                    listeners.iter().find(|other| **other != native.address && collide(**other, native.address))
-                {
-                    let message =
-                        format!("connection.listen = {} collides with {other} of another connection", native.address);
-                    table.problem(table.span(), message, "give both the same address, or different ports");
-                }
-                listeners.push(native.address);
+            if let Some((native, kind)) = connection.as_ref().and_then(|one| Some((one.native?, one.kind))) {
+                shared(&table, native.address, kind, &listeners);
+                listeners.push((native.address, kind));
             }
             table.finish();
             connection
         })
         .collect();
+    for (one, to, name) in ssh::ways_of(&connections).filter(|(_, _, name)| !names.contains(*name)) {
+        let message = format!("connection `{one}` leads {to} to `{name}`, and there is no such connection");
+        file.problem(file.span(), message, "name a connection of this file in [connection.ways]");
+    }
+    let machines: BTreeSet<_> = connections.iter().filter(|one| one.ssh.is_some()).map(|one| &one.name).collect();
+    let vias = connections.iter().filter_map(|one| Some((&one.name, one.via.as_ref()?)));
+    for (one, machine) in vias.filter(|(_, machine)| !machines.contains(machine)) {
+        let message = format!("connection `{one}` goes via `{machine}`, and there is no such connection of kind ssh");
+        file.problem(file.span(), message, "name a machine of this file, or remove `via`");
+    }
     file.finish();
     connections
+}
+
+/// Whether an address can be had beside those of the connections before, and by this kind.
+fn shared(table: &Table<'_>, address: SocketAddr, kind: ConnectionKind, others: &[(SocketAddr, ConnectionKind)]) {
+    if let Some((other, _)) = others.iter().find(|(other, _)| *other != address && collide(*other, address)) {
+        let message = format!("connection.listen = {address} collides with {other} of another connection");
+        table.problem(table.span(), message, "give both the same address, or different ports");
+    }
+    if let Some((_, other)) = others.iter().find(|(taken, other)| *taken == address && *other != kind) {
+        let (kind, other) = (kind.as_str(), other.as_str());
+        let message =
+            format!("connection.listen = {address} is that of a connection of kind {other}, and this is {kind}");
+        table.problem(
+            table.span(),
+            message,
+            "only connections of one kind share an address; give this one another port",
+        );
+    }
 }
 
 fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
@@ -287,6 +312,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         return ssh::connection(table, root, name);
     }
     let upstream = address(table, "upstream = \"db.internal:5432\"");
+    let via = via(table);
     let database = table.required("database", "database = \"shop\"").map(toml::Spanned::into_inner);
     let labels = table.map("labels").unwrap_or_default();
     let encryption = match table.table("tls") {
@@ -332,6 +358,7 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
         name: name?,
         kind: kind?,
         upstream: upstream?,
+        via,
         database: database?,
         labels,
         tls: encryption?,
@@ -347,6 +374,12 @@ fn connection(table: &mut Table<'_>, root: &Path) -> Option<Connection> {
     })
 }
 
+/// The machine before the upstream.
+pub(super) fn via(table: &mut Table<'_>) -> Option<ConnectionName> {
+    let name = table.text("via");
+    table.parsed("via", name, "via = \"bastion\"", ConnectionName::from_str)
+}
+
 /// What `hoop exec` sets for the connection; a template that could not be filled in there is a mistake here.
 pub(super) fn environment(table: &mut Table<'_>) -> BTreeMap<String, String> {
     let templates = table.map("env").unwrap_or_default();
@@ -360,23 +393,33 @@ pub(super) fn environment(table: &mut Table<'_>) -> BTreeMap<String, String> {
     templates
 }
 
-/// Where native clients reach the connection. Every kind that there is has a native listener.
+/// Where native clients reach the connection, and what they are asked for.
 fn native(table: &mut Table<'_>) -> Option<NativeListen> {
     const EXAMPLE: &str = "listen = \"0.0.0.0:5432\"";
-    let address = table.text("listen");
     let auth = table.text("auth");
-    if let (Some(auth), None) = (&auth, &address) {
-        table.problem(&auth.span(), "auth is only used with listen", format!("add `{EXAMPLE}`, or remove it"));
-    }
+    let span = auth.as_ref().map(toml::Spanned::span);
     let authentication = table.parsed("auth", auth, "auth = \"token\"", |auth| match auth {
         "token" => Ok(NativeAuthentication::Token),
         "jwt" => Ok(NativeAuthentication::Jwt),
         _ => Err("use token or jwt"),
     });
-    let address = table.parsed("listen", address, EXAMPLE, |address| {
-        address.parse::<SocketAddr>().map_err(|_invalid| "this is not an address and a port")
-    })?;
+    let listen = table.text("listen");
+    if let (Some(span), None) = (span, &listen) {
+        table.problem(&span, "auth is only used with listen", format!("add `{EXAMPLE}`, or remove it"));
+    }
+    let address = listening(table, listen, EXAMPLE)?;
     Some(NativeListen { address, authentication: authentication.unwrap_or_default() })
+}
+
+/// An address and a port to listen on.
+pub(super) fn listening(
+    table: &Table<'_>,
+    text: Option<toml::Spanned<String>>,
+    example: &'static str,
+) -> Option<SocketAddr> {
+    table.parsed("listen", text, example, |address| {
+        address.parse::<SocketAddr>().map_err(|_invalid| "this is not an address and a port")
+    })
 }
 
 pub(super) fn address(table: &mut Table<'_>, example: &'static str) -> Option<UpstreamAddress> {

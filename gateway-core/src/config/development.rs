@@ -47,6 +47,7 @@ impl Connection {
             name,
             kind: ConnectionKind::Postgres,
             upstream,
+            via: None,
             database,
             labels,
             tls,

@@ -16,7 +16,7 @@ use self::{
 };
 use super::{
     Connection, Credential, UpstreamAddress, UpstreamTls,
-    connection::{encryption, environment},
+    connection::{encryption, environment, via},
     reader::Table,
 };
 use crate::{
@@ -76,6 +76,7 @@ pub(super) fn connection(
     kind: ConnectionKind,
 ) -> Option<Connection> {
     let place = place(table);
+    let via = via(table);
     let labels = table.map("labels").unwrap_or_default();
     let environment = environment(table);
     for key in ["listen", "auth", "pool"] {
@@ -134,6 +135,7 @@ pub(super) fn connection(
         kind,
         database: address.host.clone(),
         upstream: address,
+        via,
         labels,
         tls: tls?,
         credential: Credential::Http(credential?),

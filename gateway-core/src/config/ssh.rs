@@ -2,16 +2,23 @@
 //!
 //! Knows no session. Called by `connection`.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    path::Path,
+    time::Duration,
+};
 
 use russh::keys::PublicKey;
 
 use super::{
-    Connection, Credential, SecretReference, UpstreamTls,
-    connection::{address, environment},
+    Connection, Credential, NativeAuthentication, NativeListen, SecretReference, UpstreamTls,
+    connection::{address, environment, listening},
     reader::Table,
 };
-use crate::model::{ConnectionKind, ConnectionName};
+use crate::{
+    model::{ConnectionKind, ConnectionName},
+    protocol::ssh::forward::ForwardTarget,
+};
 
 /// Whom the gateway takes for the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +40,8 @@ pub struct SshSettings {
     pub idle_limit: Duration,
     /// A session ends after so long, whatever goes on.
     pub session_limit: Duration,
+    /// Where a way through the machine is served by another connection of the site, with its own inspection.
+    pub ways: BTreeMap<ForwardTarget, ConnectionName>,
     /// Who reads command lines there.
     pub shell: LoginShell,
     /// What becomes of terminals and downloads where values are masked, and of the lines of shells.
@@ -130,6 +139,10 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
     let session_limit = limit(table, "session_seconds", SESSION_SECONDS);
     let shell = choice(table, "shell", ["asked", "posix"]);
     let watching = watching(table);
+    let ways = ways(table, name.as_ref());
+    let listen = table.text("listen");
+    let native = listening(table, listen, "listen = \"0.0.0.0:2222\"");
+    let native = native.map(|address| NativeListen { address, authentication: NativeAuthentication::default() });
     let credential = if let Some(mut credential) = table.table("credential") {
         let login = login(&mut credential, root);
         credential.finish();
@@ -144,18 +157,20 @@ pub(super) fn connection(table: &mut Table<'_>, root: &Path, name: Option<Connec
         kind: ConnectionKind::Ssh,
         database: upstream.host.clone(),
         upstream,
+        via: None,
         labels,
         tls: UpstreamTls::Disable,
         credential: credential?,
         allow_superuser: true,
         pool: None,
-        native: None,
+        native,
         http: None,
         ssh: Some(SshSettings {
             trust: trust?,
             accept_env,
             idle_limit,
             session_limit,
+            ways,
             shell: if shell? { LoginShell::Posix } else { LoginShell::Asked },
             watching: watching?,
         }),
@@ -190,10 +205,49 @@ fn trust(table: &mut Table<'_>) -> Option<HostTrust> {
     }
 }
 
+/// Every way of every machine: through which connection, where to, served by which.
+pub(super) fn ways_of(
+    connections: &[Connection],
+) -> impl Iterator<Item = (&ConnectionName, &ForwardTarget, &ConnectionName)> {
+    let ssh = connections.iter().filter_map(|one| Some((&one.name, one.ssh.as_ref()?)));
+    ssh.flat_map(|(name, ssh)| ssh.ways.iter().map(move |(to, served_by)| (name, to, served_by)))
+}
+
 fn public_key(table: &Table<'_>, key: &'static str, text: toml::Spanned<String>) -> Option<PublicKey> {
     table.parsed(key, Some(text), HOST_KEY, |text| {
         PublicKey::from_openssh(text).map_err(|_unreadable| "this is no public key in OpenSSH's format")
     })
+}
+
+/// Names of a machine may mean other hosts than the gateway's: a site says which way leads to which connection.
+fn ways(table: &mut Table<'_>, own: Option<&ConnectionName>) -> BTreeMap<ForwardTarget, ConnectionName> {
+    const EXAMPLE: &str = "[connection.ways] with \"db1.internal:5432\" = \"pg-prod\"";
+    let mut ways = BTreeMap::new();
+    for (written, name) in table.map("ways").unwrap_or_default() {
+        let Some(target) = ForwardTarget::parse(&written) else {
+            let message = format!("connection.ways: `{written}` is no host with its port, and no path of a socket");
+            table.problem(table.span(), message, EXAMPLE);
+            continue;
+        };
+        match name.parse::<ConnectionName>() {
+            Ok(name) if Some(&name) == own => {
+                let message = format!("connection.ways: `{written}` leads to the connection that it goes through");
+                table.problem(table.span(), message, "name another connection");
+            }
+            Ok(name) => match ways.entry(target) {
+                Entry::Vacant(place) => drop(place.insert(name)),
+                Entry::Occupied(place) => {
+                    let message = format!("connection.ways: `{}` is written twice", place.key());
+                    table.problem(table.span(), message, "keep one of them");
+                }
+            },
+            Err(error) => {
+                let message = format!("connection.ways.{written} = `{name}`: {error}");
+                table.problem(table.span(), message, EXAMPLE);
+            }
+        }
+    }
+    ways
 }
 
 /// Without a word of the site, what cannot be exact is refused, and lines are decided.

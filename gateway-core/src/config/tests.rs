@@ -223,6 +223,16 @@ fn native_listeners_are_addresses_that_do_not_collide() {
     let shared = load(&[("connections.toml", &both("127.0.0.1:5432", "127.0.0.1:5432"))]).unwrap();
     assert_eq!(shared.connections[0].native, shared.connections[1].native);
     assert!(load(&[("connections.toml", &both("127.0.0.1:5432", "127.0.0.2:5432"))]).is_ok());
+    let machine = |lines: &str| {
+        format!(
+            "[[connection]]\nname = \"box\"\nkind = \"ssh\"\nupstream = \"box:22\"\n{lines}\nhost_key = \"ssh-ed25519 \
+             AAAAC3NzaC1lZDI1NTE5AAAAIKyItfEt3kdheDscL6+lZAsqQms0kqESAPiFYBQD8y5n\"\n\
+             [connection.credential]\ntype = \"ssh-certificate\"\nusername = \"deploy\"\n"
+        )
+    };
+    let at_one = |name: &str| machine("listen = \"0.0.0.0:2222\"").replace("\"box\"", &format!("\"{name}\""));
+    let shared = load(&[("connections.toml", &(at_one("one") + &at_one("two")))]).unwrap();
+    assert_eq!(shared.connections[0].native, shared.connections[1].native);
     for text in [
         both("127.0.0.1:5432", "0.0.0.0:5432"),
         with("listen = \"127.0.0.1:8443\""),
@@ -231,9 +241,58 @@ fn native_listeners_are_addresses_that_do_not_collide() {
         with("listen = \"5432\""),
         with("listen = \"127.0.0.1:5432\"\nauth = \"none\""),
         with("auth = \"jwt\""),
+        format!("{}{}", with("listen = \"127.0.0.1:2222\""), machine("listen = \"127.0.0.1:2222\"")),
+        format!("{}{}", with("listen = \"127.0.0.1:2222\""), machine("listen = \"0.0.0.0:2222\"")),
+        machine("listen = \"2222\""),
+        machine("listen = \"127.0.0.1:2222\"\nauth = \"token\""),
         with("pool = \"transaction\""),
     ] {
         let told = problem("connections.toml", &text);
         assert!(!told.fix.is_empty(), "{told}");
+    }
+}
+
+#[test]
+fn a_way_leads_to_another_connection_of_the_site() {
+    let machine = |ways: &str| {
+        format!(
+            "{CONNECTION}[[connection]]\nname = \"bastion\"\nkind = \"ssh\"\nupstream = \"b:22\"\nways = {{ {ways} }}\n\
+             host_key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKyItfEt3kdheDscL6+lZAsqQms0kqESAPiFYBQD8y5n\"\n\
+             [connection.credential]\ntype = \"ssh-certificate\"\nusername = \"deploy\"\n"
+        )
+    };
+    let site = load(&[("connections.toml", &machine("\"DB1.internal.:5432\" = \"pg\", \"/run/db.sock\" = \"pg\""))]);
+    let ways = site.unwrap_or_else(|problems| panic!("{problems:#?}")).connections[1].ssh.clone().unwrap().ways;
+    let ways: Vec<String> = ways.iter().map(|(to, name)| format!("{to} {name}")).collect();
+    assert_eq!(ways, ["db1.internal:5432 pg", "/run/db.sock pg"]);
+    for (written, said) in [
+        ("\"db1:5432\" = \"pq\"", "there is no such connection"),
+        ("\"db1\" = \"pg\"", "no host with its port"),
+        ("\"127.1:5432\" = \"pg\"", "no host with its port"),
+        ("\"db1:5432\" = \"bastion\"", "the connection that it goes through"),
+        ("\"db1:5432\" = \"pg\", \"DB1:5432\" = \"pg\"", "written twice"),
+        ("\"db1:5432\" = \"p g\"", "db1:5432"),
+    ] {
+        let told = problem("connections.toml", &machine(written));
+        assert!(told.message.contains(said), "{written}: {told:?}");
+    }
+}
+
+#[test]
+fn a_machine_before_an_upstream_is_one_of_the_site() {
+    let site = |via: &str, kind: &str| {
+        CONNECTION.replace("database = ", &format!("via = \"{via}\"\ndatabase = "))
+            + &CONNECTION.replace("name = \"pg\"", "name = \"other\"")
+            + &format!(
+                "[[connection]]\nname = \"bastion\"\nkind = \"{kind}\"\nupstream = \"b:22\"\n\
+                 host_key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKyItfEt3kdheDscL6+lZAsqQms0kqESAPiFYBQD8y5n\"\n\
+                 [connection.credential]\ntype = \"ssh-certificate\"\nusername = \"deploy\"\n"
+            )
+    };
+    let read = load(&[("connections.toml", &site("bastion", "ssh"))]).unwrap_or_else(|told| panic!("{told:#?}"));
+    assert_eq!(read.connections[0].via.as_ref().map(ToString::to_string).as_deref(), Some("bastion"));
+    for nobody in ["other", "pg", "nobody"] {
+        let told = problem("connections.toml", &site(nobody, "ssh"));
+        assert!(told.message.contains("no such connection of kind ssh"), "{told:?}");
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     },
     session::{HttpSide, Leases, Served, SshSide},
     store::ToolShelf,
-    upstream::{Injector, SshKeys, SshLogin, Target},
+    upstream::{Injector, SshKeys, SshLogin, Target, TlsMode, Via},
 };
 
 /// Prepares what every connection needs to be dialled. Fails on the first that cannot be.
@@ -44,8 +44,12 @@ pub(super) async fn serve(
         }
         let tls = upstream_tls::mode(&connection.tls)
             .map_err(|source| GatewayError::UpstreamTls { connection: name.clone(), source })?;
-        let target =
-            Target { host: connection.upstream.host.clone(), port: connection.upstream.port, tls, loopback_only: dev };
+        let via = connection.via.as_ref().and_then(|machine| via(site, connection, machine, leases, dev, clock, ssh));
+        if connection.via.is_some() != via.is_some() {
+            return Err(GatewayError::Setting(format!("connection `{name}` goes via what is no machine")));
+        }
+        let (host, port) = (connection.upstream.host.clone(), connection.upstream.port);
+        let target = Target { host, port, tls, loopback_only: dev, via: via.map(Arc::new) };
         let ready = Served::new(connection.clone(), target, leases.clone(), site.policies.clone());
         let ready = if connection.kind == ConnectionKind::Ssh {
             let login = SshLogin::new(connection.credential.clone(), secrets.clone(), ssh.clone(), clock.clone());
@@ -60,6 +64,33 @@ pub(super) async fn serve(
         served.insert(name, Arc::new(ready));
     }
     Ok(served)
+}
+
+/// The machine that a connection is reached through.
+fn via(
+    site: &Site,
+    connection: &Connection,
+    machine: &ConnectionName,
+    leases: &Leases,
+    dev: bool,
+    clock: &WallClock,
+    keys: &SshKeys,
+) -> Option<Via> {
+    let machine = site.connections.iter().find(|one| one.name == *machine)?;
+    let (host, port) = (machine.upstream.host.clone(), machine.upstream.port);
+    Some(Via {
+        connection: connection.name.clone(),
+        machine: machine.name.clone(),
+        target: Target { host, port, tls: TlsMode::Disable, loopback_only: dev, via: None },
+        settings: machine.ssh.clone()?,
+        login: Arc::new(SshLogin::new(
+            machine.credential.clone(),
+            leases.secrets().clone(),
+            keys.clone(),
+            clock.clone(),
+        )),
+        recorder: leases.recorder().clone(),
+    })
 }
 
 /// What serves a connection over HTTP; `None` for other kinds, and for those that are not built.

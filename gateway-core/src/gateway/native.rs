@@ -1,34 +1,29 @@
-//! Native listeners: PostgreSQL's own clients, straight to the gateway, without the CLI.
+//! Native listeners: stock clients of PostgreSQL and SSH, straight to the gateway, without the CLI.
 //!
-//! Owns the sockets, what may be half-open on them, and the order of start-up, login and the connect decision. The
-//! session that comes of it is the one that a tunnel's would be.
+//! Owns the sockets, what may be half-open on them, and what a client may prove itself with. How each protocol comes to a
+//! login and the connect decision is told below. The session that comes of it is the one that a tunnel's would be.
 
 mod crowd;
 mod login;
+mod postgres;
+mod ssh;
 mod start;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use hoop_tunnel::acceptor::LinkIdentity;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    time::Instant,
-};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{crowd::Crowd, login::Believed, start::Started};
+use self::crowd::Crowd;
 use super::{GatewayError, certificate::ServerTls, listen};
 use crate::{
     config::{NativeListen, Site},
-    identity::{ClientCertificates, ConnectionTokens, GatewayTokens, Verifier},
-    model::{ConnectionName, Presence, Verdict},
-    policy::{Circumstances, Source},
-    protocol::postgres::{message::Start, refuse::Report},
-    session::{Arrival, ClientStream, Environment, Served, Surroundings},
+    identity::{ClientCertificates, ConnectionTokens, GatewayTokens, Verified, Verifier},
+    model::{ConnectionKind, ConnectionName, Presence},
+    session::{Environment, Stay, Surroundings},
+    upstream::SshKeys,
 };
 
 /// How long a client may take from its first byte to a login.
@@ -38,27 +33,32 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 /// When a silent connection is probed, so that NATs keep it and the dead are noticed.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// The longest JWT taken.
+const MAX_JWT_BYTES: usize = 16 * 1024;
 
 /// One listening socket, and the connections that are reached through it.
 #[derive(Debug)]
 pub(super) struct NativeListener {
     listener: TcpListener,
     address: SocketAddr,
+    kind: ConnectionKind,
     connections: Vec<(ConnectionName, NativeListen)>,
 }
 
 /// Opens a socket for every address that the site's connections name.
 pub(super) async fn bind(site: &Site) -> Result<Vec<NativeListener>, GatewayError> {
-    let mut wanted: BTreeMap<SocketAddr, Vec<(ConnectionName, NativeListen)>> = BTreeMap::new();
+    let mut wanted: BTreeMap<SocketAddr, (ConnectionKind, Vec<_>)> = BTreeMap::new();
     for connection in &site.connections {
         if let Some(native) = connection.native {
-            wanted.entry(native.address).or_default().push((connection.name.clone(), native));
+            // A site whose kinds differ at one address is not read.
+            let (_, connections) = wanted.entry(native.address).or_insert((connection.kind, Vec::new()));
+            connections.push((connection.name.clone(), native));
         }
     }
     let mut bound = Vec::new();
-    for (address, connections) in wanted {
+    for (address, (kind, connections)) in wanted {
         let (listener, address) = listen(address).await?;
-        bound.push(NativeListener { listener, address, connections });
+        bound.push(NativeListener { listener, address, kind, connections });
     }
     Ok(bound)
 }
@@ -67,6 +67,11 @@ impl NativeListener {
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What its clients speak.
+    pub(super) fn kind(&self) -> ConnectionKind {
+        self.kind
     }
 
     /// Whose clients come in here.
@@ -81,6 +86,7 @@ pub(super) struct Doorkeeper {
     surroundings: Surroundings,
     proofs: Proofs,
     tls: ServerTls,
+    ssh: SshKeys,
     crowd: Crowd,
 }
 
@@ -93,9 +99,39 @@ pub(super) struct Proofs {
     pub(super) verifier: Verifier,
 }
 
+/// Why a JWT proves nobody.
+#[derive(Debug)]
+enum Unproved {
+    /// It is not one of this user.
+    NotThem(String),
+    /// Nobody can be proved now.
+    Unknown(String),
+}
+
+impl Proofs {
+    /// Who a bearer of the gateway, or a JWT of the issuer, is of, where that is this user.
+    async fn jwt(&self, user: &str, text: &str) -> Result<Verified, Unproved> {
+        if text.len() > MAX_JWT_BYTES {
+            return Err(Unproved::NotThem("it is too long for a JWT".to_owned()));
+        }
+        let verified = match self.tokens.verify_with_login(text) {
+            Ok((verified, login)) => Verified { expires_at: login, ..verified },
+            Err(_not_ours) => self.verifier.verify(text).await.map_err(|error| {
+                let why = error.to_string();
+                if error.is_the_tokens() { Unproved::NotThem(why) } else { Unproved::Unknown(why) }
+            })?,
+        };
+        if verified.principal.name.as_str() == user {
+            Ok(verified)
+        } else {
+            Err(Unproved::NotThem("the JWT is another principal's".to_owned()))
+        }
+    }
+}
+
 impl Doorkeeper {
-    pub(super) fn new(surroundings: Surroundings, proofs: Proofs, tls: ServerTls) -> Arc<Self> {
-        Arc::new(Self { surroundings, proofs, tls, crowd: Crowd::default() })
+    pub(super) fn new(surroundings: Surroundings, proofs: Proofs, tls: ServerTls, ssh: SshKeys) -> Arc<Self> {
+        Arc::new(Self { surroundings, proofs, tls, ssh, crowd: Crowd::default() })
     }
 }
 
@@ -106,7 +142,7 @@ pub(super) async fn accept(
     tasks: TaskTracker,
     shutdown: CancellationToken,
 ) {
-    let NativeListener { listener, connections, .. } = listener;
+    let NativeListener { listener, kind, connections, .. } = listener;
     let connections: Arc<[(ConnectionName, NativeListen)]> = connections.into();
     loop {
         let accepted = tokio::select! {
@@ -116,7 +152,12 @@ pub(super) async fn accept(
         match accepted {
             Ok((tcp, peer)) => {
                 let (door, connections, shutdown) = (Arc::clone(&door), Arc::clone(&connections), shutdown.clone());
-                tasks.spawn(async move { client(door, connections, tcp, peer, shutdown).await });
+                let arrived = Arrived { door, connections, tcp, peer };
+                if kind == ConnectionKind::Ssh {
+                    tasks.spawn(async move { ssh::client(arrived, shutdown).await });
+                } else {
+                    tasks.spawn(async move { postgres::client(arrived, shutdown).await });
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a native connection could not be accepted");
@@ -126,29 +167,25 @@ pub(super) async fn accept(
     }
 }
 
-/// One client from its first byte to the end of its session. The steps before the session are boxed: an idle session
-/// keeps nothing of them.
-async fn client(
+/// A client that was accepted, and is not known yet.
+struct Arrived {
     door: Arc<Doorkeeper>,
     connections: Arc<[(ConnectionName, NativeListen)]>,
     tcp: TcpStream,
     peer: SocketAddr,
-    shutdown: CancellationToken,
-) {
-    let Some(place) = door.crowd.enter(peer.ip()) else {
-        return tracing::debug!(%peer, "too many native logins at once");
-    };
-    tune(&tcp);
-    let coming = Box::pin(tokio::time::timeout(LOGIN_TIMEOUT, come_in(&door, &connections, tcp, peer)));
-    let came = tokio::select! {
-        () = shutdown.cancelled() => return,
-        came = coming => came,
-    };
-    drop(place);
-    match came {
-        Ok(Some(guest)) => guest.serve().await,
-        Ok(None) => {}
-        Err(_elapsed) => tracing::debug!(%peer, "a native login took too long"),
+}
+
+/// For how long a login lets somebody stay, and what their session watches.
+fn stay(environment: &Environment, login: &Verified) -> (Stay, tokio::sync::watch::Receiver<LinkIdentity<Presence>>) {
+    let left = login.expires_at.saturating_sub(environment.clock.unix_seconds());
+    Stay::of(&login.principal, Duration::from_secs(u64::try_from(left).unwrap_or(0)))
+}
+
+/// When a client that still stands in the door has to go.
+async fn too_late(peer: SocketAddr, shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = tokio::time::sleep(LOGIN_TIMEOUT) => tracing::debug!(%peer, "a native login took too long"),
     }
 }
 
@@ -157,112 +194,6 @@ fn tune(tcp: &TcpStream) {
     let tuned = tcp.set_nodelay(true).and_then(|()| SockRef::from(tcp).set_tcp_keepalive(&keepalive));
     if let Err(error) = tuned {
         tracing::debug!(%error, "a native connection could not be tuned");
-    }
-}
-
-/// A client that was let in.
-struct Guest {
-    arrival: Arrival,
-    client: ClientStream,
-    buffer: BytesMut,
-    start: Start,
-    identity: watch::Sender<LinkIdentity<Presence>>,
-    expires_at: Instant,
-}
-
-impl Guest {
-    /// Serves the session. It ends with the login that it came in by, which nobody renews here.
-    async fn serve(self) {
-        let Self { arrival, client, buffer, start, identity, expires_at } = self;
-        let serving = Box::pin(arrival.open(client, buffer, start));
-        let expiring = async {
-            tokio::time::sleep_until(expires_at).await;
-            identity.send_replace(LinkIdentity::Expired);
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = serving => {}
-            () = expiring => {}
-        }
-    }
-}
-
-async fn come_in(
-    door: &Doorkeeper,
-    connections: &[(ConnectionName, NativeListen)],
-    tcp: TcpStream,
-    peer: SocketAddr,
-) -> Option<Guest> {
-    let proved_at = std::time::Instant::now();
-    let names: Vec<ConnectionName> = connections.iter().map(|(name, _)| name.clone()).collect();
-    let acceptor = TlsAcceptor::from(Arc::clone(&door.tls.native));
-    let cancel = |process_id, key: &_| door.surroundings.borrow().registry.cancel_native(&names, process_id, key);
-    let Started { mut client, mut buffer, start, certificate } = start::start(tcp, &acceptor, cancel).await?;
-    let from = login::From { peer, certificate: certificate.as_deref() };
-    // One site for the decision and the session.
-    let outcome = login::log_in(door, connections, &from, &mut client, &mut buffer, &start).await;
-    let environment = door.surroundings.borrow().clone();
-    let decided = match outcome {
-        Ok(believed) => admitted(&environment, believed),
-        Err(refusal) => Err(refusal),
-    };
-    match decided {
-        Ok((believed, served, policies)) => {
-            let left = believed.verified.expires_at.saturating_sub(environment.clock.unix_seconds());
-            let expires_at = Instant::now() + Duration::from_secs(u64::try_from(left).unwrap_or(0));
-            let principal = believed.verified.principal;
-            let (identity, watched) =
-                watch::channel(LinkIdentity::Valid { principal: Presence::outside(principal.clone()), expires_at });
-            let (source, client_address) = (Source::Native, Some(peer));
-            let arrival = Arrival {
-                environment,
-                served,
-                principal,
-                identity: watched,
-                proved_at,
-                policies,
-                source,
-                client_address,
-                run: None,
-                window: None,
-            };
-            Some(Guest { arrival, client, buffer, start, identity, expires_at })
-        }
-        Err(refusal) => {
-            start::refuse(&mut client, &refusal).await;
-            None
-        }
-    }
-}
-
-/// The connect decision, after the client proved who it is.
-fn admitted(
-    environment: &Environment,
-    believed: Believed,
-) -> Result<(Believed, Arc<Served>, crate::policy::PolicySet), BytesMut> {
-    let refused = |message: &str, rule: Option<String>, hint: Option<&str>| {
-        let (mut out, detail) = (BytesMut::new(), rule.map(|rule| format!("Rule {rule}.")));
-        let mut report = Report::fatal("42501", message);
-        if let Some(detail) = &detail {
-            report = report.detail(detail);
-        }
-        report.hint(hint.unwrap_or("`hoop ls` lists the connections that you may use.")).write(&mut out);
-        out
-    };
-    // What listened at the start may have been taken from native clients since.
-    let served = environment.connections.get(believed.connection.as_str());
-    let Some(served) = served.filter(|served| served.connection.native.is_some()).cloned() else {
-        return Err(refused("there is no such connection", None, None));
-    };
-    let policies = served.policies.borrow().clone();
-    let unix_seconds = environment.clock.unix_seconds();
-    let circumstances = Circumstances::at(unix_seconds, Source::Native);
-    match policies.connect(&believed.verified.principal, &served.facts, &circumstances) {
-        // What needs an approval waits for it when the session is opened: the client is told then.
-        Verdict::Permit { .. } | Verdict::NeedsApproval(_) => Ok((believed, served, policies)),
-        Verdict::Refuse(refusal) => {
-            Err(refused(&refusal.message, refusal.rule.map(|rule| rule.to_string()), refusal.hint.as_deref()))
-        }
     }
 }
 

@@ -208,7 +208,12 @@ impl UpstreamProber {
     fn encryption(&self, served: &Served, wire: &Wire, told: &mut Told) {
         match (wire.tls_facts(), &served.connection.tls) {
             (None, _) if served.connection.upstream.is_loopback() => {
-                told.good("tls", "none, on this machine".to_owned());
+                let where_it_is = if served.target.via.is_some() {
+                    "none, on the machine before it"
+                } else {
+                    "none, on this machine"
+                };
+                told.good("tls", where_it_is.to_owned());
             }
             (None, _) => {
                 let next = "set `mode = \"verify-full\"` in [connection.tls]";

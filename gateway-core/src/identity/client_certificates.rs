@@ -1,7 +1,10 @@
 //! Client certificates for native clients: each for one principal on one connection, short, and of this process only.
 //!
-//! The authority's key is made at start and never written. Besides the signature, a certificate counts only while it is
-//! remembered here: a restart or a logout ends it at once. Knows no TLS and no protocol; `gateway` asks.
+//! X.509 here, OpenSSH's own in `ssh`; each kind has an authority, whose key is made at start and never written. Besides the
+//! signature, a certificate counts only while it is remembered here: a restart or a logout ends it at once. Knows no TLS
+//! and no protocol; `gateway` asks.
+
+mod ssh;
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +18,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
 };
+use russh::keys::{PrivateKey, ssh_key::public::KeyData};
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
@@ -44,6 +48,9 @@ pub enum ClientCertificateError {
     /// The request is none, or not signed by its key, or of a key that is not on P-256.
     #[error("the certificate request is not a PEM request for a P-256 key, signed by it")]
     Request,
+    /// The key is none, or of a kind that is not certified.
+    #[error("the public key is not one of Ed25519 or ECDSA, as ssh-keygen writes it")]
+    PublicKey,
     /// It could not be made.
     #[error("no certificate can be made")]
     Unmade,
@@ -54,7 +61,7 @@ pub enum ClientCertificateError {
 pub struct IssuedCertificate {
     /// Its public name, for the record.
     pub id: String,
-    /// The certificate, as PEM.
+    /// The certificate: as PEM, or as OpenSSH writes it.
     pub certificate: String,
     /// When it ends, seconds since 1970.
     pub expires_at: i64,
@@ -78,6 +85,7 @@ pub struct ClientCertificates(Arc<Inner>);
 struct Inner {
     authority: CertificateDer<'static>,
     signing: Issuer<'static, KeyPair>,
+    ssh_authority: PrivateKey,
     live: Mutex<BTreeMap<Vec<u8>, Live>>,
     longest_seconds: i64,
     clock: WallClock,
@@ -86,6 +94,8 @@ struct Inner {
 struct Live {
     holder: Holder,
     expires_at: i64,
+    /// Whose key it is for, where it is OpenSSH's.
+    ssh_key: Option<KeyData>,
 }
 
 impl fmt::Debug for ClientCertificates {
@@ -105,7 +115,9 @@ impl ClientCertificates {
         parameters.distinguished_name.push(DnType::CommonName, "hoop native clients");
         let authority = parameters.self_signed(&key).map_err(unmade)?.der().clone();
         let signing = Issuer::new(parameters, key);
-        Ok(Self(Arc::new(Inner { authority, signing, live: Mutex::default(), longest_seconds, clock })))
+        let ssh_authority = ssh::authority().ok_or(ClientCertificateError::Unmade)?;
+        let live = Mutex::default();
+        Ok(Self(Arc::new(Inner { authority, signing, ssh_authority, live, longest_seconds, clock })))
     }
 
     /// What vouches for the certificates.
@@ -121,11 +133,7 @@ impl ClientCertificates {
         connection: &ConnectionName,
         request: &str,
     ) -> Result<IssuedCertificate, ClientCertificateError> {
-        let now = self.0.clock.unix_seconds();
-        let expires_at = login.expires_at.min(now.saturating_add(self.0.longest_seconds));
-        if expires_at <= now {
-            return Err(ClientCertificateError::Expired);
-        }
+        let (now, expires_at) = self.lasting(login)?;
         if request.len() > MAX_REQUEST_BYTES {
             return Err(ClientCertificateError::Request);
         }
@@ -141,8 +149,15 @@ impl ClientCertificates {
         let signed = signed.map_err(|_failure| ClientCertificateError::Unmade)?;
         let id = format!("crt_{}", URL_SAFE_NO_PAD.encode(serial));
         let holder = Holder { id: id.clone(), verified: login.clone(), connection: connection.clone() };
-        self.remember(signed.der(), Live { holder, expires_at }, now)?;
+        self.remember(signed.der(), Live { holder, expires_at, ssh_key: None }, now)?;
         Ok(IssuedCertificate { id, certificate: signed.pem(), expires_at })
+    }
+
+    /// Now, and when a certificate of this login ends that is made now.
+    fn lasting(&self, login: &Verified) -> Result<(i64, i64), ClientCertificateError> {
+        let now = self.0.clock.unix_seconds();
+        let expires_at = login.expires_at.min(now.saturating_add(self.0.longest_seconds));
+        if expires_at > now { Ok((now, expires_at)) } else { Err(ClientCertificateError::Expired) }
     }
 
     fn remember(&self, certificate: &[u8], one: Live, now: i64) -> Result<(), ClientCertificateError> {

@@ -42,7 +42,7 @@ pub enum ConnectionTokenError {
     /// The login behind it is over.
     #[error("the login has expired")]
     Expired,
-    /// Too many wait to be used.
+    /// Too many wait to be spent.
     #[error("too many passwords wait to be used; each is forgotten a quarter of an hour after it was made")]
     TooMany,
     /// The system gives no random bytes.
@@ -68,8 +68,6 @@ pub struct Redeemed {
     pub id: String,
     /// Who, and until when the login behind it lasts.
     pub verified: Verified,
-    /// server-final-message.
-    pub answer: String,
 }
 
 /// Makes and redeems passwords for native clients; cheap to clone.
@@ -150,8 +148,20 @@ impl ConnectionTokens {
         ScramParameters { salt, iterations: ITERATIONS }
     }
 
-    /// Uses up the password that the proof is of. Nobody else can use it from then on.
-    pub fn redeem(&self, user: &str, connection: &ConnectionName, proof: &ScramProof) -> Option<Redeemed> {
+    /// Uses up the password that the proof is of. Nobody else can use it from then on. With it comes server-final-message.
+    pub fn redeem(&self, user: &str, connection: &ConnectionName, proof: &ScramProof) -> Option<(Redeemed, String)> {
+        let spent = self.take(user, connection, |verifier| proof.fits(verifier))?;
+        Some((Redeemed { id: spent.id, verified: spent.verified }, proof.answer(&spent.verifier)))
+    }
+
+    /// Uses up a password that was said itself, where a protocol knows no proof of it and encrypts what is said.
+    pub fn redeem_said(&self, user: &str, connection: &ConnectionName, password: &str) -> Option<Redeemed> {
+        let said = ScramVerifier::derive(password, &self.parameters(user, connection));
+        let spent = self.take(user, connection, |verifier| verifier.is(&said))?;
+        Some(Redeemed { id: spent.id, verified: spent.verified })
+    }
+
+    fn take(&self, user: &str, connection: &ConnectionName, fits: impl Fn(&ScramVerifier) -> bool) -> Option<Live> {
         let now = self.0.clock.unix_seconds();
         let mut all = self.lock();
         let own = all.get_mut(&(user.to_owned(), connection.clone()));
@@ -160,17 +170,13 @@ impl ConnectionTokens {
         // The same number of checks whoever asks, and no end at the first that fits.
         let mut found = None;
         for place in 0..MOST_PER_USER {
-            let fits = proof.fits(own.get(place).map_or(&self.0.nobody, |live| &live.verifier));
+            let fits = fits(own.get(place).map_or(&self.0.nobody, |live| &live.verifier));
             if fits && place < own.len() {
                 found = Some(place);
             }
         }
-        let redeemed = own.swap_remove(found?);
-        (redeemed.expires_at > now).then(|| Redeemed {
-            answer: proof.answer(&redeemed.verifier),
-            id: redeemed.id,
-            verified: redeemed.verified,
-        })
+        let spent = own.swap_remove(found?);
+        (spent.expires_at > now).then_some(spent)
     }
 
     /// Forgets what a principal has not used: they logged out.
@@ -243,8 +249,8 @@ mod tests {
             let challenge = challenge(SCRAM_SHA_256, client.message(), None, "server", &parameters).unwrap();
             client.update(challenge.message.as_bytes()).unwrap();
             let proof = challenge.proof(client.message()).unwrap();
-            let redeemed = self.tokens.redeem(user, connection, &proof)?;
-            client.finish(redeemed.answer.as_bytes()).expect("the server proves itself");
+            let (redeemed, answer) = self.tokens.redeem(user, connection, &proof)?;
+            client.finish(answer.as_bytes()).expect("the server proves itself");
             Some(redeemed)
         }
     }
@@ -258,6 +264,24 @@ mod tests {
         assert!(world.redeem("bob", &prod(), &password).is_none());
         assert_eq!(world.redeem("alice", &prod(), &password).unwrap().verified, world.login);
         assert!(world.redeem("alice", &prod(), &password).is_none());
+    }
+
+    #[test]
+    fn a_password_that_is_said_itself_is_checked_and_used_up_likewise() {
+        let world = world();
+        let (password, proven) = (world.issue(), world.issue());
+        let (here, other) = (prod(), ConnectionName::new("pg-dev").unwrap());
+        let said = |user, connection, password: &str| world.tokens.redeem_said(user, connection, password);
+        assert!(said("alice", &other, &password).is_none() && said("bob", &here, &password).is_none());
+        for wrong in ["", "hoop_", &password.to_lowercase(), &format!("{password}x"), "p\u{e4}ssword"] {
+            assert!(said("alice", &here, wrong).is_none(), "{wrong}");
+        }
+        assert_eq!(said("alice", &here, &password).unwrap().verified, world.login);
+        assert!(said("alice", &here, &password).is_none());
+        assert!(world.redeem("alice", &here, &proven).is_some() && said("alice", &here, &proven).is_none());
+        let late = world.issue();
+        world.clock.advance(CONNECTION_TOKEN_LIFE_SECONDS * 1000);
+        assert!(said("alice", &here, &late).is_none());
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl ScramVerifier {
         Self { stored_key: hash(client_key.as_ref()), server_key: mac(salted.as_ref(), b"Server Key") }
     }
 
+    /// Whether both are of one password, with the same parameters.
+    pub fn is(&self, other: &Self) -> bool {
+        constant_time::verify_slices_are_equal(&self.stored_key, &other.stored_key).is_ok()
+    }
+
     /// One that no proof fits, unless somebody finds a preimage: what is checked in place of a password that is not there.
     pub const fn unmatchable(stored_key: [u8; KEY_BYTES]) -> Self {
         Self { stored_key, server_key: [0; KEY_BYTES] }

@@ -7,6 +7,7 @@
 //! ```
 //! SPEC: RFC 4253, 4254; draft-ietf-secsh-filexfer-02 (SFTP version 3); OpenSSH's PROTOCOL.
 
+pub mod beginning;
 pub mod codec;
 pub mod forward;
 pub mod fuzz_entry;

@@ -38,6 +38,8 @@ pub struct SessionFacts {
     pub application_name: Option<String>,
     /// The run that groups it, for `hoop exec`.
     pub run: Option<RunId>,
+    /// The session that it came through, where a machine leads to its connection.
+    pub through: Option<SessionId>,
 }
 
 /// Which step a message asks for.
@@ -429,6 +431,13 @@ pub enum GatewayEvent {
         login: String,
         /// Why.
         why: &'static str,
+    },
+    /// The gateway is about to log in to a machine that leads to an upstream.
+    Reached {
+        /// The connection of the upstream.
+        connection: ConnectionName,
+        /// The machine's.
+        through: ConnectionName,
     },
     /// Someone had it proved that a connection works.
     Probed {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::{
-    model::{Effect, Operation, RuleId, RunId},
+    model::{Effect, Operation, RuleId, RunId, SessionId},
     policy::Permitted,
 };
 
@@ -121,6 +121,7 @@ pub(super) fn session_started(facts: &SessionFacts, to: &mut Writer) {
     optional("client_address", facts.client_address.map(|address| address.to_string()).as_deref(), to);
     optional("application_name", facts.application_name.as_deref(), to);
     optional("run", facts.run.as_ref().map(RunId::as_str), to);
+    optional("through", facts.through.as_ref().map(SessionId::as_str), to);
 }
 
 /// The kind of record that a gateway event becomes.
@@ -146,6 +147,7 @@ pub(super) fn gateway_kind(event: &GatewayEvent) -> &'static str {
         GatewayEvent::LoginLent { .. } => "login_lent",
         GatewayEvent::LoginReturned { .. } => "login_returned",
         GatewayEvent::Probed { .. } => "probed",
+        GatewayEvent::Reached { .. } => "reached",
         GatewayEvent::RunStarted { .. } => "run_started",
         GatewayEvent::RunLooked { .. } => "run_looked",
         GatewayEvent::RunEnded { .. } => "run_ended",
@@ -186,6 +188,10 @@ pub(super) fn gateway(event: &GatewayEvent, to: &mut Writer) {
         GatewayEvent::Sampled { who, connection } | GatewayEvent::Probed { who, connection } => {
             to.json_field("who", who);
             to.field("connection", connection.as_str());
+        }
+        GatewayEvent::Reached { connection, through } => {
+            to.field("connection", connection.as_str());
+            to.field("through", through.as_str());
         }
         GatewayEvent::Looked { who, session } => {
             to.json_field("who", who);

@@ -106,6 +106,7 @@ fn facts(number: u8) -> SessionFacts {
         client_address: Some(([127, 0, 0, 1], 40_000).into()),
         application_name: Some("psql".to_owned()),
         run: None,
+        through: None,
     }
 }
 

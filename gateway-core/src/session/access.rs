@@ -22,7 +22,7 @@ use crate::{
     approval::{Asks, Facts, Leases, MAX_REASON_BYTES, Request, State, Ticket},
     clock::WallClock,
     model::{ApprovalId, ApprovalNeed, ConnectionFacts, Effect, Principal, Refusal, RefusalKind, RunId, Verdict},
-    policy::{Circumstances, PolicySet, Source},
+    policy::{Circumstances, PolicySet},
     protocol::postgres::{
         codec,
         message::Start,
@@ -203,7 +203,7 @@ impl Arrival {
                         tracing::debug!(?superseded, "a request for access is made anew");
                     }
                     if !std::mem::replace(&mut welcomed, true) {
-                        if self.source == Source::Tunnel {
+                        if self.negotiates() {
                             negotiate(start, &mut out);
                         }
                         codec::authentication_ok(&mut out);

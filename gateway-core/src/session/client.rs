@@ -1,6 +1,7 @@
-//! The client's end of a session, whichever way it came: a stream of a link, or TLS on a native listener.
+//! The client's end of a session, whichever way it came: a stream of a link, TLS on a native listener, or a way through a
+//! machine.
 //!
-//! Owns reading, bounded writing and half-close for both. Knows no messages. Used by the opening and the relay.
+//! Owns reading, bounded writing and half-close for each. Knows no messages. Used by the opening and the relay.
 
 use std::{
     io,
@@ -11,6 +12,7 @@ use std::{
 use bytes::{Buf as _, Bytes};
 use hoop_tunnel::link;
 use tokio::{
+    io::DuplexStream,
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
     net::TcpStream,
 };
@@ -26,6 +28,8 @@ pub enum ClientStream {
     Link(link::LinkStream),
     /// Straight to a listener of the gateway.
     Native(Native),
+    /// A way through a machine, of a session of its own.
+    Way(DuplexStream),
 }
 
 impl ClientStream {
@@ -39,6 +43,10 @@ impl ClientStream {
             Self::Native(stream) => {
                 let (read, write) = tokio::io::split(stream);
                 (ClientRead::Native(read), ClientWrite::Native { write, unflushed: false })
+            }
+            Self::Way(stream) => {
+                let (read, write) = tokio::io::split(stream);
+                (ClientRead::Way(read), ClientWrite::Way(write))
             }
         }
     }
@@ -55,6 +63,7 @@ impl ClientStream {
 pub(super) enum ClientRead {
     Link(link::ReadHalf),
     Native(tokio::io::ReadHalf<Native>),
+    Way(tokio::io::ReadHalf<DuplexStream>),
 }
 
 /// The sending half.
@@ -66,6 +75,7 @@ pub(super) enum ClientWrite {
         /// TLS took bytes that the socket has not taken yet.
         unflushed: bool,
     },
+    Way(tokio::io::WriteHalf<DuplexStream>),
 }
 
 impl ClientWrite {
@@ -77,6 +87,7 @@ impl ClientWrite {
             Self::Native { write, unflushed } => {
                 std::future::poll_fn(|context| poll_send(write, unflushed, bytes, context)).await
             }
+            Self::Way(write) => write.write_all_buf(bytes).await,
         }
     }
 
@@ -91,8 +102,8 @@ impl ClientWrite {
             Self::Link(write) => {
                 std::future::poll_fn(|context| write.poll_reset(context)).await;
             }
-            // A native client's end shows where it is read.
-            Self::Native { .. } => std::future::pending().await,
+            // The end of these shows where they are read.
+            Self::Native { .. } | Self::Way(_) => std::future::pending().await,
         }
     }
 
@@ -101,6 +112,7 @@ impl ClientWrite {
         match self {
             Self::Link(write) => write.finish(),
             Self::Native { write, .. } => write.shutdown().await,
+            Self::Way(write) => write.shutdown().await,
         }
     }
 }
@@ -129,6 +141,7 @@ impl AsyncRead for ClientRead {
         match self.get_mut() {
             Self::Link(read) => Pin::new(read).poll_read(context, buffer),
             Self::Native(read) => end_is_an_end(Pin::new(read).poll_read(context, buffer)),
+            Self::Way(read) => Pin::new(read).poll_read(context, buffer),
         }
     }
 }
@@ -146,6 +159,7 @@ impl AsyncRead for ClientStream {
         match self.get_mut() {
             Self::Link(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Native(stream) => end_is_an_end(Pin::new(stream).poll_read(context, buffer)),
+            Self::Way(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -155,6 +169,7 @@ impl AsyncWrite for ClientStream {
         match self.get_mut() {
             Self::Link(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Native(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Way(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -162,6 +177,7 @@ impl AsyncWrite for ClientStream {
         match self.get_mut() {
             Self::Link(stream) => Pin::new(stream).poll_flush(context),
             Self::Native(stream) => Pin::new(stream).poll_flush(context),
+            Self::Way(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -169,6 +185,7 @@ impl AsyncWrite for ClientStream {
         match self.get_mut() {
             Self::Link(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Native(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Way(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) enum Ending {
         /// What changed.
         why: String,
     },
-    /// It has lasted, or was silent, for as long as the site lets it.
+    /// It has lasted, or was silent, for as long as the site lets it; or what it came through ended.
     Limit(String),
     /// The gateway stops.
     Stopped,
@@ -79,6 +79,7 @@ impl From<End> for Ending {
             End::RunEnded => Self::RunEnded,
             End::LoggedOut => Self::Identity,
             End::SiteChanged { why } => Self::SiteChanged { why },
+            End::Outer { why } => Self::Limit(why),
             End::Stopped => Self::Stopped,
         }
     }

@@ -119,6 +119,11 @@ impl Leases {
         &self.0.secrets
     }
 
+    /// Where what is lent is put on record.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.0.recorder
+    }
+
     pub(super) fn now_millis(&self) -> i64 {
         self.0.clock.unix_millis()
     }

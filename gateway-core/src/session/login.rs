@@ -172,6 +172,7 @@ impl Failure {
             End::RunEnded => ("the run of this connection has ended".to_owned(), "Start it again with `hoop exec`."),
             End::LoggedOut => ("the login behind this connection was ended".to_owned(), "Run `hoop login`."),
             End::SiteChanged { why } => (format!("the gateway's site changed: {why}"), "Connect again."),
+            End::Outer { why } => (why.clone(), "Connect again."),
             End::Stopped => ("the gateway is shutting down".to_owned(), "Connect again in a moment."),
         };
         Self { sqlstate: "57P01", message, hint: hint.to_owned() }

@@ -25,6 +25,7 @@ use super::{
     meaning::Meaning,
     metering::SessionMeter,
     names::sight,
+    onward::Through,
     overdrawn::Overdraft,
     registry::{self, Entry, Membership},
     relay::{Session, Watches},
@@ -111,6 +112,8 @@ pub struct Arrival {
     pub client_address: Option<SocketAddr>,
     /// The window that it came through, where connecting needed an approval.
     pub window: Option<Window>,
+    /// The session that it came through, where a machine leads here.
+    pub through: Option<Through>,
 }
 
 /// What the client asked with, and whether it was answered before its session was open.
@@ -222,6 +225,7 @@ impl Arrival {
             client_address: self.client_address,
             application_name,
             run: self.run.clone(),
+            through: self.through.as_ref().map(|through| through.session.clone()),
         };
         let unrecorded = "the gateway cannot record this session, so it is not opened";
         let recorder = self.environment.recorder.session(facts).map_err(|error| {
@@ -246,13 +250,23 @@ impl Arrival {
             tracing::error!(session = %id, %error, "a session could not be indexed");
             unrecorded.to_owned()
         })?;
+        if let Some(through) = &self.through {
+            through.is(id);
+        }
         Ok((recorder, Arc::new(entry)))
     }
 
     /// Puts a session that is on record among the live ones: it can be ended from here on.
     pub(super) fn enter(&self, known: Arc<SessionEntry>, process_id: u32, key: CancelKey) -> Membership {
         let (source, proved_at, retired) = (self.source, self.proved_at, self.served.retired());
-        self.environment.registry.enter(Entry { known, source, process_id, key, proved_at, retired })
+        // The session that it came through may have to end meanwhile.
+        let outer = self.through.as_ref().map(|through| through.end.clone());
+        self.environment.registry.enter(Entry { known, source, process_id, key, proved_at, retired, outer })
+    }
+
+    /// Whether nobody answered what the client said of the protocol's version: a listener has.
+    pub(super) fn negotiates(&self) -> bool {
+        self.source == Source::Tunnel || self.through.is_some()
     }
 
     async fn log_in(
@@ -315,7 +329,7 @@ impl Arrival {
         membership.announce(process_id);
         let mut out = BytesMut::new();
         if !greeting.welcomed {
-            if self.source == Source::Tunnel {
+            if self.negotiates() {
                 negotiate(greeting.start, &mut out);
             }
             codec::authentication_ok(&mut out);

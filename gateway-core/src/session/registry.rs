@@ -54,6 +54,11 @@ pub enum End {
         /// What changed.
         why: String,
     },
+    /// The session that it came through ended, or may not lead there any more.
+    Outer {
+        /// Why.
+        why: String,
+    },
     /// The gateway stops.
     Stopped,
 }
@@ -105,6 +110,8 @@ pub(super) struct Entry {
     pub(super) proved_at: Instant,
     /// Turns to a reason when its connection is taken out of service.
     pub(super) retired: watch::Receiver<Option<End>>,
+    /// Turns to a reason when the session that it came through may not go on.
+    pub(super) outer: Option<watch::Receiver<Option<End>>>,
 }
 
 /// The live sessions of a gateway.
@@ -143,7 +150,7 @@ impl Registry {
     pub(super) fn enter(&self, entry: Entry) -> Membership {
         let (sender, signals) = mpsc::channel(4);
         let (ender, end) = watch::channel(self.has_stopped().then_some(End::Stopped));
-        let Entry { known, source, process_id, key, proved_at, retired } = entry;
+        let Entry { known, source, process_id, key, proved_at, retired, outer } = entry;
         let (id, counts) = (known.id.clone(), Arc::<LiveCounts>::default());
         let live = Live {
             entry: known,
@@ -164,7 +171,8 @@ impl Registry {
         }
         // So does a logout, and a connection that was taken out of service.
         let logged_out = self.is_logged_out(&principal, proved_at).then_some(End::LoggedOut);
-        let closed = logged_out.or_else(|| gone.borrow().clone());
+        let outside = || outer.and_then(|outer| outer.borrow().clone());
+        let closed = logged_out.or_else(|| gone.borrow().clone()).or_else(outside);
         if let (Some(closed), Some(live)) = (closed, self.lock().get(&id)) {
             live.end(closed);
         }
@@ -215,6 +223,13 @@ impl Registry {
         let Some(live) = live.get(id) else { return false };
         live.end(End::Killed { by: by.clone(), reason });
         true
+    }
+
+    /// Ends a live session, where there is one.
+    pub(super) fn end(&self, id: &SessionId, end: End) {
+        if let Some(live) = self.lock().get(id) {
+            live.end(end);
+        }
     }
 
     /// Ends the sessions of connections that were taken out of service, and says how many.
@@ -324,7 +339,7 @@ impl Registry {
         let key = CancelKey::new(bytes::Bytes::from_static(&[7; 32])).unwrap();
         let retired = watch::Sender::new(None).subscribe();
         let (source, proved_at) = (Source::Tunnel, Instant::now());
-        self.enter(Entry { known: Arc::new(entry), source, process_id: 7, key, proved_at, retired })
+        self.enter(Entry { known: Arc::new(entry), source, process_id: 7, key, proved_at, retired, outer: None })
     }
 }
 

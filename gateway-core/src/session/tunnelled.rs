@@ -16,7 +16,7 @@ use super::{
     open::{Arrival, START_TIMEOUT, finish, say},
 };
 use crate::{
-    model::{ConnectionKind, Presence, Refusal, Verdict},
+    model::{ConnectionKind, Presence, Refusal, RefusalKind, Verdict},
     policy::Source,
     protocol::postgres::{
         codec::{self, FrameDecoder, Piece, parse_startup},
@@ -54,6 +54,7 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
         source: Source::Tunnel,
         window: None,
         client_address: incoming.client_address.as_deref().and_then(|address| address.parse().ok()),
+        through: None,
     };
     match arrival.served.facts.kind {
         ConnectionKind::Http | ConnectionKind::Llm | ConnectionKind::Mcp | ConnectionKind::Ssh => {
@@ -63,7 +64,16 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
     }
     let local_password = incoming.local_password.clone();
     let Ok(stream) = incoming.accept() else { return };
-    let (mut client, mut buffer) = (ClientStream::Link(stream), BytesMut::with_capacity(1024));
+    postgres(arrival, ClientStream::Link(stream), BytesMut::with_capacity(1024), local_password).await;
+}
+
+/// Serves a client of PostgreSQL from its first packet on.
+pub(super) async fn postgres(
+    arrival: Arrival,
+    mut client: ClientStream,
+    mut buffer: BytesMut,
+    local_password: Option<SecretString>,
+) {
     let started = tokio::time::timeout(START_TIMEOUT, startup(&arrival, &mut client, &mut buffer)).await;
     let Ok(Some(start)) = started else { return finish(client).await };
     if !password_fits(local_password.as_ref(), &mut client, &mut buffer).await {
@@ -77,19 +87,28 @@ pub async fn serve(environment: Arc<Environment>, incoming: Incoming<Presence>) 
 
 /// HTTP and SSH have no word for waiting before a request: who needs an approval to connect asks for it with
 /// `hoop connect`.
-async fn admitted_first(mut arrival: Arrival, incoming: Incoming<Presence>) {
+pub(super) fn admitted_now(arrival: &mut Arrival) -> Result<(), Refusal> {
     let open = arrival.environment.desk.leases().borrow().clone();
     let now = arrival.environment.clock.unix_millis();
     let at = arrival.circumstances();
     match admission(&arrival.policies, &open, &arrival.principal, &arrival.served.facts, &at, now) {
-        Admission::Open(window) => arrival.window = window,
-        Admission::Refused(refusal) => return incoming.reject(RejectStatus::Refused, &refused(&refusal)),
+        Admission::Open(window) => {
+            arrival.window = window;
+            Ok(())
+        }
+        Admission::Refused(refusal) => Err(refusal),
         Admission::Needs(_) => {
             let name = &arrival.served.connection.name;
             let message =
                 format!("connecting needs an approval; ask with `hoop connect {name} --request 'why' --for 1h`");
-            return incoming.reject(RejectStatus::Refused, &message);
+            Err(Refusal { kind: RefusalKind::Policy, rule: None, message, hint: None })
         }
+    }
+}
+
+async fn admitted_first(mut arrival: Arrival, incoming: Incoming<Presence>) {
+    if let Err(refusal) = admitted_now(&mut arrival) {
+        return incoming.reject(RejectStatus::Refused, &refused(&refusal));
     }
     let local_password = incoming.local_password.clone();
     if arrival.served.facts.kind == ConnectionKind::Ssh {

@@ -182,11 +182,13 @@ const SECRET_NAMES: [&str; 36] = [
 ];
 
 /// Secrets at one place; `~` is any home directory.
-const SECRET_PLACES: [&str; 33] = [
+const SECRET_PLACES: [&str; 35] = [
     "/etc/shadow",
     "/etc/shadow-",
     "/etc/gshadow",
     "/etc/gshadow-",
+    "/var/backups/shadow.bak",
+    "/var/backups/gshadow.bak",
     "/etc/sudoers",
     "/etc/sudoers.d/*",
     "/etc/ssh/*_key",
@@ -310,7 +312,7 @@ pub(super) fn holds_secrets(root: &str) -> bool {
 pub(super) fn starts_code(path: &str, is_pattern: bool) -> bool {
     let is_one = |path: &String| at(path, &CODE_PLACES, is_pattern) || leads_into(path, &[".ssh"]);
     // Git runs what a repository's own files say: its folder, and the file that makes any folder one.
-    path.split('/').any(|part| part.ends_with(".git"))
+    path.split('/').any(|part| part.strip_suffix(".git").is_some())
         || path.ends_with("/HEAD")
         || path.ends_with("..")
         || readings(path).iter().any(is_one)

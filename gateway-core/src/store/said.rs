@@ -189,6 +189,7 @@ mod tests {
             client_address: None,
             application_name: None,
             run: None,
+            through: None,
         };
         recorder.session(facts).unwrap()
     }

@@ -1,4 +1,4 @@
-//! Dialling an upstream: TCP, then TLS as the connection demands.
+//! Dialling an upstream: TCP, or a way through a machine; then TLS as the connection demands.
 //!
 //! Fails closed: a server that refuses TLS where the site demands it is not spoken to, and a byte that arrives before
 //! the TLS switch ends the attempt (buffered-bytes injection, CVE-2021-23222).
@@ -18,6 +18,8 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::via::{Line, Via, ViaError, is_loopback};
 
 /// How long a dial may take, TLS included.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +42,8 @@ pub struct Target {
     pub tls: TlsMode,
     /// Refuse every address that is not loopback (`--dev`).
     pub loopback_only: bool,
+    /// The machine that it is reached through, where the gateway does not reach it itself.
+    pub via: Option<Arc<Via>>,
 }
 
 /// TLS towards an upstream.
@@ -63,6 +67,18 @@ pub enum DialError {
         port: u16,
         /// Why.
         source: io::Error,
+    },
+    /// The machine before it does not lead there.
+    #[error("cannot reach the upstream at {host}:{port} through the machine `{machine}`")]
+    Via {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The machine's connection.
+        machine: String,
+        /// Why.
+        source: Box<ViaError>,
     },
     /// The dial took longer than ten seconds.
     #[error("the upstream at {host}:{port} did not answer in {} s", DIAL_TIMEOUT.as_secs())]
@@ -92,20 +108,26 @@ pub enum DialError {
 /// A byte stream to an upstream.
 #[derive(Debug)]
 pub enum Wire {
-    /// Plain TCP.
-    Tcp(TcpStream),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// No TLS.
+    Plain(Line),
+    /// TLS.
+    Tls(Box<TlsStream<Line>>),
 }
 
 impl Wire {
+    /// What it runs over.
+    pub(super) fn line(&self) -> &Line {
+        match self {
+            Self::Plain(line) => line,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
     /// Gives the stream up at once: the server's next write fails, and so does its next read, whatever was sent ahead.
     pub fn abort(self) {
-        let tcp = match &self {
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
-        };
-        if let Err(error) = SockRef::from(tcp).set_linger(Some(Duration::ZERO)) {
+        let line = self.line();
+        line.cut();
+        if let Some(Err(error)) = line.tcp().map(|tcp| SockRef::from(tcp).set_linger(Some(Duration::ZERO))) {
             tracing::debug!(%error, "a stream is closed instead of reset");
         }
     }
@@ -116,7 +138,7 @@ pub async fn dial(target: &Target) -> Result<Wire, DialError> {
     let attempt = async {
         let tcp = connect(target).await?;
         match &target.tls {
-            TlsMode::Disable => Ok(Wire::Tcp(tcp)),
+            TlsMode::Disable => Ok(Wire::Plain(tcp)),
             TlsMode::Use(config) => secure(target, tcp, Arc::clone(config)).await,
         }
     };
@@ -129,7 +151,7 @@ pub async fn dial(target: &Target) -> Result<Wire, DialError> {
 pub(crate) async fn dial_secured(target: &Target, protocols: &[&[u8]]) -> Result<Wire, DialError> {
     let attempt = async {
         let tcp = connect(target).await?;
-        let TlsMode::Use(config) = &target.tls else { return Ok(Wire::Tcp(tcp)) };
+        let TlsMode::Use(config) = &target.tls else { return Ok(Wire::Plain(tcp)) };
         let mut config = rustls::ClientConfig::clone(config);
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let name =
@@ -142,7 +164,20 @@ pub(crate) async fn dial_secured(target: &Target, protocols: &[&[u8]]) -> Result
         .map_err(|_elapsed| DialError::Timeout { host: target.host.clone(), port: target.port })?
 }
 
-async fn connect(target: &Target) -> Result<TcpStream, DialError> {
+async fn connect(target: &Target) -> Result<Line, DialError> {
+    let Some(via) = &target.via else { return straight(target).await.map(Line::Tcp) };
+    if target.loopback_only && !is_loopback(&target.host) {
+        return Err(DialError::NotLoopback(target.host.clone()));
+    }
+    via.reach(&target.host, target.port).await.map_err(|source| DialError::Via {
+        host: target.host.clone(),
+        port: target.port,
+        machine: via.machine.to_string(),
+        source: Box::new(source),
+    })
+}
+
+async fn straight(target: &Target) -> Result<TcpStream, DialError> {
     let failed = |source| DialError::Connect { host: target.host.clone(), port: target.port, source };
     let addresses = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(failed)?;
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -163,7 +198,7 @@ async fn connect(target: &Target) -> Result<TcpStream, DialError> {
     Err(failed(last))
 }
 
-async fn secure(target: &Target, mut tcp: TcpStream, config: Arc<rustls::ClientConfig>) -> Result<Wire, DialError> {
+async fn secure(target: &Target, mut tcp: Line, config: Arc<rustls::ClientConfig>) -> Result<Wire, DialError> {
     let failed = |source| DialError::Connect { host: target.host.clone(), port: target.port, source };
     let name =
         ServerName::try_from(target.host.clone()).map_err(|_invalid| DialError::ServerName(target.host.clone()))?;
@@ -182,7 +217,7 @@ async fn secure(target: &Target, mut tcp: TcpStream, config: Arc<rustls::ClientC
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
@@ -191,21 +226,21 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
@@ -220,9 +255,10 @@ mod tests {
     async fn dialled() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let target = Target { host: "127.0.0.1".into(), port, tls: TlsMode::Disable, loopback_only: true };
+        let host = "127.0.0.1".into();
+        let target = Target { host, port, tls: TlsMode::Disable, loopback_only: true, via: None };
         let (wire, accepted) = tokio::join!(dial(&target), listener.accept());
-        let Wire::Tcp(wire) = wire.unwrap() else { panic!("plain TCP was asked for") };
+        let Wire::Plain(Line::Tcp(wire)) = wire.unwrap() else { panic!("plain TCP was asked for") };
         (wire, accepted.unwrap().0)
     }
 
@@ -235,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn an_aborted_stream_is_reset_and_not_merely_closed() {
         let (wire, mut server) = dialled().await;
-        Wire::Tcp(wire).abort();
+        Wire::Plain(Line::Tcp(wire)).abort();
         let error = server.read(&mut [0; 1]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }

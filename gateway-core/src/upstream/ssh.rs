@@ -32,13 +32,14 @@ use russh::ChannelReadHalf;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::{channel::way_to, login::log_in};
 pub use self::{
     channel::{SshChannel, Written},
     cut::Cut,
     keys::{SshKeyError, SshKeys},
     login::{LinkPurpose, LoginOrder, SshLink, SshLogin},
     probe::{ReaderOrder, SshAccount, SshProbe},
-    sweep::SweepOrder,
+    sweep::{LinkEnds, SweepOrder},
 };
 use super::{DialError, Target};
 use crate::{
@@ -116,7 +117,7 @@ impl SshOutlet {
     pub async fn log_in(&self, order: Recorded<Own<LoginOrder>>) -> Result<SshLink, SshError> {
         let order = order.into_inner().into_message();
         let shared = order.purpose == LinkPurpose::Session;
-        let link = login::log_in(&self.target, &self.settings, &self.login, order, self.cut.clone()).await?;
+        let link = log_in(&self.target, &self.settings, &self.login, order, self.cut.clone()).await?;
         if shared {
             *self.shared.lock().await = Some(link.clone());
         }
@@ -142,9 +143,20 @@ impl SshOutlet {
     pub async fn sweep(&self, order: Recorded<Own<SweepOrder>>) -> Result<(), SshError> {
         let SweepOrder = order.into_inner().into_message();
         match self.shared().await {
-            Some(link) => sweep::sweep(&link).await,
+            Some(link) => sweep::sweep(&link, None).await,
             None => Ok(()),
         }
+    }
+
+    /// Ends what still runs behind a link that forces a command, from one that forces this. What is asked is on record.
+    pub async fn sweep_forced(
+        &self,
+        link: &SshLink,
+        ends: &LinkEnds,
+        order: Recorded<Own<SweepOrder>>,
+    ) -> Result<(), SshError> {
+        let SweepOrder = order.into_inner().into_message();
+        sweep::sweep(link, Some(ends)).await
     }
 
     /// Opens what was permitted and durably recorded.

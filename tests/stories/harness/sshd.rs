@@ -18,12 +18,17 @@ pub(crate) struct Sshd {
     /// The account: whoever runs the stories.
     pub(crate) user: String,
     folder: TempDir,
-    _program: Program,
+    program: Program,
 }
 
 impl Sshd {
     /// Starts one that takes the gateway's key, and certificates of its authority once that is written.
     pub(crate) fn start() -> Self {
+        Self::saying("VERBOSE")
+    }
+
+    /// One whose log is as long as this level makes it.
+    pub(crate) fn saying(level: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("hoop-sshd-").tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         for name in ["host", "other", "gateway"] {
@@ -43,22 +48,34 @@ impl Sshd {
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nTrustedUserCAKeys {}\n\
              PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n\
              AcceptEnv STORY_* FORBIDDEN\nSubsystem sftp internal-sftp\nMaxSessions 100\nMaxStartups 100\n\
-             PerSourceMaxStartups none\nLogLevel VERBOSE\n",
+             PerSourceMaxStartups none\nLogLevel {level}\n",
             shown("host"),
             shown("authorized"),
             shown("user_ca.pub"),
         );
         fs::write(path("sshd_config"), settings).expect("written");
         let mut command = Command::new("/usr/sbin/sshd");
-        let program = Program::start(command.args(["-D", "-e", "-f"]).arg(path("sshd_config")));
+        command.arg("-D").arg("-E").arg(path("log")).arg("-f").arg(path("sshd_config"));
+        let program = Program::start(&mut command);
         until("sshd listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         fs::set_permissions(path("gateway"), fs::Permissions::from_mode(0o600)).expect("private");
-        Self { port, user, folder, _program: program }
+        Self { port, user, folder, program }
+    }
+
+    /// Waits for a line of its log that has these parts.
+    pub(crate) fn logged(&mut self, parts: &[&str]) -> String {
+        let has = |line: &str| parts.iter().all(|part| line.contains(part)).then(|| line.to_owned());
+        self.program.expect(&parts.join(" … "), |_, line| has(line))
     }
 
     /// A file of its folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What it has said.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).expect("readable")
     }
 
     /// The public half of a key, in one line.

@@ -1,9 +1,9 @@
 //! Who is believed: the machine's key, the gateway's certificates, the gateway's own key; and ways around the record.
 
-use std::{fs, net::TcpStream, process::Command};
+use std::{fs, net::TcpStream, path::Path, process::Command};
 
 use super::{POLICY, Stage, stage};
-use crate::stories::harness::{Gateway, Person, Program, Site, Sshd, Tunnel, free_port, until};
+use crate::stories::harness::{Gateway, Person, Program, Site, Sshd, Stream, Tunnel, free_port, until};
 
 #[test]
 fn every_forwarding_is_refused_and_on_record() {
@@ -73,6 +73,56 @@ fn the_gateway_logs_in_with_certificates_of_minutes() {
     ssh.env_clear().envs(prepared.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let outcome = Program::run(&mut ssh, "");
     assert_eq!((outcome.code(), outcome.output.as_str()), (0, "through stdio\n"), "{outcome:?}");
+}
+
+#[test]
+fn what_a_certificate_binds_a_login_to_is_all_that_it_does_and_a_kill_reaches_it() {
+    let mut sshd = Sshd::saying("DEBUG1");
+    fs::write(sshd.path("authorized"), "").expect("written");
+    let policy = format!(
+        "{POLICY}\n@id(\"ways\")\npermit(principal, action == Action::\"ssh_forward\", resource);\n\
+         @id(\"looked-at\")\n@approval(\"dba\")\nforbid(principal, action == Action::\"ssh_write\", resource);\n"
+    );
+    let credential = format!("type = \"ssh-certificate\"\nusername = \"{}\"", sshd.user);
+    let trusted = format!("host_key = \"{}\"", sshd.public_key("host"));
+    let site = Site::of(&Sshd::connection_with("bastion", &trusted, &credential, sshd.port)).policy("ssh", &policy);
+    site.write("masking.toml", "detectors = []\n");
+    let gateway = Gateway::start(site);
+    let (alice, bob) = (Person::login(&gateway, "alice"), Person::login(&gateway, "bob"));
+    fs::write(sshd.path("user_ca.pub"), alice.run(&["ssh", "ca"]).success()).expect("written");
+    let tunnel = Tunnel::open(&alice, "bastion");
+    // A way has a login of its own: it may forward, and runs nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let to = listener.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            drop(std::io::Write::write_all(&mut &stream, b"reached\n"));
+        }
+    });
+    let reached = Program::run(Sshd::client("ssh", tunnel.port).args([&format!("-W{to}"), "127.0.0.1"]), "");
+    assert_eq!(reached.output, "reached\n", "{reached:?}");
+    let options = sshd.logged(&["cert: key options:", "port-forwarding"]);
+    assert!(options.contains(" command") && !options.contains(" pty"), "{options}");
+    sshd.logged(&["Accepted", "-CERT", " ID ses_"]);
+    // What reviewers let through is forced, and no signal reaches it. A kill does.
+    let mark = sshd.path("mark");
+    let line = format!("touch {}; sleep 600 & echo pids $$ $!; wait; echo on", mark.display());
+    let mut waiting = Program::start(Sshd::client("ssh", tunnel.port).args(["127.0.0.1", &line]));
+    let id = waiting.expect("that it is held", |stream, line| {
+        let mut words = line.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+        words.find(|word| word.starts_with("apr_") && stream == Stream::Errors).map(str::to_owned)
+    });
+    bob.run(&["approvals", "approve", &id]).success();
+    let pids = waiting.expect("its processes", |_, line| line.strip_prefix("pids ").map(str::to_owned));
+    let pids: Vec<&str> = pids.split(' ').collect();
+    let running = || pids.iter().filter(|pid| Path::new(&format!("/proc/{pid}")).exists()).count();
+    assert_eq!((pids.len(), running()), (2, 2), "{pids:?}");
+    let listed = alice.run(&["sessions", "ls", "--live", "--output", "jsonl"]).success();
+    let session = listed.split(['"', ',']).find(|word| word.starts_with("ses_")).expect("a session").to_owned();
+    alice.run(&["sessions", "kill", &session, "--reason", "enough"]).success();
+    let outcome = waiting.finish();
+    assert!(outcome.errors.contains("enough") && !outcome.output.contains("on\n"), "{outcome:?}");
+    until("its processes are gone", || running() == 0);
 }
 
 /// In fish a backslash spells letters; in csh none keeps a backquote from its meaning.

@@ -111,7 +111,7 @@ fn spelt(script: &Script) -> String {
 fn a_place_is_called_what_it_is() {
     let called = |kind: &[(&'static str, &'static str)]| {
         let known = [("connection", "prod"), ("database", "somewhere"), ("role", "hoop")];
-        super::title(&event(1, "session_started", &[&known[..], kind].concat()))
+        title(&event(1, 0, "session_started", &[&known[..], kind].concat()))
     };
     assert_eq!(called(&[]), "? on prod, database somewhere as hoop", "what was recorded before kinds were");
     assert_eq!(called(&[("connection_kind", "postgres")]), "? on prod, database somewhere as hoop");

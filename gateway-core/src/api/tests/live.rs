@@ -22,7 +22,7 @@ fn nothing_permitted() -> PolicySet {
 fn ended_by(member: &Membership) -> Option<String> {
     match member.end.borrow().clone()? {
         End::Killed { by, reason } => Some(format!("{by}: {}", reason.unwrap_or_default())),
-        End::LoggedOut | End::RunEnded | End::SiteChanged { .. } | End::Stopped => None,
+        End::LoggedOut | End::RunEnded | End::SiteChanged { .. } | End::Outer { .. } | End::Stopped => None,
     }
 }
 

@@ -171,6 +171,7 @@ fn body(path: &str) -> String {
         "/connections/{name}/check" => json!({ "text": "select 1" }),
         "/connections/{name}/access" => json!({ "reason": "why", "for_seconds": 60 }),
         "/connections/{name}/certificate" => json!({ "request": "no request" }),
+        "/connections/{name}/ssh-certificate" => json!({ "public_key": "no key" }),
         "/connections/{name}/tools/{tool}/accept" => json!({ "digest": "0".repeat(64) }),
         "/secrets/{name}" => json!({ "value": "a value" }),
         "/runs" => json!({ "connections": ["pg-prod"] }),

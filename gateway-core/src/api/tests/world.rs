@@ -408,6 +408,7 @@ impl Recordings for FakeRecordings {
             | GatewayEvent::LoginLent { .. }
             | GatewayEvent::LoginReturned { .. }
             | GatewayEvent::Probed { .. }
+            | GatewayEvent::Reached { .. }
             | GatewayEvent::SiteChanged { .. }) => format!("{other:?}"),
         };
         Box::pin(async move {

@@ -12,6 +12,14 @@ pub struct CertificateRequest {
     pub request: String,
 }
 
+/// Body of `POST /api/v1/connections/{name}/ssh-certificate`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SshCertificateRequest {
+    /// A public key in OpenSSH's format, Ed25519 or ECDSA, whose private key stays with the client.
+    pub public_key: String,
+}
+
 /// A certificate that opens one connection as the caller.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConnectionCertificate {
@@ -23,9 +31,9 @@ pub struct ConnectionCertificate {
     pub port: u16,
     /// The user to say.
     pub user: String,
-    /// The connection, to be said as the database.
+    /// The connection; to be said as the database where it is PostgreSQL.
     pub database: ConnectionName,
-    /// The certificate, as PEM.
+    /// The certificate: as PEM, or as OpenSSH writes it.
     pub certificate: String,
     /// When it can no longer be used.
     pub expires_at: i64,

@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt as _;
 
-use super::{Doorkeeper, start::fatal};
+use super::{Doorkeeper, MAX_JWT_BYTES, Unproved, start::fatal};
 use crate::{
     config::{NativeAuthentication, NativeListen},
     identity::{
@@ -26,9 +26,6 @@ use crate::{
     },
     session::{ClientStream, negotiate},
 };
-
-/// The longest JWT taken, and its NUL.
-const MAX_JWT_BYTES: usize = 16 * 1024 + 1;
 
 /// A client that proved who it is.
 #[derive(Debug)]
@@ -192,9 +189,9 @@ async fn token(
     let body = talk.ask(scram::MAX_MESSAGE_BYTES).await?;
     let proof = challenge.proof(&body).map_err(refused)?;
     let redeemed = door.proofs.connection_tokens.redeem(user, connection, &proof);
-    let redeemed = redeemed.ok_or_else(|| Failed::Unproved("no live password fits".to_owned()))?;
+    let (redeemed, answer) = redeemed.ok_or_else(|| Failed::Unproved("no live password fits".to_owned()))?;
     tracing::info!(token = redeemed.id, %connection, "a password was used");
-    codec::authentication_sasl_final(&redeemed.answer, &mut talk.out);
+    codec::authentication_sasl_final(&answer, &mut talk.out);
     talk.send().await?;
     Ok(redeemed.verified)
 }
@@ -209,24 +206,14 @@ fn refused(error: ScramError) -> Failed {
 /// A bearer of the gateway, or a JWT of the issuer. It never comes here outside TLS.
 async fn jwt(door: &Doorkeeper, user: &str, talk: &mut Talk<'_>) -> Result<Verified, Failed> {
     codec::authentication_cleartext(&mut talk.out);
-    let body = talk.ask(MAX_JWT_BYTES).await?;
+    let body = talk.ask(MAX_JWT_BYTES + 1).await?;
     let malformed = || Failed::Malformed("the password message is malformed".to_owned());
     let text = body.strip_suffix(b"\0").ok_or_else(malformed)?;
     let text = std::str::from_utf8(text).map_err(|_invalid| malformed())?;
-    let verified = match door.proofs.tokens.verify_with_login(text) {
-        Ok((verified, login)) => Verified { expires_at: login, ..verified },
-        Err(_not_ours) => door.proofs.verifier.verify(text).await.map_err(|error| {
-            if error.is_the_tokens() {
-                Failed::Unproved(error.to_string())
-            } else {
-                Failed::Unavailable(error.to_string())
-            }
-        })?,
-    };
-    if verified.principal.name.as_str() != user {
-        return Err(Failed::Unproved("the JWT is another principal's".to_owned()));
-    }
-    Ok(verified)
+    door.proofs.jwt(user, text).await.map_err(|unproved| match unproved {
+        Unproved::NotThem(why) => Failed::Unproved(why),
+        Unproved::Unknown(why) => Failed::Unavailable(why),
+    })
 }
 
 /// The conversation of a login.

@@ -46,6 +46,9 @@ pub(super) async fn tried(environment: &Environment, who: &Principal, served: &A
     told.good("reach", format!("{upstream} answers"));
     told.good("host key", "it is the host of connections.toml".to_owned());
     told.good("credential", format!("logged in as {}", served.connection.credential.username()));
+    for (to, name) in &settings.ways {
+        told.good("way", format!("{to} is served by the connection {name}"));
+    }
     let order = match environment.recorder.own(&event(), OwnPurpose::Probe, SshProbe).await {
         Ok(order) => order,
         Err(error) => return unrecorded(&error, told),

@@ -57,6 +57,9 @@ fn ends(running: &Site, after: &BTreeMap<String, Connection>, masking: &Masking)
     let why = |old: &Connection| match after.get(old.name.as_str()) {
         None => Some(format!("connection {} was removed", old.name)),
         Some(new) if new != old => Some(format!("connection {} was changed", old.name)),
+        Some(new) if machine_of(running.connections.iter(), old) != machine_of(after.values(), new) => {
+            Some(format!("the machine that connection {} is reached through was changed", old.name))
+        }
         Some(_) if !masks_alike(old, &running.masking, masking) => {
             Some(format!("what is masked on connection {} was changed", old.name))
         }
@@ -80,6 +83,15 @@ pub(super) fn changed_lenders(running: &Site, wanted: &Site) -> BTreeSet<Connect
     };
     let (before, after) = (lending(running), lending(wanted));
     before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
+}
+
+/// The machine that a connection is reached through.
+fn machine_of<'site>(
+    mut all: impl Iterator<Item = &'site Connection>,
+    connection: &Connection,
+) -> Option<&'site Connection> {
+    let via = connection.via.as_ref()?;
+    all.find(|one| one.name == *via)
 }
 
 /// What other connections to the same server tag: statistics views show it here too.

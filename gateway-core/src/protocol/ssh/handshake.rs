@@ -4,6 +4,8 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use russh::{MethodKind, MethodSet, Preferred, SshId, cipher, client, keys::PrivateKey, server};
 
+use crate::model::ConnectionName;
+
 /// Bulk transfers go faster with more on their way than russh's 2 MiB.
 const WINDOW_BYTES: u32 = 8 << 20;
 /// SPEC: RFC 4253, 6.1: what every implementation takes.
@@ -23,20 +25,48 @@ const WAITING_PACKETS: usize = 256;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVES_LOST: usize = 3;
 
-/// Whether the local end of a tunnel asks for its password.
+/// Between person and connection in a user name. No shell, no URL and no `scp` minds it.
+const AT: char = '+';
+
+/// The user name that a native client says; with the connection where several share an address.
+pub fn user_name(person: &str, connection: Option<&ConnectionName>) -> String {
+    connection.map_or_else(|| person.to_owned(), |connection| format!("{person}{AT}{connection}"))
+}
+
+/// Who a native client says it is, and which of its address's connections it means: `anna+bastion`, or `anna` where
+/// there is one. A person's own name may hold the letter between.
+pub fn who_and_where<'user, 'name>(
+    user: &'user str,
+    connections: impl IntoIterator<Item = &'name ConnectionName>,
+) -> Option<(&'user str, &'name ConnectionName)> {
+    let mut only = None;
+    let mut several = false;
+    for name in connections {
+        if let Some(person) = user.strip_suffix(name.as_str()).and_then(|rest| rest.strip_suffix(AT)) {
+            return Some((person, name));
+        }
+        several |= only.replace(name).is_some();
+    }
+    only.filter(|_| !several).map(|name| (user, name))
+}
+
+/// How clients come in, and so what they may prove themselves with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LocalGuard {
-    /// The tunnel knows whose process it is.
-    Peer,
-    /// The client shows the tunnel's password.
-    Password,
+pub enum Entrance {
+    /// Through a tunnel that knows whose process it is.
+    Tunnel,
+    /// Through a tunnel whose password the client shows.
+    TunnelWithPassword,
+    /// At a listener of the gateway.
+    Native,
 }
 
 /// As a server, towards clients.
-pub fn serving(host_key: PrivateKey, guard: LocalGuard) -> Arc<server::Config> {
-    let methods: &[MethodKind] = match guard {
-        LocalGuard::Peer => &[MethodKind::None, MethodKind::PublicKey],
-        LocalGuard::Password => &[MethodKind::Password],
+pub fn serving(host_key: PrivateKey, entrance: Entrance) -> Arc<server::Config> {
+    let methods: &[MethodKind] = match entrance {
+        Entrance::Tunnel => &[MethodKind::None, MethodKind::PublicKey],
+        Entrance::TunnelWithPassword => &[MethodKind::Password],
+        Entrance::Native => &[MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password],
     };
     Arc::new(server::Config {
         server_id: id(),
@@ -82,4 +112,27 @@ pub fn asking(keys: Vec<russh::keys::Algorithm>, certificates: Vec<russh::keys::
 /// Without a version: it helps attackers more than anybody else.
 fn id() -> SshId {
     SshId::Standard(Cow::Borrowed("SSH-2.0-hoop"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_name_says_who_and_where() {
+        let name = |name: &str| ConnectionName::new(name).unwrap();
+        let (bastion, build) = (name("bastion"), name("build+1"));
+        let one = [&bastion];
+        let both = [&bastion, &build];
+        assert_eq!(who_and_where("anna", one), Some(("anna", &bastion)));
+        assert_eq!(who_and_where("anna+bastion", one), Some(("anna", &bastion)));
+        assert_eq!(who_and_where("anna+ci@example.com", one), Some(("anna+ci@example.com", &bastion)));
+        assert_eq!(who_and_where("anna+build+1", both), Some(("anna", &build)));
+        assert_eq!(who_and_where("anna+ci@example.com+bastion", both), Some(("anna+ci@example.com", &bastion)));
+        assert_eq!(user_name("anna", Some(&bastion)), "anna+bastion");
+        assert_eq!(user_name("anna", None), "anna");
+        for nowhere in ["anna", "bastion", "", "anna+other", "anna+BASTION", "anna+bastion+"] {
+            assert_eq!(who_and_where(nowhere, both), None, "{nowhere}");
+        }
+    }
 }

@@ -57,7 +57,9 @@ fn forward(to: &ForwardTarget, carries: Option<&'static str>) -> Operation {
         Some(protocol) => {
             let text = format!("forward {protocol} to {to}");
             let asked = operation("forward_uninspected", &text, [(Verb::SshForwardUninspected, object)]);
-            let advice = format!("Give {to} a connection of its own, and reach it with `hoop connect`.");
+            let advice = format!(
+                "Give {to} a connection of its own, and lead there: `[connection.ways]`, `\"{to}\" = \"NAME\"`."
+            );
             Operation { facts: BTreeSet::from([protocol]), advice: Some(advice), ..asked }
         }
     }

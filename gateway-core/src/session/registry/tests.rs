@@ -47,6 +47,7 @@ fn entry(id: &SessionId, who: &str, source: Source) -> Entry {
         key: key(9),
         proved_at: Instant::now(),
         retired: watch::Sender::new(None).subscribe(),
+        outer: None,
     }
 }
 

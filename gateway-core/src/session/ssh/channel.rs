@@ -116,16 +116,17 @@ pub(super) async fn serve(conversation: Arc<Conversation>, channel: Channel<Msg>
     let passed = if too_long {
         Err(Turned::from(unreadable("the command line is too long", "Put it into a script.")))
     } else if let Err(unreached) = reader {
-        Err(conversation.turned(&inspected, unreached))
+        Err(conversation.turned(inspected.operations(), unreached))
     } else if has_terminal && !sight.is_empty() && watching.terminal == MaskedTerminal::Refused {
         // FAIL-CLOSED: what is written key by key cannot be masked before it is seen.
-        let hint = "Run a command without a terminal: `ssh -T … COMMAND`.";
+        let hint = "Run a command without a terminal: `ssh -T … COMMAND`. An operator can have terminals masked as they \
+                    stream: `terminal = \"masked\"` in the connection.";
         let refusal = unmaskable("values are masked for you here, and a terminal cannot be masked", hint);
-        Err(conversation.turned(&inspected, refusal))
+        Err(conversation.turned(inspected.operations(), refusal))
     } else if let Some(why) = carries.filter(|_| !sight.is_empty()).and_then(|carried| carried.refusal(watching)) {
         // FAIL-CLOSED: a protocol with lengths in it cannot be masked, and what is packed cannot be searched.
         let refusal = unmaskable(why, "Read it with a command, whose output is masked.");
-        Err(conversation.turned(&inspected, refusal))
+        Err(conversation.turned(inspected.operations(), refusal))
     } else {
         waiting(&conversation, &mut incoming, &outgoing, inspected).await
     };

@@ -20,13 +20,15 @@ use crate::{
     mask::Detectors,
     model::{Operation, OperationNumber},
     protocol::ssh::{message::TerminalSize, reframe::Output, refuse},
-    record::Status,
+    record::{OwnPurpose, Status},
     session::outcome::Open,
-    upstream::{SshChannel, SweepOrder},
+    upstream::{LinkEnds, LinkPurpose, LoginOrder, SshChannel, SweepOrder},
 };
 
 /// How long the machine may take to end what it was told to end.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a login and its sweep may take: the session waits a little longer.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(4);
 /// How long the end of an output waits for the status of what wrote it: a client that has seen the end of both directions
 /// closes, and hears nothing more then.
 const STATUS_PATIENCE: Duration = Duration::from_millis(250);
@@ -168,17 +170,46 @@ async fn stop(machine: &SshChannel, from: &mut ChannelReadHalf) -> Stopped {
 impl Conversation {
     /// Ends what runs on a channel; where signals did not reach it and the whole session ends, all that the session runs.
     pub(super) async fn stop_running(&self, machine: &SshChannel, from: &mut ChannelReadHalf) {
-        if matches!(stop(machine, from).await, Stopped::Over) {
+        let stopped = stop(machine, from).await;
+        if let Some(ends) = machine.forced() {
+            // The machine closes such a channel at once, and lets what it runs go on.
+            return self.sweep_forced(&ends).await;
+        }
+        if matches!(stopped, Stopped::Over) {
             return;
         }
         tracing::debug!(session = %self.id, "a machine did not end what it was told to end");
         if !self.ended.is_cancelled() {
             return;
         }
-        let order = self.record(|recorder| recorder.own(crate::record::OwnPurpose::Cancel, SweepOrder));
+        let order = self.record(|recorder| recorder.own(OwnPurpose::Cancel, SweepOrder));
         let Ok(order) = order else { return };
         if let Err(error) = self.outlet.sweep(order).await {
             tracing::warn!(session = %self.id, %error, "what a session ran on its machine may still run");
+        }
+    }
+
+    /// Ends what one link was forced to run, by a login that is forced to do that and nothing else.
+    async fn sweep_forced(&self, ends: &LinkEnds) {
+        let key_id = self.id.as_str().to_owned();
+        let order = LoginOrder { key_id, purpose: LinkPurpose::Command(ends.sweep()) };
+        let orders = self.record(|recorder| {
+            let login = recorder.own(OwnPurpose::Authenticate, order)?;
+            Ok((login, recorder.own(OwnPurpose::Cancel, SweepOrder)?))
+        });
+        let Ok((login, sweep)) = orders else { return };
+        let sweeping = async {
+            let link = self.outlet.log_in(login).await?;
+            self.outlet.sweep_forced(&link, ends, sweep).await
+        };
+        match tokio::time::timeout(SWEEP_PATIENCE, sweeping).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(session = %self.id, %error, "what reviewers let through may still run on its machine");
+            }
+            Err(_elapsed) => {
+                tracing::warn!(session = %self.id, "what reviewers let through may still run: its machine is slow");
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     policy::PolicySet,
     session::{
         ending::Ending,
+        onward::Onward,
         open::Arrival,
         registry::Membership,
         shared::{SharedSession, veil},
@@ -26,6 +27,8 @@ pub(super) struct Conversation {
     pub(super) session: Arc<SharedSession>,
     pub(super) keys: SshKeys,
     pub(super) outlet: SshOutlet,
+    /// What goes on to sessions that come through this one.
+    pub(super) onward: Onward,
     /// Cancelled when nothing may be on its way any more.
     pub(super) cut: CancellationToken,
     /// One login at a time, so that channels share it.
@@ -62,6 +65,7 @@ impl Conversation {
         let conversation = Self {
             session,
             keys: side.keys,
+            onward: Onward::of(arrival),
             outlet: SshOutlet::new(served.target.clone(), settings, side.login, cut.clone()),
             cut,
             dialling: tokio::sync::Mutex::default(),

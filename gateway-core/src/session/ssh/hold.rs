@@ -25,14 +25,14 @@ pub(super) struct Passed {
 
 impl Conversation {
     /// Refuses, on record, what no policy is asked about.
-    pub(super) fn turned(&self, inspected: &Inspected<SshRequest>, refusal: Refusal) -> Turned {
+    pub(super) fn turned(&self, operations: &[Operation], refusal: Refusal) -> Turned {
         let number = match self.number() {
             Ok(number) => number,
             Err(unrecorded) => return unrecorded.into(),
         };
-        let text = inspected.operations().first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
+        let text = operations.first().map(|one| Arc::clone(&one.text)).unwrap_or_default();
         let text = self.environment.sealed(&text, &[]);
-        self.refused(number, inspected.operations(), &text, refusal).into()
+        self.refused(number, operations, &text, refusal).into()
     }
 
     /// Decides, holds, and records what may go. `notices` are told while it waits.

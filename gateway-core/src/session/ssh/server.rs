@@ -2,6 +2,7 @@
 //! and on record.
 
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     sync::{
         Arc,
@@ -11,35 +12,76 @@ use std::{
 
 use aws_lc_rs::constant_time;
 use russh::{
-    Channel, ChannelId, ChannelOpenFailure, Pty,
+    Channel, ChannelId, ChannelOpenFailure, Disconnect, Pty,
     keys::Certificate,
-    server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey},
+    server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{channel, conversation::Conversation, forward};
+use super::{
+    channel,
+    conversation::Conversation,
+    forward,
+    porch::{Next, Porch, SshProof},
+};
 use crate::{model::Refusal, protocol::ssh::forward::ForwardTarget};
 
 /// As many channels may be open at a time.
 const MOST_CHANNELS: usize = 64;
 
-/// One client at the door.
-pub(super) struct Door {
+/// Where a client is.
+pub(super) enum Door {
+    /// At a listener of the gateway, and not believed yet.
+    Porch(Porch),
+    /// Believed, and about to be told why it cannot come in.
+    Leaving(String),
+    /// Inside, through a tunnel, which may have a password of its own.
+    Tunnel(Room, Option<SecretString>),
+    /// Inside, from the porch.
+    Inside(Room),
+}
+
+impl Door {
+    /// Who came through a tunnel that checks its peers is known already: what they prove besides decides nothing.
+    fn known(&self) -> Option<Auth> {
+        match self {
+            Self::Tunnel(_, None) => Some(Auth::Accept),
+            Self::Tunnel(_, Some(_)) | Self::Leaving(_) | Self::Inside(_) => Some(Auth::reject()),
+            Self::Porch(_) => None,
+        }
+    }
+
+    /// What a client that is not known shows on the porch.
+    async fn show(&mut self, user: &str, proof: SshProof<'_>) -> Auth {
+        let Self::Porch(porch) = self else { return Auth::reject() };
+        match Box::pin(porch.show(user, proof)).await {
+            Next::Stays => return Auth::reject(),
+            Next::Leaves(message) => *self = Self::Leaving(message),
+            Next::Enters(room) => *self = Self::Inside(room),
+        }
+        Auth::Accept
+    }
+
+    /// FAIL-CLOSED: nothing is asked of a session that there is not; whoever asks is cut off.
+    fn room(&mut self) -> Result<&mut Room, russh::Error> {
+        match self {
+            Self::Tunnel(room, _) | Self::Inside(room) => Ok(room),
+            Self::Porch(_) | Self::Leaving(_) => Err(russh::Error::NotAuthenticated),
+        }
+    }
+}
+
+/// One client inside.
+pub(super) struct Room {
     conversation: Arc<Conversation>,
-    local_password: Option<SecretString>,
     open: Arc<AtomicUsize>,
     /// Channels that run something already.
     begun: BTreeSet<ChannelId>,
 }
 
-impl Door {
-    pub(super) fn new(conversation: Arc<Conversation>, local_password: Option<SecretString>) -> Self {
-        Self { conversation, local_password, open: Arc::default(), begun: BTreeSet::new() }
-    }
-
-    /// Who came through a tunnel that checks its peers is known already: what they prove besides decides nothing.
-    fn known(&self) -> Auth {
-        if self.local_password.is_none() { Auth::Accept } else { Auth::reject() }
+impl Room {
+    pub(super) fn new(conversation: Arc<Conversation>) -> Self {
+        Self { conversation, open: Arc::default(), begun: BTreeSet::new() }
     }
 
     /// SPEC: RFC 4254, 6.5: one channel runs one thing. What comes second fails, and is not run.
@@ -112,26 +154,57 @@ impl Handler for Door {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, _user: &str) -> Result<Auth, Self::Error> {
-        Ok(self.known())
+        Ok(self.known().unwrap_or_else(Auth::reject))
     }
 
-    async fn auth_publickey_offered(&mut self, _user: &str, _offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
-        Ok(self.known())
+    async fn auth_publickey_offered(&mut self, _user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, Self::Error> {
+        match self {
+            Self::Porch(porch) if porch.knows(offer.public_key) => Ok(Auth::Accept),
+            Self::Porch(_) | Self::Leaving(_) | Self::Tunnel(..) | Self::Inside(_) => {
+                Ok(self.known().unwrap_or_else(Auth::reject))
+            }
+        }
     }
 
-    async fn auth_publickey(&mut self, _user: &str, _key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        Ok(self.known())
+    async fn auth_publickey(&mut self, user: &str, _key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        if let Some(known) = self.known() { Ok(known) } else { Ok(self.show(user, SshProof::Key).await) }
     }
 
-    async fn auth_openssh_certificate(&mut self, _user: &str, _shown: &Certificate) -> Result<Auth, Self::Error> {
-        Ok(self.known())
+    async fn auth_openssh_certificate(&mut self, user: &str, shown: &Certificate) -> Result<Auth, Self::Error> {
+        if let Some(known) = self.known() { Ok(known) } else { Ok(self.show(user, SshProof::Certificate(shown)).await) }
     }
 
-    async fn auth_password(&mut self, _user: &str, password: &str) -> Result<Auth, Self::Error> {
-        let expected = self.local_password.as_ref().map(|expected| expected.expose_secret().as_bytes());
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        let Self::Tunnel(_, expected) = self else { return Ok(self.show(user, SshProof::Password(password)).await) };
+        let expected = expected.as_ref().map(|expected| expected.expose_secret().as_bytes());
         let fits = expected
             .is_some_and(|expected| constant_time::verify_slices_are_equal(password.as_bytes(), expected).is_ok());
         Ok(if fits { Auth::Accept } else { Auth::reject() })
+    }
+
+    /// A password for clients that ask nothing else, as some do that run in a terminal.
+    async fn auth_keyboard_interactive<'said>(
+        &'said mut self,
+        user: &str,
+        _submethods: &str,
+        response: Option<Response<'said>>,
+    ) -> Result<Auth, Self::Error> {
+        let Self::Porch(_) = self else { return Ok(Auth::reject()) };
+        let Some(said) = response else {
+            let prompts = Cow::Borrowed(&[(Cow::Borrowed("Password: "), false)][..]);
+            return Ok(Auth::Partial { name: Cow::Borrowed(""), instructions: Cow::Borrowed(""), prompts });
+        };
+        let said: Vec<_> = said.take(2).collect();
+        let [password] = said.as_slice() else { return Ok(Auth::reject()) };
+        let Ok(password) = std::str::from_utf8(password) else { return Ok(Auth::reject()) };
+        Ok(self.show(user, SshProof::Password(password)).await)
+    }
+
+    async fn auth_succeeded(&mut self, session: &mut Session) -> Result<(), Self::Error> {
+        if let Self::Leaving(why) = self {
+            session.disconnect(Disconnect::ByApplication, &format!("hoop: {why}"), "")?;
+        }
+        Ok(())
     }
 
     async fn channel_open_session(
@@ -140,12 +213,13 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let conversation = &self.conversation;
+        let room = self.room()?;
+        let conversation = &room.conversation;
         if conversation.ended.is_cancelled() || conversation.tasks.is_closed() {
             reply.reject(prohibited()).await;
             return Ok(());
         }
-        let Some(place) = Place::of(&self.open) else {
+        let Some(place) = Place::of(&room.open) else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         };
@@ -171,7 +245,7 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.refuse("forwarding of X11");
+        self.room()?.refuse("forwarding of X11");
         reply.reject(prohibited()).await;
         Ok(())
     }
@@ -186,7 +260,7 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.forward(channel, reply, ForwardTarget::host(host, port), &format!("{}:{port}", short(host))).await
+        self.room()?.forward(channel, reply, ForwardTarget::host(host, port), &format!("{}:{port}", short(host))).await
     }
 
     async fn channel_open_forwarded_tcpip(
@@ -199,7 +273,7 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.refuse(&format!("forwarding from {}:{port}", short(host)));
+        self.room()?.refuse(&format!("forwarding from {}:{port}", short(host)));
         reply.reject(prohibited()).await;
         Ok(())
     }
@@ -211,26 +285,26 @@ impl Handler for Door {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.forward(channel, reply, ForwardTarget::socket(path), &format!("the socket {}", short(path))).await
+        self.room()?.forward(channel, reply, ForwardTarget::socket(path), &format!("the socket {}", short(path))).await
     }
 
     async fn data(&mut self, _channel: ChannelId, _data: &[u8], _session: &mut Session) -> Result<(), Self::Error> {
-        self.conversation.touch();
+        self.room()?.conversation.touch();
         Ok(())
     }
 
     async fn tcpip_forward(&mut self, host: &str, port: &mut u32, _session: &mut Session) -> Result<bool, Self::Error> {
-        self.refuse(&format!("forwarding from {}:{port}", short(host)));
+        self.room()?.refuse(&format!("forwarding from {}:{port}", short(host)));
         Ok(false)
     }
 
     async fn streamlocal_forward(&mut self, path: &str, _session: &mut Session) -> Result<bool, Self::Error> {
-        self.refuse(&format!("forwarding from the socket {}", short(path)));
+        self.room()?.refuse(&format!("forwarding from the socket {}", short(path)));
         Ok(false)
     }
 
     async fn agent_request(&mut self, _channel: ChannelId, _session: &mut Session) -> Result<bool, Self::Error> {
-        self.refuse("forwarding of the agent");
+        self.room()?.refuse("forwarding of the agent");
         Ok(false)
     }
 
@@ -243,7 +317,7 @@ impl Handler for Door {
         _screen: u32,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.refuse("forwarding of X11");
+        self.room()?.refuse("forwarding of X11");
         session.channel_failure(channel)
     }
 
@@ -268,18 +342,18 @@ impl Handler for Door {
         _value: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let settings = self.conversation.served.connection.ssh.as_ref();
+        let settings = self.room()?.conversation.served.connection.ssh.as_ref();
         let accepted = settings.is_some_and(|settings| settings.accept_env.iter().any(|one| one == name));
         if accepted { session.channel_success(channel) } else { session.channel_failure(channel) }
     }
 
     // A refusal of what is asked comes as lines and a status, which every client shows: the request itself succeeds.
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
-        self.begin(channel, session)
+        self.room()?.begin(channel, session)
     }
 
     async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
-        self.begun.remove(&channel);
+        self.room()?.begun.remove(&channel);
         Ok(())
     }
 
@@ -289,7 +363,7 @@ impl Handler for Door {
         _command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.begin(channel, session)
+        self.room()?.begin(channel, session)
     }
 
     async fn subsystem_request(
@@ -299,9 +373,9 @@ impl Handler for Door {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         if name == "sftp" {
-            return self.begin(channel, session);
+            return self.room()?.begin(channel, session);
         }
-        self.refuse(&format!("the subsystem {}", short(name)));
+        self.room()?.refuse(&format!("the subsystem {}", short(name)));
         session.channel_failure(channel)
     }
 }

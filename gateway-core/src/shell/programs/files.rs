@@ -6,6 +6,12 @@ use crate::shell::{
     word::{Kind, Word},
 };
 
+/// A mode of figures that lends nobody's rights.
+fn is_usual(mode: &Word) -> bool {
+    let figures = mode.text.trim_start_matches('0');
+    mode.kind == Kind::Exact && figures.len() <= 3 && figures.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
+}
+
 impl Run<'_, '_> {
     pub(super) fn file_program(&mut self) -> bool {
         match self.name {
@@ -77,6 +83,10 @@ impl Run<'_, '_> {
         self.path(Verb::Write, &target);
         if is_recursive {
             self.tree(Verb::Write, &target);
+        }
+        // What is made with an owner, or to run as one, is as if `chown` or `chmod` followed.
+        if given.has("o,g,owner,group") || given.value("m,mode").is_some_and(|mode| !is_usual(mode)) {
+            self.path(Verb::Permission, &target);
         }
     }
 

@@ -240,3 +240,18 @@ fn server_halves_of_transfers_are_recognised_exactly() {
     }
     assert!(understand(b"rsync --server -lre.iLsfxCIvu --delete . /srv/x").facts.contains(&Fact::Recursive));
 }
+
+#[test]
+fn a_copy_that_runs_as_its_owner_changes_permissions_too() {
+    let asks = |text: &str| {
+        let found = understand(text.as_bytes());
+        found.accesses.iter().any(|access| access.verb == Verb::Permission)
+    };
+    for text in ["install -m 4755 /bin/sh x", "install -m u+s a x", "install -o root a x", "install -Dm2755 -t /srv a"]
+    {
+        assert!(asks(text), "{text}");
+    }
+    for text in ["install -m 755 a x", "install -m 0644 a x", "install -D a x", "cp a x"] {
+        assert!(!asks(text), "{text}");
+    }
+}

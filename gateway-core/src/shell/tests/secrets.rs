@@ -18,6 +18,7 @@ const SECRETS: &[&str] = &[
     "cd /proc/self/cwd && cat ../../etc/shadow",
     "cat /dev/fd/../../etc/shadow",
     "cat /etc/shadow",
+    "cat /var/backups/shadow.bak",
     "cat /etc/./shadow",
     "cat /etc//shadow",
     "cat /var/../etc/shadow",

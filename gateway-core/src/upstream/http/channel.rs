@@ -89,7 +89,7 @@ impl Channels {
         let protocols: &[&[u8]] = if upgrades { &[b"http/1.1"] } else { &[b"h2", b"http/1.1"] };
         let wire = dial::dial_secured(&self.target, protocols).await?;
         let is_two = match &wire {
-            Wire::Tcp(_) => false,
+            Wire::Plain(_) => false,
             Wire::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         };
         let io = TokioIo::new(Steady::new(wire));

@@ -1,9 +1,9 @@
 //! One channel to a machine: opened by what is on record, fed under that permit, read until it closes.
 
 use bytes::Bytes;
-use russh::{ChannelReadHalf, ChannelWriteHalf, Pty, Sig, client};
+use russh::{Channel, ChannelReadHalf, ChannelWriteHalf, Pty, Sig, client};
 
-use super::{SshError, SshLink};
+use super::{LinkEnds, SshError, SshLink};
 use crate::{
     policy::Permitted,
     protocol::ssh::{
@@ -21,7 +21,16 @@ pub type Written = Result<(), SshError>;
 pub struct SshChannel {
     write: ChannelWriteHalf<client::Msg>,
     /// Kept for as long as the channel is used.
-    _link: SshLink,
+    link: SshLink,
+}
+
+/// A way of the gateway's own, over a link that it logged in for that.
+pub(in crate::upstream) async fn way_to(
+    link: &SshLink,
+    host: &str,
+    port: u16,
+) -> Result<Channel<client::Msg>, SshError> {
+    Ok(link.handle.channel_open_direct_tcpip(host.to_owned(), u32::from(port), "127.0.0.1", 0).await?)
 }
 
 impl SshChannel {
@@ -29,20 +38,20 @@ impl SshChannel {
         let channel = match &request {
             SshRequest::Forward { to: ForwardTarget::Host { host, port }, .. } => {
                 // Nobody's business whose laptop it comes from.
-                link.0.channel_open_direct_tcpip(host.clone(), u32::from(*port), "127.0.0.1", 0).await?
+                link.handle.channel_open_direct_tcpip(host.clone(), u32::from(*port), "127.0.0.1", 0).await?
             }
             SshRequest::Forward { to: ForwardTarget::Socket(path), .. } => {
-                link.0.channel_open_direct_streamlocal(path.clone()).await?
+                link.handle.channel_open_direct_streamlocal(path.clone()).await?
             }
             SshRequest::Exec { .. } | SshRequest::Shell { .. } | SshRequest::Files { .. } => {
-                link.0.channel_open_session().await?
+                link.handle.channel_open_session().await?
             }
             SshRequest::File(_) | SshRequest::Line { .. } => {
                 return Err(SshError::Credential("a packet opens no channel"));
             }
         };
         let (read, write) = channel.split();
-        let opened = Self { write, _link: link.clone() };
+        let opened = Self { write, link: link.clone() };
         match request {
             SshRequest::Exec { command, within, .. } => {
                 opened.surround(within).await?;
@@ -98,6 +107,11 @@ impl SshChannel {
             | SshRequest::File(_)
             | SshRequest::Forward { .. } => Err(SshError::Credential("what opens a channel is no line")),
         }
+    }
+
+    /// The link's ends, where a certificate forces what runs: signals do not reach it.
+    pub fn forced(&self) -> Option<LinkEnds> {
+        self.link.forced
     }
 
     /// Input of what runs; under the permit that opened the channel.

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::BufReader;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cut, SshError, SshKeys, host::Host, keys::Certified};
+use super::{Cut, LinkEnds, SshError, SshKeys, host::Host, keys::Certified};
 use crate::{
     clock::WallClock,
     config::{Credential, HostTrust, SshCredential, SshSettings},
@@ -103,7 +103,11 @@ pub enum LinkPurpose {
 
 /// A conversation with a machine, logged in.
 #[derive(Clone)]
-pub struct SshLink(pub(super) Arc<client::Handle<Host>>);
+pub struct SshLink {
+    pub(super) handle: Arc<client::Handle<Host>>,
+    /// Where a certificate forces a command on it: no signal reaches what runs.
+    pub(super) forced: Option<LinkEnds>,
+}
 
 impl fmt::Debug for SshLink {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,12 +117,12 @@ impl fmt::Debug for SshLink {
 
 impl SshLink {
     pub(super) fn is_open(&self) -> bool {
-        !self.0.is_closed()
+        !self.handle.is_closed()
     }
 }
 
 /// Dials, checks the host, logs in.
-pub(super) async fn log_in(
+pub(in crate::upstream) async fn log_in(
     target: &Target,
     settings: &SshSettings,
     login: &SshLogin,
@@ -127,6 +131,7 @@ pub(super) async fn log_in(
 ) -> Result<SshLink, SshError> {
     let attempt = async {
         let wire = dial(target).await?;
+        let ends = LinkEnds::of(&wire).filter(|_| matches!(order.purpose, LinkPurpose::Command(_)));
         let shown = Arc::new(Mutex::new(None));
         let host = Host {
             name: target.host.clone(),
@@ -144,7 +149,7 @@ pub(super) async fn log_in(
             })
         })?;
         authenticate(&mut handle, login, &order).await?;
-        Ok(SshLink(Arc::new(handle)))
+        Ok(SshLink { handle: Arc::new(handle), forced: ends })
     };
     tokio::time::timeout(PATIENCE, attempt).await.map_err(|_elapsed| SshError::Slow)?
 }

@@ -52,7 +52,7 @@ pub(super) async fn reader(link: &SshLink, order: Recorded<Own<ReaderOrder>>) ->
 /// What a command says on its standard output.
 async fn answer(link: &SshLink, command: &str) -> Result<String, SshError> {
     let asking = async {
-        let mut channel = link.0.channel_open_session().await?;
+        let mut channel = link.handle.channel_open_session().await?;
         channel.exec(true, command).await?;
         let mut said = Vec::new();
         while let Some(message) = channel.wait().await {
