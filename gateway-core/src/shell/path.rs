@@ -221,28 +221,10 @@ const SECRET_PLACES: [&str; 35] = [
 ];
 
 /// Where writing is running, later: `~` is any home directory.
-const CODE_PLACES: [&str; 44] = [
-    "~/.ssh/*",
-    "~/.bash*",
-    "~/.profile",
-    "~/.zsh*",
-    "~/.zprofile",
-    "~/.zlogin",
-    "~/.login",
-    "~/.cshrc",
-    "~/.kshrc",
-    "~/.config/*",
-    "~/.local/bin/*",
+const CODE_PLACES: [&str; 27] = [
+    // Whatever a program looks for at its start is hidden there, under more names than are known.
+    "~/.*",
     "~/bin/*",
-    "~/.git*",
-    "~/.vim*",
-    "~/.exrc",
-    "~/.nanorc",
-    "~/.lesskey",
-    "~/.inputrc",
-    "~/.pam_environment",
-    "~/.local/lib/*",
-    "~/.*rc",
     "/etc/*",
     "/bin/*",
     "/sbin/*",
@@ -266,6 +248,8 @@ const CODE_PLACES: [&str; 44] = [
     "/var/run/*",
     "/proc/sysrq-trigger",
     "/run/*",
+    "/opt/*/sbin/*",
+    "/var/spool/anacron/*",
 ];
 
 /// Whether reading a path may read a secret.
@@ -327,8 +311,9 @@ pub(super) fn holds_secrets(root: &str) -> bool {
 /// Whether changing a path may change what will be run.
 pub(super) fn starts_code(path: &str, is_pattern: bool) -> bool {
     let is_one = |path: &String| at(path, &CODE_PLACES, is_pattern) || leads_into(path, &[".ssh"]);
-    path.contains("/.git/hooks/")
-        || path.contains("/.git/config")
+    // Git runs what a repository's own files say: its folder, and the file that makes any folder one.
+    path.split('/').any(|part| part.strip_suffix(".git").is_some())
+        || path.ends_with("/HEAD")
         || path.ends_with("..")
         || readings(path).iter().any(is_one)
 }

@@ -179,11 +179,10 @@ impl Run<'_, '_> {
             "service" | "rc-service" => (words.get(1).map_or("", String::as_str), words.get(..1).unwrap_or_default()),
             _ => (words.first().map_or("", String::as_str), words.get(1..).unwrap_or_default()),
         };
-        let remote = self.arguments.iter().any(|word| {
-            word.text.starts_with("-H")
-                || word.text.starts_with("--host")
-                || word.text.starts_with("-M")
-                || word.text.starts_with("--root")
+        // Another machine, container or image; long options may be cut short, and short ones stand in one word.
+        let remote = self.arguments.iter().any(|word| match word.text.strip_prefix("--") {
+            Some(long) => ["ho", "ma", "ro", "im", "ca"].iter().any(|elsewhere| long.starts_with(elsewhere)),
+            None => word.text.starts_with('-') && word.text.contains(['H', 'M', 'C']),
         });
         let looks = matches!(
             verb,

@@ -65,8 +65,9 @@ impl Run<'_, '_> {
             if literals.iter().any(|word| word.contains(['[', '$', '`']))
                 || (self.name == "ulimit"
                     && !literals.iter().all(|word| is_number(word) || word.starts_with('-') || *word == "unlimited"))
+                || (self.name == "wait" && literals.iter().any(|word| word.starts_with('-') && word.contains('p')))
             {
-                return self.doubt("takes an argument that may be computed");
+                return self.doubt("takes an argument that may be computed, or sets a variable");
             }
             self.seen.does(Verb::Session);
         }

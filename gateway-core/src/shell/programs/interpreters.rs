@@ -32,7 +32,8 @@ impl Run<'_, '_> {
     fn other(&mut self) {
         if let [only] = self.arguments
             && matches!(only.literal(), Some("--version" | "-V" | "-version"))
-            && self.name != "mail"
+            // A file of the folder says which version of these is started, or with what.
+            && !matches!(self.name, "mail" | "cargo" | "yarn" | "pnpm" | "npx" | "mvn" | "gradle" | "bundle")
         {
             return self.seen.does(Verb::Read);
         }

@@ -42,6 +42,9 @@ impl Run<'_, '_> {
     fn hosts(&mut self, short: &'static str) {
         let given = self.options(short, "");
         self.seen.fact(Fact::Network);
+        if given.operands.is_empty() {
+            self.doubt("takes what it is to do from its input");
+        }
         for operand in &given.operands {
             match operand.literal() {
                 Some(host) => self.reach(host),

@@ -162,7 +162,7 @@ const KNOWN: [Line; 66] = [
     ("mkfifo", "m:", "mode:", Shape::Make),
     ("tee", "aip", "append,ignore-interrupts", Shape::Make),
     ("truncate", "cos:r<", "size:,no-create,reference<", Shape::Make),
-    ("mktemp", "dqutp>", "directory,dry-run,quiet,tmpdir?,suffix:", Shape::Make),
+    ("mktemp", "dqutp>", "directory,dry-run,quiet,tmpdir>,suffix:", Shape::Make),
     ("yes", "", "", Shape::Texts),
     ("iconv", "f:t:clso>", "from-code:,to-code:,list,output>", Shape::Files),
     ("locate,mlocate,plocate", "ibclnr:0", "ignore-case,basename,count,limit:", Shape::Texts),
@@ -213,6 +213,9 @@ impl Run<'_, '_> {
             self.doubt("reads files that another file names");
         }
         let operands = given.operands.clone();
+        if self.name == "strings" && operands.iter().any(|word| word.text.starts_with('@')) {
+            self.doubt("takes its words from a file");
+        }
         match shape {
             Shape::Machine | Shape::Texts => self.words(&operands),
             Shape::Files => self.paths(Verb::Read, &operands),
