@@ -80,7 +80,11 @@ fn ways<const COUNT: usize>(tunnel: u16, to: [&str; COUNT]) -> ([u16; COUNT], Pr
         ssh.args(["-L", &format!("127.0.0.1:{port}:{to}")]);
     }
     let running = Program::start(ssh.arg("127.0.0.1"));
-    let listens = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_err();
+    // Asked of the kernel: who tries the port takes it away from ssh for a moment, or opens a way.
+    let listens = |port: &u16| {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").expect("readable");
+        sockets.contains(&format!("0100007F:{port:04X} 00000000:0000 0A"))
+    };
     until("its ports are open", || ports.iter().all(listens));
     (ports, running)
 }
@@ -243,8 +247,10 @@ fn both_decisions_hold_and_whatever_ends_the_way_ends_what_came_through() {
     let tunnel = Tunnel::open(&stage.alice, "bastion");
     let ([db], _again) = ways(tunnel.port, ["db1.internal:5432"]);
     let mut psql = stage.psql(db).start();
-    psql.write("select 'begun';\n");
-    psql.expect_line("begun");
+    psql.write("select pg_sleep(600) /* second */;\n");
+    psql.close_input();
+    let running = "select count(*) from pg_stat_activity where query like 'select pg_sleep(600) /* second */%'";
+    until("it runs", || stage.database.value(running) == "1");
     stage.gateway.site().edit(
         "policies/ways.cedar",
         "resource.name != \"held.internal:80\"",
