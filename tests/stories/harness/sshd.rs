@@ -18,7 +18,7 @@ pub(crate) struct Sshd {
     /// The account: whoever runs the stories.
     pub(crate) user: String,
     folder: TempDir,
-    program: Program,
+    _program: Program,
 }
 
 impl Sshd {
@@ -59,13 +59,17 @@ impl Sshd {
         let program = Program::start(&mut command);
         until("sshd listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         fs::set_permissions(path("gateway"), fs::Permissions::from_mode(0o600)).expect("private");
-        Self { port, user, folder, program }
+        Self { port, user, folder, _program: program }
     }
 
     /// Waits for a line of its log that has these parts.
-    pub(crate) fn logged(&mut self, parts: &[&str]) -> String {
-        let has = |line: &str| parts.iter().all(|part| line.contains(part)).then(|| line.to_owned());
-        self.program.expect(&parts.join(" … "), |_, line| has(line))
+    pub(crate) fn logged(&self, parts: &[&str]) -> String {
+        let found = || {
+            let log = self.log();
+            log.lines().find(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned)
+        };
+        until(&format!("sshd says {}", parts.join(" … ")), || found().is_some());
+        found().expect("it was said")
     }
 
     /// A file of its folder.

@@ -263,7 +263,7 @@ fn both_decisions_hold_and_whatever_ends_the_way_ends_what_came_through() {
 
 #[test]
 fn what_only_a_machine_reaches_is_dialled_through_it() {
-    let (mut sshd, database) = (Sshd::saying("DEBUG1"), Cluster::shared().database());
+    let (sshd, database) = (Sshd::saying("DEBUG1"), Cluster::shared().database());
     let site = Site::new(&database);
     let text = std::fs::read_to_string(site.path().join("connections.toml")).expect("readable");
     let behind = text.replace("labels = ", "via = \"bastion\"\nlabels = ");

@@ -77,7 +77,7 @@ fn the_gateway_logs_in_with_certificates_of_minutes() {
 
 #[test]
 fn what_a_certificate_binds_a_login_to_is_all_that_it_does_and_a_kill_reaches_it() {
-    let mut sshd = Sshd::saying("DEBUG1");
+    let sshd = Sshd::saying("DEBUG1");
     fs::write(sshd.path("authorized"), "").expect("written");
     let policy = format!(
         "{POLICY}\n@id(\"ways\")\npermit(principal, action == Action::\"ssh_forward\", resource);\n\
