@@ -632,13 +632,17 @@ _hoop() {
             return 0
             ;;
         hoop__subcmd__cert)
-            opts="-v -h -V --out --gateway --output --color --theme --ascii --no-input --verbose --help --version"
+            opts="-v -h -V --out --public-key --gateway --output --color --theme --ascii --no-input --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --public-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

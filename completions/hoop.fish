@@ -297,7 +297,8 @@ complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcomman
 complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -s v -l verbose -d 'Say more on standard error; twice and thrice say still more'
 complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoop -n "__fish_hoop_using_subcommand ssh; and __fish_seen_subcommand_from ca" -s V -l version -d 'Print version'
-complete -c hoop -n "__fish_hoop_using_subcommand cert" -l out -d 'The folder for NAME.crt and NAME.key, both 0600; without it, hoop\'s own, which a logout clears' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l out -d 'The folder for NAME.crt and NAME.key, or `id_NAME` and `id_NAME-cert.pub`, all 0600; without it, hoop\'s own, which a logout clears' -r -F
+complete -c hoop -n "__fish_hoop_using_subcommand cert" -l public-key -d 'Of SSH: certify this public key instead of making one' -r -F
 complete -c hoop -n "__fish_hoop_using_subcommand cert" -l gateway -d 'The gateway to speak to; without it, the one of the last login' -r
 complete -c hoop -n "__fish_hoop_using_subcommand cert" -l output -d 'How to print results: for people, as one JSON document, or as one JSON object a line' -r -f -a "table\t'Aligned columns for people'
 json\t'One versioned JSON document'
