@@ -4,7 +4,7 @@
 
 use std::{
     io,
-    os::fd::AsFd as _,
+    os::fd::AsFd,
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
@@ -77,18 +77,36 @@ impl Standard {
     fn new(over: CancellationToken) -> io::Result<Self> {
         let input: Box<dyn AsyncRead + Send + Unpin> =
             match Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?) {
-                Ok(pipe) => Box::new(pipe),
+                Ok(pipe) => {
+                    widen(&pipe);
+                    Box::new(pipe)
+                }
                 Err(_no_pipe) => Box::new(stdin()),
             };
         let output: Box<dyn AsyncWrite + Send + Unpin> =
             match Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?) {
-                Ok(pipe) => Box::new(pipe),
+                Ok(pipe) => {
+                    widen(&pipe);
+                    Box::new(pipe)
+                }
                 // Not the library's own standard output, which keeps what follows the last line break: there is none.
                 Err(_no_pipe) => Box::new(File::from_std(io::stdout().as_fd().try_clone_to_owned()?.into())),
             };
         Ok(Self { input, output, over })
     }
 }
+
+/// ssh expects of a pipe what a socket's buffers give: with the usual 64 KiB each side waits for the other all the time.
+#[cfg(target_os = "linux")]
+fn widen(pipe: &impl AsFd) {
+    const PIPE_BYTES: i32 = 1 << 20;
+    if let Err(error) = nix::fcntl::fcntl(pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES)) {
+        tracing::debug!(%error, "a pipe stays as narrow as it is");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen(_pipe: &impl AsFd) {}
 
 impl AsyncRead for Standard {
     fn poll_read(
